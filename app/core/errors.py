@@ -1,0 +1,213 @@
+"""Every error of Stateroom, in one tree.
+
+Each class has a stable `code` (published in docs/reference/errors.md), a docstring that is its
+default text, and a `remedy`: what the person who reads it can do. The three flags follow the
+platform we mirror (reference: durable-objects, section 5): `retryable` (a transient fault, try
+again with back-off), `overloaded` (do not retry at once) and `reset` (the object was thrown
+away under the call).
+
+    StateroomError
+    ├── StartupError                 the service cannot start
+    │   ├── ConfigurationInvalid
+    │   ├── NamespaceUnknown
+    │   ├── NamespaceClassInvalid
+    │   ├── PortTaken
+    │   ├── DatabaseUnreachable
+    │   ├── DatabaseRefused
+    │   ├── MigrationMissing
+    │   ├── DataDirectoryInUse
+    │   ├── EmbeddedPostgresFailed
+    │   └── WorkerSlotTaken
+    ├── StoreUnavailable             Postgres is away
+    ├── OwnershipLost                the fence refused a commit
+    ├── OwnedElsewhere               another worker holds the object
+    ├── LeaseLost                    this worker's lease has ended
+    ├── RoomAborted                  the live object was thrown away
+    ├── ObjectFault                  the author's code raised
+    ├── EventTimedOut                the author's code took too long
+    ├── Overloaded                   a bound was reached
+    ├── Unsupported                  the namespace's settings exclude the call
+    ├── IdInvalid                    not an id of this namespace
+    └── StorageRefused               a key or value that cannot be stored
+"""
+
+from typing import ClassVar
+
+
+class StateroomError(Exception):
+    """Something went wrong inside Stateroom."""
+
+    code: ClassVar[str] = "internal"
+    default_remedy: ClassVar[str] = ""
+    retryable: ClassVar[bool] = False
+    overloaded: ClassVar[bool] = False
+    reset: ClassVar[bool] = False
+
+    def __init__(self, detail: str | None = None, *, remedy: str | None = None) -> None:
+        self.detail = detail if detail is not None else self.default_text()
+        self.remedy = remedy if remedy is not None else self.default_remedy
+        super().__init__(self.detail)
+
+    @classmethod
+    def default_text(cls) -> str:
+        """The first line of the class docstring, without its full stop."""
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0].rstrip(".")
+
+
+class StartupError(StateroomError):
+    """The service cannot start."""
+
+    code = "startup_failed"
+
+
+class ConfigurationInvalid(StartupError):
+    """A setting has a value that cannot be used."""
+
+    code = "configuration_invalid"
+    default_remedy = "Correct the named setting; docs/reference/settings.md lists them all."
+
+
+class NamespaceUnknown(StartupError):
+    """A route names a namespace that is not mounted."""
+
+    code = "namespace_unknown"
+    default_remedy = "Mount it with STATEROOM_NAMESPACES=name=module:Class."
+
+
+class NamespaceClassInvalid(StartupError):
+    """A namespace names a class that cannot be imported."""
+
+    code = "namespace_class_invalid"
+    default_remedy = "Check the import string module:Class and --app-dir."
+
+
+class PortTaken(StartupError):
+    """The address is already in use."""
+
+    code = "port_taken"
+    default_remedy = "Stop the other program or choose another --port."
+
+
+class DatabaseUnreachable(StartupError):
+    """The database does not answer."""
+
+    code = "database_unreachable"
+    default_remedy = "Check that Postgres runs and that the host and port of the URL are right."
+
+
+class DatabaseRefused(StartupError):
+    """The database refused the credentials or the database name."""
+
+    code = "database_refused"
+    default_remedy = "Check user, password and database name in the URL."
+
+
+class MigrationMissing(StartupError):
+    """The database schema is not the one this version needs."""
+
+    code = "migration_missing"
+    default_remedy = "Run `stateroom migrate` with the same database URL."
+
+
+class DataDirectoryInUse(StartupError):
+    """Another process uses this data directory."""
+
+    code = "data_directory_in_use"
+    default_remedy = "Stop the other process or choose another --data-dir."
+
+
+class EmbeddedPostgresFailed(StartupError):
+    """The embedded Postgres could not be started."""
+
+    code = "embedded_postgres_failed"
+    default_remedy = "See the Postgres log in the data directory, or give --database-url."
+
+
+class WorkerSlotTaken(StartupError):
+    """A live worker of another boot holds this node and slot."""
+
+    code = "worker_slot_taken"
+    default_remedy = "Give each machine its own data directory, or wait for the lease to run out."
+
+
+class StoreUnavailable(StateroomError):
+    """The database is away at the moment."""
+
+    code = "database_unavailable"
+    default_remedy = "Try again; /readyz says when the database is back."
+    retryable = True
+
+
+class OwnershipLost(StateroomError):
+    """Another worker has taken this object over."""
+
+    code = "ownership_lost"
+    retryable = True
+    reset = True
+
+
+class OwnedElsewhere(StateroomError):
+    """Another worker holds this object."""
+
+    code = "owned_elsewhere"
+    default_remedy = "Try again in a moment."
+    retryable = True
+
+
+class LeaseLost(StateroomError):
+    """This worker's lease has ended, so it may not speak for its objects."""
+
+    code = "lease_lost"
+    default_remedy = "Try again in a moment."
+    retryable = True
+    reset = True
+
+
+class RoomAborted(StateroomError):
+    """The live object was thrown away under the call."""
+
+    code = "room_aborted"
+    default_remedy = "Try again; the object starts again from its committed state."
+    retryable = True
+    reset = True
+
+
+class ObjectFault(StateroomError):
+    """The object's own code raised an exception."""
+
+    code = "object_fault"
+    default_remedy = "See the server's log for the exception."
+
+
+class EventTimedOut(ObjectFault):
+    """The object's own code took longer than an event may."""
+
+    code = "event_timed_out"
+    default_remedy = "Split the work, or raise STATEROOM_EVENT_TIMEOUT_SECONDS."
+
+
+class Overloaded(StateroomError):
+    """More was asked of the object than its bounds allow."""
+
+    code = "overloaded"
+    default_remedy = "Send less at once, or raise the named limit."
+    overloaded = True
+
+
+class Unsupported(StateroomError):
+    """The namespace's settings exclude this call."""
+
+    code = "unsupported"
+
+
+class IdInvalid(StateroomError, ValueError):
+    """Not an object id of this namespace."""
+
+    code = "id_invalid"
+    default_remedy = "An id is 64 hex digits, made by this namespace."
+
+
+class StorageRefused(StateroomError, ValueError):
+    """A key or value cannot be stored."""
+
+    code = "storage_refused"

@@ -1,0 +1,19 @@
+"""The fixed limits of the platform, with their units in their names.
+
+What an operator may change is a setting (app.settings); what is here is part of the contract
+with authors and peers (reference: durable-objects, section 13).
+"""
+
+NAME_BYTES = 1024
+KEY_BYTES = 2048
+VALUE_BYTES = 2_000_000
+KEYS_PER_CALL = 128
+TAGS_PER_CONNECTION = 10
+TAG_CHARACTERS = 256
+ATTACHMENT_BYTES = 16_384
+CLOSE_REASON_BYTES = 123
+CACHE_BYTES = 1 << 20
+PRELOAD_ROWS = 64
+PRELOAD_BYTES = 1 << 16
+PAGE_ROWS = 2_000
+PAGE_BYTES = 4 << 20

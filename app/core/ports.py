@@ -1,0 +1,148 @@
+"""What the engine asks of the world below it, in verbs of our domain.
+
+Two implementations each, proven equal by one contract suite (tests/contract): Postgres in
+`app.store`, memory in `app.testing.memory`. Errors of drivers never pass: what can go wrong is
+named in the docstrings, with the classes of `core.errors`.
+"""
+
+from collections.abc import Collection
+from typing import Protocol
+
+from .ids import ObjectId, WorkerId
+from .values import (
+    Claim,
+    CommitOutcome,
+    KeyRange,
+    LeaseGrant,
+    Page,
+    WorkerIdentity,
+    WriteBatch,
+)
+
+
+class LeaseCheck(Protocol):
+    """Whether this worker may still speak for its objects."""
+
+    def holds(self) -> bool:
+        """True while the lease's margin lasts, at a clock reading made in this call."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """The rows of objects, and who owns them."""
+
+    async def claim(self, object_id: ObjectId, worker_id: WorkerId) -> Claim:
+        """Make `worker_id` the owner under a new epoch; one short statement.
+
+        An object that nobody holds, that `worker_id` itself holds, or whose holder is marked
+        dead (or whose holder's lease has run out: then it is marked dead first) is taken.
+
+        Raises:
+            OwnedElsewhere: A live worker holds it, or its row stayed locked past the timeout.
+            LeaseLost: `worker_id` is not live itself.
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def load(self, claim: Claim, *, rows: int, size_bytes: int) -> Page:
+        """Return the first page of the claimed object's rows, in a statement after the claim.
+
+        At most `rows` rows and about `size_bytes` bytes (at least one row if there is one).
+
+        Raises:
+            OwnershipLost: The object's epoch or commit number is not the claim's.
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def read(self, object_id: ObjectId, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """Return the committed values of those `keys` that exist.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def scan(self, object_id: ObjectId, wanted: KeyRange) -> Page:
+        """Return one page of committed rows; page on from the last key while `more`.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def release(self, claim: Claim) -> None:
+        """Give the object up, if the claim's epoch still holds it; leaves no row behind when
+        the object never committed anything.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+
+class BatchSource(Protocol):
+    """A room, as the committer sees it."""
+
+    def take_batch(self) -> WriteBatch | None:
+        """Freeze what is to be committed now; None when there is nothing any more.
+
+        Called once per `Committer.enqueue`, as late as possible, so that writes made while
+        another commit was in flight join this one. The source makes no further batch before
+        `settle`.
+        """
+        ...
+
+    def settle(self, outcome: CommitOutcome) -> None:
+        """The batch's end. Called exactly once for every batch taken, on the event loop, in a
+        step of its own that awaits nothing."""
+        ...
+
+
+class Committer(Protocol):
+    """Group commit: what became dirty while the last commit was in flight goes in the next."""
+
+    def enqueue(self, source: BatchSource) -> None:
+        """Ask for a commit of `source`'s writes. Returns at once."""
+        ...
+
+
+class WorkerLeases(Protocol):
+    """The rows of workers. Time is the database's clock."""
+
+    async def register(self, identity: WorkerIdentity, *, lease_seconds: float) -> LeaseGrant:
+        """Make a live row for a worker that has none.
+
+        Raises:
+            WorkerSlotTaken: A live worker with an unexpired lease stands at (node, slot) under
+                another worker id, and was not buried.
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def renew(self, worker_id: WorkerId, *, lease_seconds: float) -> LeaseGrant | None:
+        """Extend a live, unexpired lease; None when it has ended, for ever.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def retire(self, worker_id: WorkerId) -> None:
+        """Mark an own worker dead, at once, because it has stopped by itself.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def bury(self, *, node: str, slot: int, boot_id: str) -> int:
+        """Mark the live workers of (node, slot, boot_id) dead without waiting for their lease.
+
+        The caller must have **proof of death**: it reaped that very process, or holds the
+        exclusive lock of the node's data directory in the same boot. Returns how many.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...

@@ -1,0 +1,141 @@
+"""The values that pass between the room engine and the store.
+
+Plain, immutable, without behaviour. `NamedTuple` where one is made for every commit (a frozen
+dataclass costs three times as much to build), frozen dataclasses elsewhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
+
+from .ids import CommitSeq, Epoch, ObjectId, WorkerId
+
+
+class WriteBatch(NamedTuple):
+    """Whole units of one object, to be committed together or not at all.
+
+    Attributes:
+        object_id: Whose rows.
+        epoch: The epoch under which the object is held.
+        expected: The commit number the object must have now; the commit sets it to one more.
+        wipe: Whether every row that is not in `entries` is deleted first.
+        entries: Key to new value; None deletes the key. A key stands once.
+        size_bytes: Keys and values added up.
+    """
+
+    object_id: ObjectId
+    epoch: Epoch
+    expected: CommitSeq
+    wipe: bool
+    entries: Mapping[bytes, bytes | None]
+    size_bytes: int
+
+
+class CommitResult(Enum):
+    """How a commit ended. There is no 'unknown': the committer settles that itself."""
+
+    COMMITTED = auto()
+    LOST = auto()  # the fence refused: another owner, or another commit number
+    REFUSED = auto()  # the database refuses these rows, whoever sends them
+    UNAVAILABLE = auto()  # the lease ended before the database answered
+
+
+class CommitOutcome(NamedTuple):
+    """What `BatchSource.settle` is told.
+
+    Attributes:
+        result: How it ended.
+        commit_seq: The object's commit number afterwards, when COMMITTED. It may be more than
+            one above the expected number, because settling an unknown outcome takes an empty
+            commit of its own.
+        error: The reason, when not COMMITTED.
+    """
+
+    result: CommitResult
+    commit_seq: CommitSeq
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One ownership of one object by one worker."""
+
+    object_id: ObjectId
+    worker_id: WorkerId
+    epoch: Epoch
+    commit_seq: CommitSeq
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Rows of one object in key order.
+
+    Attributes:
+        rows: Key and value, ascending by the bytes of the key (descending for a reverse scan).
+        more: Whether rows were left out because a bound of the page was reached.
+    """
+
+    rows: list[tuple[bytes, bytes]]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRange:
+    """Which keys, in which order, and how many.
+
+    Attributes:
+        start: The lowest key wanted (inclusive), or None.
+        end: The lowest key no longer wanted (exclusive), or None.
+        reverse: Whether the highest key comes first.
+        limit: The most rows wanted, or None.
+    """
+
+    start: bytes | None = None
+    end: bytes | None = None
+    reverse: bool = False
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Proof that every change up to `commit_seq` of the object is committed."""
+
+    object_id: ObjectId
+    epoch: Epoch
+    commit_seq: CommitSeq
+
+    def __str__(self) -> str:
+        return f"{self.object_id}/{self.epoch}/{self.commit_seq}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerIdentity:
+    """Who a worker is, as its row says.
+
+    Attributes:
+        worker_id: This life of the worker; a new one after a lost lease.
+        node: The machine's data directory, by a random id that lives in it.
+        slot: Which of the node's workers.
+        boot_id: Which boot of the machine, so that a process id or lock means something.
+        address: Where other workers reach it, or empty.
+        version: The software's version.
+    """
+
+    worker_id: WorkerId
+    node: str
+    slot: int
+    boot_id: str
+    address: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseGrant:
+    """The database's answer to a registration or renewal.
+
+    Attributes:
+        database_ms: The database's clock when it answered, milliseconds since 1970.
+    """
+
+    database_ms: int
