@@ -63,7 +63,9 @@ class ObjectIds:
             conversion for every commit.
     """
 
-    def __init__(self, cluster_key: bytes, *, uuid_type: Callable[[bytes], UUID] | None = None):
+    def __init__(
+        self, cluster_key: bytes, *, uuid_type: Callable[[bytes], UUID] | None = None
+    ) -> None:
         self._cluster_key = cluster_key
         self._uuid_type = uuid_type or (lambda raw: UUID(bytes=raw))
         self._namespace_keys: dict[str, bytes] = {}

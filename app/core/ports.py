@@ -72,8 +72,9 @@ class ObjectStore(Protocol):
         ...
 
     async def release(self, claim: Claim) -> None:
-        """Give the object up, if the claim's epoch still holds it; leaves no row behind when
-        the object never committed anything.
+        """Give the object up, if the claim's epoch still holds it.
+
+        Leaves no row behind when the object never committed anything.
 
         Raises:
             StoreUnavailable: The database is away.
@@ -94,8 +95,10 @@ class BatchSource(Protocol):
         ...
 
     def settle(self, outcome: CommitOutcome) -> None:
-        """The batch's end. Called exactly once for every batch taken, on the event loop, in a
-        step of its own that awaits nothing."""
+        """Learn how the batch ended.
+
+        Called exactly once for every batch taken, on the event loop; it awaits nothing.
+        """
         ...
 
 

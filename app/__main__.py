@@ -1,0 +1,6 @@
+"""`python -m app`, the command of a checkout that is not installed."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()
