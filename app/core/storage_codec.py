@@ -1,0 +1,125 @@
+"""How a stored value becomes bytes and comes back.
+
+The first byte tells the form: raw bytes, plain JSON, or tagged JSON for values that hold types
+JSON has no word for. A value comes back with the types it was put with.
+"""
+
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+import orjson
+
+from .errors import StorageRefused
+
+_RAW = b"\x00"
+_PLAIN = b"\x01"
+_TAGGED = b"\x02"
+
+_TAG = "$"
+_MAX_DEPTH = 100
+_INT_BITS = 63
+_SCALARS = frozenset({str, bool, type(None)})
+
+
+def encode_value(value: Any) -> bytes:
+    """Return the stored form of `value`.
+
+    Raises:
+        StorageRefused: A type that cannot be stored, a value nested over 100 levels deep, or
+            text with a lone surrogate.
+    """
+    if type(value) is bytes:
+        return _RAW + value
+    try:
+        if _is_plain(value, 0):
+            return _PLAIN + orjson.dumps(value)
+        return _TAGGED + orjson.dumps(_tag(value))
+    except (TypeError, orjson.JSONEncodeError) as error:
+        raise StorageRefused(f"the value cannot be stored: {error}") from None
+
+
+def decode_value(stored: bytes) -> Any:
+    """Return the value that `encode_value` was given."""
+    form = stored[:1]
+    if form == _RAW:
+        return stored[1:]
+    value = orjson.loads(memoryview(stored)[1:])
+    return value if form == _PLAIN else _untag(value)
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether JSON carries the value exactly."""
+    kind = type(value)
+    if kind in _SCALARS:
+        return True
+    if kind is int:
+        return -(1 << _INT_BITS) <= value < (1 << _INT_BITS)
+    if kind is float:
+        return isfinite(value)
+    if depth > _MAX_DEPTH:
+        raise StorageRefused(f"the value is nested over {_MAX_DEPTH} levels deep")
+    if kind is list:
+        return all(_is_plain(item, depth + 1) for item in value)
+    if kind is dict:
+        return all(
+            type(key) is str and key != _TAG and _is_plain(item, depth + 1)
+            for key, item in value.items()
+        )
+    return False
+
+
+def _tag(value: Any) -> Any:
+    """Rewrite the value so that JSON carries it; `{"$": [kind, ...]}` stands for other types."""
+    match value:
+        case None | bool() | str():
+            return value
+        case int():
+            plain = -(1 << _INT_BITS) <= value < (1 << _INT_BITS)
+            return value if plain else {_TAG: ["int", str(value)]}
+        case float():
+            return value if isfinite(value) else {_TAG: ["float", repr(value)]}
+        case bytes() | bytearray() | memoryview():
+            return {_TAG: ["bytes", bytes(value).hex()]}
+        case datetime():
+            return {_TAG: ["datetime", value.isoformat()]}
+        case list():
+            return [_tag(item) for item in value]
+        case tuple():
+            return {_TAG: ["tuple", *(_tag(item) for item in value)]}
+        case set():
+            return {_TAG: ["set", *(_tag(item) for item in value)]}
+        case frozenset():
+            return {_TAG: ["frozenset", *(_tag(item) for item in value)]}
+        case dict():
+            if all(type(key) is str and key != _TAG for key in value):
+                return {key: _tag(item) for key, item in value.items()}
+            return {_TAG: ["dict", *([_tag(key), _tag(item)] for key, item in value.items())]}
+    raise StorageRefused(f"values of type {type(value).__name__} cannot be stored")
+
+
+def _untag(value: Any) -> Any:
+    if type(value) is list:
+        return [_untag(item) for item in value]
+    if type(value) is not dict:
+        return value
+    if _TAG not in value:
+        return {key: _untag(item) for key, item in value.items()}
+    kind, *parts = value[_TAG]
+    match kind:
+        case "int":
+            return int(parts[0])
+        case "float":
+            return float(parts[0])
+        case "bytes":
+            return bytes.fromhex(parts[0])
+        case "datetime":
+            return datetime.fromisoformat(parts[0])
+        case "tuple":
+            return tuple(_untag(part) for part in parts)
+        case "set":
+            return {_untag(part) for part in parts}
+        case "frozenset":
+            return frozenset(_untag(part) for part in parts)
+        case _:
+            return {_untag(key): _untag(item) for key, item in parts}

@@ -1,0 +1,89 @@
+"""What an object is given: its identity, storage, connections and time."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import NoReturn, Protocol
+
+from ..core.clock import Timer
+from ..core.ids import ObjectId
+from .connection import Connection
+from .storage import Storage
+
+Callback = Callable[[], Awaitable[None] | None]
+"""A plain or coroutine function without parameters."""
+
+
+class Context(Protocol):
+    """`self.ctx` of a DurableObject. Good for the life of one instance."""
+
+    @property
+    def id(self) -> ObjectId:
+        """Who this object is; `id.name` is the name it was reached by."""
+        ...
+
+    @property
+    def storage(self) -> Storage:
+        """The object's private storage."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The options of the namespace as mounted: `...:Class?sync=relay` gives `sync`."""
+        ...
+
+    @property
+    def durability(self) -> str:
+        """`commit`, `relaxed` or `none`, as the namespace is mounted."""
+        ...
+
+    def connections(
+        self,
+        tag: str | None = None,
+        *,
+        all_of: Collection[str] = (),
+        any_of: Collection[str] = (),
+    ) -> list[Connection]:
+        """The open connections in the order they joined, all or those with the tags."""
+        ...
+
+    def broadcast(
+        self,
+        message: str | bytes,
+        *,
+        exclude: Connection | None = None,
+        tag: str | None = None,
+    ) -> None:
+        """Send to every connection that is open now; ordered and gated as `Connection.send`."""
+        ...
+
+    def call_later(self, seconds: float, callback: Callback) -> Timer:
+        """Run `callback` as an event of this object after `seconds`.
+
+        It is kept in memory only: a pending call keeps the object from hibernating and is lost
+        with the instance. It is atomic like every event.
+        """
+        ...
+
+    def now(self) -> int:
+        """Milliseconds since 1970 by the database's clock, the same for all workers.
+
+        It never goes back and does not depend on this machine's clock.
+        """
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds for measuring intervals on this worker."""
+        ...
+
+    def random_bytes(self, count: int) -> bytes:
+        """Unpredictable bytes."""
+        ...
+
+    def log(self, event: str, **fields: object) -> None:
+        """Write a log line that carries the object's identity. Log no payloads."""
+        ...
+
+    def abort(self, reason: str = "the object called abort") -> NoReturn:
+        """Throw this instance away now: unconfirmed writes of the running event are lost, every
+        socket is closed with 1012. It raises an exception that no `except Exception` catches.
+        """
+        ...

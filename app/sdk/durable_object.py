@@ -1,0 +1,72 @@
+"""The base class of every object.
+
+Mount a subclass as a namespace and each name in it is an object of its own, with private
+storage, that exists for ever. One event runs at a time, to its end, and is all or nothing: when
+a hook raises, its writes and sends since the last commit point are undone and the instance is
+built again from storage.
+
+A hook may be a plain function (`def on_message`) or a coroutine function. A plain one runs
+without any task switch when nothing else waits, which is the cheapest an event can be.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import ClassVar
+
+from .connection import Connection
+from .context import Context
+from .messages import Request, Response
+from .multiplexing import SocketMultiplexer
+
+_NOT_FOUND = 404
+
+
+class DurableObject:
+    """Subclass this and override the hooks you need.
+
+    Attributes:
+        ctx: Identity, storage, connections and time.
+        idle_seconds: After this time without an event the instance is dropped and its sockets
+            are kept (hibernation); None takes the service's setting.
+        multiplexers: Subprotocol name to the maker of the splitter that a socket negotiating it
+            gets (see `SocketMultiplexer`). The first offered one that stands here is chosen.
+        overflow_reason: The close reason of a client that reads too slowly (code 1013).
+    """
+
+    idle_seconds: ClassVar[float | None] = None
+    multiplexers: ClassVar[Mapping[str, Callable[[], SocketMultiplexer]]] = {}
+    overflow_reason: ClassVar[str] = "overloaded"
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+
+    def on_start(self) -> Awaitable[None] | None:
+        """Run before the first event of each instance: read from storage what you keep in memory.
+
+        When it raises, the event that woke the object fails and the next one starts it again.
+        """
+
+    def on_connect(self, connection: Connection, request: Request) -> Awaitable[None] | None:
+        """A client's socket was accepted; `connection.close()` here turns it away."""
+
+    def on_message(self, connection: Connection, message: str | bytes) -> Awaitable[None] | None:
+        """A client sent a message: `str` for text, `bytes` for binary."""
+
+    def on_close(
+        self,
+        connection: Connection,
+        code: int,
+        reason: str,
+        clean: bool,  # noqa: FBT001 - the field's order of arguments
+    ) -> Awaitable[None] | None:
+        """A socket ended, once for every accepted one; it is no longer in `connections()`.
+
+        `clean` is False when the client vanished without a close frame (code 1006).
+        """
+
+    def on_request(self, request: Request) -> Awaitable[Response] | Response:
+        """Answer an HTTP request."""
+        del request
+        return Response(status=_NOT_FOUND, body="this object answers no requests")
+
+    def on_evict(self, reason: str) -> Awaitable[None] | None:
+        """The instance is about to be dropped; best effort, nothing may depend on it."""

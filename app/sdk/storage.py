@@ -1,0 +1,121 @@
+"""An object's private storage: keys in byte order, values of plain Python types.
+
+Writes take effect at once in the object's buffer and are committed together, as one unit, when
+the event ends well; nothing the object says afterwards leaves before that commit. Reads see
+everything written so far. Keys are text of at most 2,048 bytes; a value's stored form has at
+most 2,000,000 bytes. Value types: None, bool, int, float, str, bytes, datetime, list, tuple,
+dict, set and frozenset, nested. A value is copied when it is put.
+(reference: durable-objects, sections 6 and 7; conformance list, E to K)
+"""
+
+from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+
+from ..core.values import Receipt
+
+
+class Transaction(Protocol):
+    """An open `Storage.transaction`."""
+
+    def rollback(self) -> None:
+        """Undo every write made in the transaction so far; the block may go on and end well.
+
+        Raises:
+            RuntimeError: The transaction has ended.
+        """
+        ...
+
+
+class Storage(Protocol):
+    """See the module."""
+
+    async def get(self, key: str, default: Any = None, *, no_cache: bool = False) -> Any:
+        """Return the value of `key`, or `default` when there is none.
+
+        `no_cache` never changes the result; it keeps the value out of the object's cache.
+
+        Raises:
+            StorageRefused: The key is too long.
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Return those of at most 128 `keys` that exist, in byte order of the keys."""
+        ...
+
+    async def list(
+        self,
+        *,
+        prefix: str | None = None,
+        start: str | None = None,
+        start_after: str | None = None,
+        end: str | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+        no_cache: bool = False,
+    ) -> dict[str, Any]:
+        """Return keys and values in byte order (last first with `reverse`).
+
+        `start` is inclusive, `start_after` and `end` exclusive; `reverse` changes the order only;
+        `limit` counts after unfinished writes are merged in.
+
+        Raises:
+            TypeError: `start` together with `start_after`, or a limit below 1.
+        """
+        ...
+
+    def put(
+        self, key: str, value: Any, *, allow_unconfirmed: bool = False, no_cache: bool = False
+    ) -> Awaitable[None]:
+        """Store a copy of `value`. It is done when the call returns; awaiting is optional.
+
+        Awaiting applies back-pressure while the object's buffer is full. With
+        `allow_unconfirmed`, sends do not wait for this write.
+
+        Raises:
+            StorageRefused: Key or value is too large, or of a type that cannot be stored.
+            Unsupported: The namespace has durability `none`.
+        """
+        ...
+
+    def put_many(
+        self, entries: Mapping[str, Any], *, allow_unconfirmed: bool = False, no_cache: bool = False
+    ) -> Awaitable[None]:
+        """Store at most 128 entries, all or (if one is refused) none."""
+        ...
+
+    def delete(self, key: str, *, allow_unconfirmed: bool = False) -> Awaitable[bool]:
+        """Delete `key` at once; awaiting tells whether it existed."""
+        ...
+
+    def delete_many(
+        self, keys: Iterable[str], *, allow_unconfirmed: bool = False
+    ) -> Awaitable[int]:
+        """Delete at most 128 keys at once; awaiting tells how many existed."""
+        ...
+
+    def delete_all(self) -> Awaitable[None]:
+        """Delete every key; what is put afterwards stays.
+
+        Raises:
+            RuntimeError: Inside a transaction.
+        """
+        ...
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction: its writes are undone when the block raises.
+
+        Other writes of the event are not touched. Transactions nest. The exception goes on to
+        the caller; the object is not reset.
+        """
+        ...
+
+    async def sync(self) -> Receipt:
+        """Commit what the event wrote so far (a commit point) and wait until it is durable.
+
+        Raises:
+            RoomAborted: The commit failed; the object is being thrown away.
+        """
+        ...
