@@ -1,0 +1,263 @@
+"""Every setting, with its default, its bounds and its meaning (the docstring below it).
+
+docs/reference/settings.md is generated from this file.
+"""
+
+import ipaddress
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import model_validator as validator_of_all
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from ..core.errors import ConfigurationInvalid
+from ..core.limits import NAME_BYTES
+from .mounts import (
+    EVERYTHING_IS_TINYBASE,
+    NamespaceSpec,
+    RouteSpec,
+    parse_namespaces,
+    parse_routes,
+    split_words,
+)
+from .sources import DATABASE_URL_VARIABLES, PREFIX, SecretFiles
+
+TOKEN_CHARACTERS = 16
+_SEGMENT = re.compile(r"[A-Za-z0-9_~.-]{1,64}")
+
+
+class RoomAccess(StrEnum):
+    """Who may open a room."""
+
+    OPEN = "open"
+    TOKEN = "token"  # noqa: S105 - the name of a mode, no secret
+
+
+class DatabasePooler(StrEnum):
+    """What stands between a worker and Postgres."""
+
+    NONE = "none"
+    TRANSACTION = "transaction"
+
+
+class LogLevel(StrEnum):
+    """The least severe log line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a log line looks."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_words)]
+Namespaces = Annotated[tuple[NamespaceSpec, ...], NoDecode, BeforeValidator(parse_namespaces)]
+Routes = Annotated[tuple[RouteSpec, ...], NoDecode, BeforeValidator(parse_routes)]
+
+
+class Settings(BaseSettings):
+    """Everything an operator may decide, checked and frozen.
+
+    Made by `load_settings`, which tells what is wrong in one line. Values given to the
+    constructor win over the environment.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything but loopback needs `room_access` to be decided."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """TCP port to listen on; 0 takes a free one, which the ready line tells."""
+    workers: Count = 1
+    """Worker processes. More than one needs the many-workers release and is refused."""
+    shutdown_seconds: Seconds = 20.0
+    """How long a stop may take to finish events and commit, before it is forced."""
+
+    database_url: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices(*DATABASE_URL_VARIABLES)
+    )
+    """Postgres 15 to 18: `postgresql://user:password@host:port/name`. Unset: an embedded one."""
+    database_pooler: DatabasePooler = DatabasePooler.NONE
+    """`transaction` when the URL leads to PgBouncer in transaction mode."""
+    database_connections: Annotated[int, Field(ge=2, le=100)] = 6
+    """Most connections that a worker opens to Postgres."""
+    database_connect_seconds: Seconds = 10.0
+    """How long a start waits for the database before it gives up."""
+    data_dir: Path = Path(".stateroom")
+    """Folder of the embedded Postgres and of the node's own files."""
+    postgres_bin: Path | None = None
+    """Folder with `postgres` and `initdb` to use in place of those in the wheel."""
+
+    namespaces: Namespaces = ()
+    """Mounted classes: `name=module:Class?option=value&...,name2=...`."""
+    routes: Routes = EVERYTHING_IS_TINYBASE
+    """Which rooms belong to which namespace: `pattern=namespace,...`; the first match wins."""
+    reserved_segments: Words = (
+        "objects",
+        "admin",
+        "internal",
+        "livez",
+        "readyz",
+        "metrics",
+        "demo",
+    )
+    """First path segments that are never rooms."""
+
+    room_access: RoomAccess | None = None
+    """`open` or `token`. Unset: open on loopback, a start-up error on any other address."""
+    room_token: SecretStr | None = None
+    """What clients present with `room_access=token`: `Authorization: Bearer` or `?token=`."""
+    allowed_hosts: Words = ()
+    """Accepted Host names (`*.example.org` too). Empty: loopback names on loopback, else any."""
+    allowed_origins: Words = ()
+    """Accepted browser origins (`*` for any). Empty: the own host, and loopback on loopback."""
+
+    lease_seconds: Seconds = 3.0
+    """How long a worker may speak for its rooms without renewing its lease."""
+    renew_seconds: Seconds = 1.0
+    """How often the lease is renewed; at most half of `lease_seconds`."""
+    idle_seconds: Seconds = 10.0
+    """A room without events for this long drops its instance and keeps its sockets."""
+    evict_seconds: Seconds = 60.0
+    """A room without sockets and without events for this long is released."""
+    max_rooms: Count = 100_000
+    """Most rooms that a worker holds; one more is refused as overload."""
+    event_timeout_seconds: Seconds = 30.0
+    """Longest time that one event of an object may take."""
+    call_timeout_seconds: Seconds = 10.0
+    """Default deadline of a call to another object."""
+
+    mailbox_events: Count = 1_000
+    """Most events that wait for one room; beyond it, its sockets are not read."""
+    mailbox_bytes: Count = 32 << 20
+    """Most bytes of events that wait for one room; beyond it, its sockets are not read."""
+    outbox_bytes: Count = 16 << 20
+    """Most bytes that wait for one slow reader; beyond it, the reader is closed with 1013."""
+    max_frame_bytes: Count = 20 << 20
+    """Largest WebSocket message that is read at all; a larger one closes with 1009."""
+    max_connections: Count = 32_768
+    """Most connections of one room."""
+    name_bytes: Annotated[int, Field(ge=1, le=NAME_BYTES)] = NAME_BYTES
+    """Longest object name; a longer one is refused before the handshake."""
+
+    commit_batch_rooms: Count = 256
+    """Most rooms in one commit statement."""
+    commit_batch_bytes: Count = 4 << 20
+    """About how many bytes one commit statement carries."""
+    relaxed_loss_ms: Count = 200
+    """With `durability=relaxed`: how far behind, in milliseconds, the commits may be."""
+    relaxed_loss_bytes: Count = 1 << 20
+    """With `durability=relaxed`: how many bytes of one room may wait for their commit."""
+
+    log_level: LogLevel = LogLevel.INFO
+    """Least severe log line that is written."""
+    log_format: LogFormat | None = None
+    """`json` or `console`. Unset: console on a terminal, else JSON."""
+
+    @field_validator("workers")
+    @classmethod
+    def _one_worker(cls, value: int) -> int:
+        if value > 1:
+            problem = "more than one worker needs the many-workers release; set it to 1"
+            raise ValueError(problem)
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(
+            ("postgresql://", "postgres://", "postgresql+asyncpg://")
+        ):
+            problem = "it must begin with postgresql://"
+            raise ValueError(problem)
+        return value
+
+    @field_validator("room_token")
+    @classmethod
+    def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < TOKEN_CHARACTERS:
+            problem = f"it has less than {TOKEN_CHARACTERS} characters"
+            raise ValueError(problem)
+        return value
+
+    @field_validator("reserved_segments")
+    @classmethod
+    def _plain_segments(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for segment in value:
+            if not _SEGMENT.fullmatch(segment):
+                problem = f"{segment!r} is not one path segment"
+                raise ValueError(problem)
+        return value
+
+    @validator_of_all(mode="after")
+    def _agree(self) -> Self:
+        if self.renew_seconds > self.lease_seconds / 2:
+            problem = "STATEROOM_RENEW_SECONDS: it must be at most half of STATEROOM_LEASE_SECONDS"
+            raise ValueError(problem)
+        if self.room_access is RoomAccess.TOKEN and self.room_token is None:
+            problem = "STATEROOM_ROOM_TOKEN: it is needed with STATEROOM_ROOM_ACCESS=token"
+            raise ValueError(problem)
+        return self
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether `host` can be reached from this machine only."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def effective_room_access(self) -> RoomAccess:
+        """Return who may open a room of a server that listens on `host`.
+
+        Raises:
+            ConfigurationInvalid: The address is public and `room_access` is unset.
+        """
+        if self.room_access is not None:
+            return self.room_access
+        if self.on_loopback:
+            return RoomAccess.OPEN
+        detail = f"STATEROOM_ROOM_ACCESS: it is unset and {self.host} is not a loopback address"
+        remedy = (
+            "Set it to token (with STATEROOM_ROOM_TOKEN), or to open if whoever reaches this "
+            "address may read and write every room."
+        )
+        raise ConfigurationInvalid(detail, remedy=remedy)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: the caller, the environment, files."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, SecretFiles(settings_cls)

@@ -1,0 +1,1 @@
+"""Stateroom's public import name."""
