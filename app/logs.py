@@ -1,0 +1,141 @@
+"""Structured logs: one JSON object a line, or coloured text on a terminal, on standard error.
+
+Everything below logs through `structlog.get_logger`; this module only configures. A line is a
+constant event name and fields (`namespace`, `object`, `worker`, `epoch`, `connection`; bind them
+with `structlog.contextvars`). Libraries that log by the standard library get the same form.
+
+Secrets do not reach a log: fields with a secret's name are replaced, credentials inside URLs are
+cut out of every text. What clients sent is never logged by us, and a traceback that a client can
+cause at will (bad UTF-8 in a frame, for one) is reduced to one line.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import orjson  # the log renderer is no wire format, so not app.core.codec
+import structlog
+
+SECRET_KEYS = frozenset(
+    {
+        "authorization",
+        "cookie",
+        "credential",
+        "database_url",
+        "dsn",
+        "frame",
+        "headers",
+        "message",
+        "password",
+        "payload",
+        "room_token",
+        "secret",
+        "token",
+    }
+)
+REDACTED = "[redacted]"
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
+_QUERY_SECRETS = re.compile(r"(?i)((?:token|password|secret)=)[^&\s\"']+")
+# Loggers whose tracebacks clients can cause at will.
+_CLIENT_DRIVEN_LOGGERS = ("uvicorn.error", "websockets.server", "websockets")
+# Loggers that say at INFO what our own lines say better.
+_CHATTY_LOGGERS = ("alembic", "asyncio", "sqlalchemy", "uvicorn.error", "uvicorn.access")
+
+Event = MutableMapping[str, Any]
+
+
+def configure_logs(
+    *, level: str = "info", form: str | None = None, stream: TextIO | None = None
+) -> None:
+    """Send every log line of the process to one place; may be called again.
+
+    Args:
+        level: The least severe line that is written: debug, info, warning or error.
+        form: json or console; None means console on a terminal, else JSON.
+        stream: Where to; standard error unless told.
+    """
+    out = stream if stream is not None else sys.stderr
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    console = form == "console" or (form is None and out.isatty())
+    shared = _shared_processors()
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_without_client_traceback, *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(console=console, colors=out.isatty()),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(threshold)
+    for name in _CHATTY_LOGGERS:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+
+
+def redact(_logger: object, _method: str, event: Event) -> Event:
+    """Replace secrets by a mark: fields by their name, credentials of URLs in any text."""
+    for key, value in event.items():
+        event[key] = _redacted(key, value)
+    return event
+
+
+def _redacted(key: str, value: object) -> object:
+    if key.lower() in SECRET_KEYS:
+        return REDACTED
+    if isinstance(value, str):
+        return _QUERY_SECRETS.sub(rf"\1{REDACTED}", _CREDENTIALS.sub(f"{REDACTED}@", value))
+    if isinstance(value, Mapping):
+        return {name: _redacted(str(name), item) for name, item in value.items()}
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"  # bytes in a log are payload by nature
+    return value
+
+
+def _shared_processors() -> list[structlog.typing.Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+    ]
+
+
+def _renderers(*, console: bool, colors: bool) -> list[structlog.typing.Processor]:
+    if console:
+        return [redact, structlog.dev.ConsoleRenderer(colors=colors)]
+    return [
+        structlog.processors.format_exc_info,
+        redact,  # after the exception became text
+        structlog.processors.JSONRenderer(serializer=_dumps),
+    ]
+
+
+def _without_client_traceback(_logger: object, _method: str, event: Event) -> Event:
+    record = event.get("_record")
+    if record is not None and record.name in _CLIENT_DRIVEN_LOGGERS and event.get("exc_info"):
+        kind = event.pop("exc_info")
+        if isinstance(kind, tuple) and kind[0] is not None:
+            event["error"] = kind[0].__name__
+        record.exc_info = record.exc_text = None
+    return event
+
+
+def _dumps(event: object, **_options: object) -> str:
+    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()

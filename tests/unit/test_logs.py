@@ -1,0 +1,117 @@
+import io
+import logging
+from collections.abc import Iterator
+
+import orjson
+import pytest
+import structlog
+
+from app.logs import configure_logs
+
+
+@pytest.fixture(autouse=True)
+def _restore_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [orjson.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def json_log(level: str = "info") -> io.StringIO:
+    stream = io.StringIO()
+    configure_logs(level=level, form="json", stream=stream)
+    return stream
+
+
+def test_a_line_is_one_json_object_with_event_time_level_and_bound_fields() -> None:
+    stream = json_log()
+    with structlog.contextvars.bound_contextvars(namespace="counter", epoch=7):
+        structlog.get_logger("app.room").info("room_opened", rows=3)
+    (line,) = lines(stream)
+    assert {k: line[k] for k in ("event", "level", "logger", "namespace", "epoch", "rows")} == {
+        "event": "room_opened",
+        "level": "info",
+        "logger": "app.room",
+        "namespace": "counter",
+        "epoch": 7,
+        "rows": 3,
+    }
+    assert str(line["time"]).endswith("Z")
+
+
+def test_standard_library_loggers_get_the_same_form() -> None:
+    stream = json_log()
+    logging.getLogger("some.library").warning("took %d ms", 12)
+    (line,) = lines(stream)
+    assert (line["event"], line["level"], line["logger"]) == (
+        "took 12 ms",
+        "warning",
+        "some.library",
+    )
+
+
+def test_lines_below_the_level_are_not_written() -> None:
+    stream = json_log("warning")
+    structlog.get_logger("app").info("quiet")
+    logging.getLogger("x").info("quiet")
+    assert stream.getvalue() == ""
+
+
+def test_secrets_are_cut_out_of_fields_and_texts() -> None:
+    stream = json_log()
+    structlog.get_logger("app").info(
+        "connecting to postgresql://me:hunter2@db/x",
+        token="hunter2",
+        Authorization="Bearer hunter2",
+        path="/room?token=hunter2&x=1",
+        nested={"password": "hunter2", "port": 1},
+        body=b"hunter2",
+    )
+    assert "hunter2" not in stream.getvalue()
+    (line,) = lines(stream)
+    assert line["nested"] == {"password": "[redacted]", "port": 1}
+    assert line["path"] == "/room?token=[redacted]&x=1"
+    assert line["body"] == "7 bytes"
+
+
+def test_secrets_are_cut_out_of_tracebacks() -> None:
+    stream = json_log()
+    error = OSError("no answer from postgresql://me:hunter2@db/x")
+    structlog.get_logger("app").error("database_failed", exc_info=error)
+    assert "hunter2" not in stream.getvalue()
+    assert "OSError" in stream.getvalue()
+
+
+def test_a_traceback_that_a_client_can_cause_becomes_one_line() -> None:
+    stream = json_log()
+    try:
+        b"\xff".decode()
+    except UnicodeDecodeError:
+        logging.getLogger("uvicorn.error").exception("data transfer failed")
+        logging.getLogger("another").exception("ours")
+    uvicorns, another = lines(stream)
+    assert uvicorns["error"] == "UnicodeDecodeError"
+    assert "exception" not in uvicorns
+    assert "Traceback" in str(another["exception"])
+
+
+def test_console_lines_are_text() -> None:
+    stream = io.StringIO()
+    configure_logs(form="console", stream=stream)
+    structlog.get_logger("app").info("room_opened", rows=3)
+    assert "room_opened" in stream.getvalue()
+    assert not stream.getvalue().startswith("{")
+
+
+def test_values_that_are_no_json_are_written_as_their_repr() -> None:
+    stream = json_log()
+    structlog.get_logger("app").info("odd", value=object, keys={1: 2})
+    (line,) = lines(stream)
+    assert line["keys"] == {"1": 2}
