@@ -1,0 +1,90 @@
+"""What the in-memory twins share: the tables, one sequence of epochs and one clock."""
+
+import math
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from ..core.clock import Clock, SystemClock
+from ..core.errors import StoreUnavailable
+from ..core.ids import CommitSeq, Epoch, WorkerId
+from ..core.values import LeaseGrant, WorkerIdentity
+
+# 2024-01-01, so that a lease test reads like the real thing whatever the clock's origin is.
+_BASE_MS = 1_704_067_200_000
+
+
+@dataclass(slots=True)
+class MemoryObject:
+    """One row of `object`, with its rows beside it."""
+
+    worker_id: WorkerId | None
+    epoch: Epoch
+    commit_seq: CommitSeq
+    rows: dict[bytes, bytes] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class MemoryWorker:
+    """One row of `worker`."""
+
+    identity: WorkerIdentity
+    expires_at: float
+    dead: bool = False
+
+
+class MemoryDatabase:
+    """What several twins share: objects, workers, one sequence of epochs and one clock.
+
+    Args:
+        clock: Decides when leases run out; a fake one in tests.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._last_epoch = 0
+        self.objects: dict[UUID, MemoryObject] = {}
+        self.workers: dict[WorkerId, MemoryWorker] = {}
+        self.away = False
+        """Set it to make every call raise StoreUnavailable."""
+
+    def add_worker(self, *, lease_seconds: float = math.inf) -> WorkerId:
+        """Register a worker in one call, for tests that are not about leases."""
+        worker_id = WorkerId(uuid4())
+        identity = WorkerIdentity(
+            worker_id=worker_id,
+            node=f"node-{worker_id}",
+            slot=0,
+            boot_id="boot",
+            address="",
+            version="test",
+        )
+        self.workers[worker_id] = MemoryWorker(identity, self._clock.monotonic() + lease_seconds)
+        return worker_id
+
+    def now_ms(self) -> int:
+        """The database's clock, milliseconds since 1970."""
+        return _BASE_MS + int(self._clock.monotonic() * 1000)
+
+    def live(self, worker_id: WorkerId) -> bool:
+        """Whether the worker is not dead and its lease has not run out."""
+        worker = self.workers.get(worker_id)
+        return worker is not None and not worker.dead and not self.expired(worker_id)
+
+    def expired(self, worker_id: WorkerId) -> bool:
+        """Whether the worker's lease has run out by the clock."""
+        return self.workers[worker_id].expires_at <= self._clock.monotonic()
+
+    def grant(self, worker_id: WorkerId, lease_seconds: float) -> LeaseGrant:
+        """Let the lease end `lease_seconds` from now."""
+        self.workers[worker_id].expires_at = self._clock.monotonic() + lease_seconds
+        return LeaseGrant(database_ms=self.now_ms())
+
+    def next_epoch(self) -> Epoch:
+        """The next value of the one sequence."""
+        self._last_epoch += 1
+        return Epoch(self._last_epoch)
+
+    def check(self) -> None:
+        """Raise StoreUnavailable while `away`."""
+        if self.away:
+            raise StoreUnavailable
