@@ -1,6 +1,6 @@
 """`python -m app`, the command of a checkout that is not installed."""
 
-from .cli import main
+from .cli.commands import main
 
 if __name__ == "__main__":
     main()

@@ -1,0 +1,110 @@
+"""The commands and their options.
+
+An option that is not given leaves the decision to the environment (`app.settings`). The working
+directory, or `--app-dir`, is put first on the module path: a console script starts with its own
+folder there, and the classes in STATEROOM_NAMESPACES live in the user's project.
+"""
+
+import platform
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from .. import __version__
+from ..logs import configure_logs
+from ..settings import RoomAccess, Settings, load_settings, unknown_variables
+from ..wiring import build_service
+from .failures import FAILED, one_line_failures
+from .server import run_server
+
+_log = structlog.get_logger(__name__)
+
+cli = typer.Typer(
+    name="stateroom",
+    help="Durable Objects for Python teams, with a TinyBase sync server built in.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Postgres to use in place of the embedded one. Others on the machine can read a "
+        "command line: prefer DATABASE_URL when the URL has a password.",
+    ),
+]
+DataDir = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder of the embedded Postgres [.stateroom]")
+]
+AppDir = Annotated[
+    Path, typer.Option(metavar="DIR", help="Where the classes of namespaces are imported from")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure")]
+
+
+def main() -> None:
+    """Run the command line; the process ends with its status."""
+    cli()
+
+
+@cli.command()
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, 0 for any [8000]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes [1]")] = None,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    app_dir: AppDir = Path(),
+    debug: Debug = False,
+) -> None:
+    """Serve rooms and objects until SIGTERM or Ctrl-C."""
+    with one_line_failures(debug=debug):
+        settings = _prepare(
+            app_dir,
+            host=host,
+            port=port,
+            workers=workers,
+            database_url=database_url,
+            data_dir=data_dir,
+        )
+        settings.effective_room_access()  # refused here, before anything is started
+        orderly = run_server(settings, build_service, lambda url: announce(settings, url))
+    sys.exit(0 if orderly else FAILED)
+
+
+@cli.command()
+def version() -> None:
+    """Tell the version."""
+    typer.echo(f"stateroom {__version__} (Python {platform.python_version()})")
+
+
+def announce(settings: Settings, url: str) -> None:
+    """Tell on standard output that clients are accepted, and where."""
+    rooms = url.replace("http", "ws", 1)
+    lines = [
+        f"Stateroom is ready: {url}  (rooms: {rooms}/{{room}})",
+        f"  health: {url}/livez {url}/readyz",
+    ]
+    if settings.effective_room_access() is RoomAccess.TOKEN:
+        lines.append("  rooms need the token in STATEROOM_ROOM_TOKEN")
+    typer.echo("\n".join(lines))
+
+
+def _prepare(app_dir: Path, **given: Any) -> Settings:
+    """Read the settings, begin to log, and make the user's project importable."""
+    settings = load_settings(**given)
+    form = settings.log_format
+    configure_logs(level=settings.log_level.value, form=form.value if form else None)
+    for variable, probably in unknown_variables().items():
+        _log.warning("unknown_setting", variable=variable, probably=probably)
+    folder = str(app_dir.resolve())
+    if sys.path[:1] != [folder]:
+        sys.path.insert(0, folder)
+    return settings

@@ -1,0 +1,47 @@
+"""How the command tells that something went wrong: one line on standard error, and a status.
+
+What a user can cause is a `StateroomError`: its code, its text and what to do about it, status 1.
+Anything else is a fault of ours: one line too, with the advice to run again with `--debug`, which
+shows the traceback. Wrong usage is told by the command line parser, status 2.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..core.errors import StateroomError
+
+FAILED = 1
+
+
+@contextmanager
+def one_line_failures(*, debug: bool) -> Iterator[None]:
+    """Turn an exception of the body into one line and the exit status 1.
+
+    Raises:
+        SystemExit: In place of whatever the body raised, unless `debug`.
+    """
+    try:
+        yield
+    except Exception as error:
+        if debug:
+            raise
+        sys.stderr.write(f"{line_of(error)}\n")
+        sys.exit(FAILED)
+
+
+def line_of(error: Exception) -> str:
+    """Return the one line that tells `error`."""
+    if isinstance(error, StateroomError):
+        line = f"stateroom: error [{error.code}]: {_sentence(str(error))}"
+        return f"{line} Remedy: {_sentence(error.remedy)}" if error.remedy else line
+    kind, text = type(error).__name__, " ".join(str(error).split())
+    return (
+        f"stateroom: error [internal]: {_sentence(f'{kind}: {text}' if text else kind)} "
+        "Remedy: Run the command again with --debug for the traceback, and report it."
+    )
+
+
+def _sentence(text: str) -> str:
+    words = " ".join(text.split())
+    return words if words.endswith((".", "!", "?")) else f"{words}."

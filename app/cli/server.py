@@ -1,0 +1,213 @@
+"""One run of the service: start it, serve it by uvicorn in our own event loop, stop it in order.
+
+Order of a start: bind the port, start the service, listen, tell that it is ready. Order of a stop
+(SIGTERM or SIGINT): accept no more, let the service end its rooms while their sockets are still
+open, then close what is left. A signal during the start abandons it; a second signal, or a stop
+that takes longer than `shutdown_seconds`, forces the end.
+
+uvicorn would set signal handlers and a loop of its own; the subclass here only serves.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from enum import Enum, auto
+from socket import socket
+from typing import Any, Protocol
+
+import structlog
+import uvicorn
+import uvloop
+
+from ..core.tasks import TaskOwner
+from ..settings import Settings
+from .listening import BACKLOG, base_url, bind_socket, start_listening
+
+WEBSOCKET_PROTOCOL = "websockets-sansio"
+HTTP_PROTOCOL = "httptools"
+LEFTOVER_SECONDS = 5
+
+_log = structlog.get_logger(__name__)
+
+
+class Runnable(Protocol):
+    """What is served. `stop` is called once, also after a `start` that failed or was cancelled."""
+
+    @property
+    def asgi(self) -> Any:
+        """The ASGI application, usable between `start` and `stop`."""
+        ...
+
+    async def start(self) -> None:
+        """Make everything ready. Raises StartupError with the remedy."""
+        ...
+
+    async def stop(self) -> None:
+        """End rooms and connections in order; called while sockets are still open."""
+        ...
+
+
+class Phase(Enum):
+    """Where a run stands. It moves down this list, by signals and by its own progress."""
+
+    STARTING = auto()
+    SERVING = auto()
+    STOPPING = auto()
+    FORCED = auto()
+
+
+class LoopServer(uvicorn.Server):
+    """uvicorn without signal handlers, which tells when it accepts and can stop accepting."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.accepting = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the run."""
+        yield
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Begin to accept."""
+        await super().startup(sockets)
+        self.accepting.set()
+
+    def stop_accepting(self) -> None:
+        """Refuse new connections; those that are open stay open."""
+        for server in self.servers:
+            server.close()
+
+
+class ServerRun:
+    """One run, from the start to the end of the process.
+
+    Args:
+        settings: What was decided.
+        build: Makes the service from the settings.
+        announce: Called with the base URL once clients are accepted.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        build: Callable[[Settings], Runnable],
+        announce: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._build = build
+        self._announce = announce
+        self._phase = Phase.STARTING
+        self._stop_asked = asyncio.Event()
+        self._tasks = TaskOwner("server")
+        self._main: asyncio.Task[Any] | None = None
+        self._stop_called = False
+
+    @property
+    def forced(self) -> bool:
+        """Whether the end was forced, so that something may have been left unfinished."""
+        return self._phase is Phase.FORCED
+
+    async def run(self) -> None:
+        """Serve until a signal asks to stop.
+
+        Raises:
+            StartupError: The service cannot start.
+        """
+        self._main = asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
+        with (
+            bind_socket(self._settings.host, self._settings.port) as listener,
+            contextlib.suppress(asyncio.CancelledError),  # by a signal; the phase tells
+        ):
+            service = self._build(self._settings)
+            try:
+                await service.start()
+                await self._serve(service, listener)
+            finally:
+                await self._stop(service)
+        await self._tasks.close()
+
+    async def _serve(self, service: Runnable, listener: socket) -> None:
+        server = LoopServer(uvicorn_config(service.asgi, self._settings))
+        start_listening(listener)
+        serving = self._tasks.start(server.serve(sockets=[listener]), name="uvicorn")
+        try:
+            await self._first_of(serving, server.accepting)
+            self._phase = Phase.SERVING
+            self._announce(base_url(listener))
+            await self._first_of(serving, self._stop_asked)
+            server.stop_accepting()
+            await self._stop(service)
+        finally:
+            server.should_exit = True
+            server.force_exit = self.forced
+        await serving
+
+    async def _first_of(self, serving: asyncio.Task[Any], event: asyncio.Event) -> None:
+        """Wait for the event, but not longer than the server runs."""
+        waiting = self._tasks.start(event.wait(), name="wait")
+        await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if serving.done():
+            await serving
+
+    async def _stop(self, service: Runnable) -> None:
+        """Stop the service, once, within the time that a stop may take."""
+        if self._stop_called:
+            return
+        self._stop_called = True
+        if self._phase is not Phase.FORCED:
+            self._phase = Phase.STOPPING
+        try:
+            async with asyncio.timeout(self._settings.shutdown_seconds):
+                await service.stop()
+        except TimeoutError:
+            self._phase = Phase.FORCED
+            _log.error("stop_forced", after_seconds=self._settings.shutdown_seconds)
+
+    def _on_signal(self) -> None:
+        if self._phase is Phase.SERVING:
+            self._phase = Phase.STOPPING
+            self._stop_asked.set()
+            return
+        # Nothing is served yet (abandon the start), or somebody has lost patience.
+        self._phase = Phase.STOPPING if self._phase is Phase.STARTING else Phase.FORCED
+        if self._main is not None:
+            self._main.cancel()
+
+
+def uvicorn_config(asgi: Any, settings: Settings) -> uvicorn.Config:
+    """Return how uvicorn serves us: no loop, log, lifespan or proxy headers of its own."""
+    return uvicorn.Config(
+        asgi,
+        http=HTTP_PROTOCOL,
+        ws=WEBSOCKET_PROTOCOL,
+        ws_max_size=settings.max_frame_bytes,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=LEFTOVER_SECONDS,
+    )
+
+
+def run_server(
+    settings: Settings,
+    build: Callable[[Settings], Runnable],
+    announce: Callable[[str], None],
+) -> bool:
+    """Serve in a new event loop until a signal; return whether the end was an orderly one.
+
+    Raises:
+        StartupError: The service cannot start.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        run = ServerRun(settings, build, announce)
+        runner.run(run.run())
+        return not run.forced
