@@ -54,7 +54,7 @@ def _is_plain(value: Any, depth: int) -> bool:
     if kind in _SCALARS:
         return True
     if kind is int:
-        return -(1 << _INT_BITS) <= value < (1 << _INT_BITS)
+        return bool(-(1 << _INT_BITS) <= value < (1 << _INT_BITS))
     if kind is float:
         return isfinite(value)
     if depth > _MAX_DEPTH:

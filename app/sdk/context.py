@@ -83,7 +83,9 @@ class Context(Protocol):
         ...
 
     def abort(self, reason: str = "the object called abort") -> NoReturn:
-        """Throw this instance away now: unconfirmed writes of the running event are lost, every
-        socket is closed with 1012. It raises an exception that no `except Exception` catches.
+        """Throw this instance away now.
+
+        Unconfirmed writes of the running event are lost and every socket is closed with 1012.
+        It raises an exception that no `except Exception` catches.
         """
         ...

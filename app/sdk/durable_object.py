@@ -29,11 +29,13 @@ class DurableObject:
             are kept (hibernation); None takes the service's setting.
         multiplexers: Subprotocol name to the maker of the splitter that a socket negotiating it
             gets (see `SocketMultiplexer`). The first offered one that stands here is chosen.
+        wakes_on_close: Whether a hibernated object is woken to run `on_close`.
         overflow_reason: The close reason of a client that reads too slowly (code 1013).
     """
 
     idle_seconds: ClassVar[float | None] = None
     multiplexers: ClassVar[Mapping[str, Callable[[], SocketMultiplexer]]] = {}
+    wakes_on_close: ClassVar[bool] = True
     overflow_reason: ClassVar[str] = "overloaded"
 
     def __init__(self, ctx: Context) -> None:

@@ -8,7 +8,7 @@ dict, set and frozenset, nested. A value is copied when it is put.
 (reference: durable-objects, sections 6 and 7; conformance list, E to K)
 """
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -64,6 +64,10 @@ class Storage(Protocol):
         Raises:
             TypeError: `start` together with `start_after`, or a limit below 1.
         """
+        ...
+
+    def stream(self, *, prefix: str | None = None) -> AsyncIterator[tuple[str, Any]]:
+        """Iterate over keys and values in byte order, page by page, without holding them all."""
         ...
 
     def put(

@@ -1,0 +1,51 @@
+"""How sockets and rooms meet: two small protocols, one for each direction.
+
+The web layer (or a link from another worker) gives a room a `SocketTransport`; the room gives
+back a `SocketSink`. All calls are plain and made on the event loop; none awaits.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from .frames import OutgoingMessage
+
+
+class SocketTransport(Protocol):
+    """Where a room's messages for one client go."""
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Accepted by `send` and not yet taken by the operating system."""
+        ...
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> None:
+        """Hand messages on, in order; several leave in one write. Harmless once closed."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Close after what was sent; the other end sees code and reason."""
+        ...
+
+    def abort(self) -> None:
+        """Drop the socket and everything unsent, now."""
+        ...
+
+    def pause_reading(self) -> None:
+        """Stop giving messages to the sink, so that the client feels back-pressure."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Go on giving messages to the sink."""
+        ...
+
+
+class SocketSink(Protocol):
+    """Where a client's messages go."""
+
+    def receive(self, message: str | bytes) -> None:
+        """Take one message. Never raises."""
+        ...
+
+    def ended(self, code: int, reason: str, *, clean: bool) -> None:
+        """Learn that the socket is gone; called exactly once."""
+        ...

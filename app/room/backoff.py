@@ -1,0 +1,32 @@
+"""How long to wait before a faulty object is started again. Pure.
+
+An event that raises costs a rebuild of the instance. The first fault costs no wait; further
+ones, unless half a minute lies between them, wait longer and longer, so that one bad client
+cannot force a reload for every message (architecture, section 5).
+"""
+
+_FORGOTTEN_AFTER_SECONDS = 30.0
+_FIRST_SECONDS = 0.05
+_LONGEST_SECONDS = 5.0
+
+
+class FaultBackoff:
+    """Counts faults that follow one another closely."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._latest = 0.0
+
+    def fault(self, now: float) -> None:
+        """Note a fault at an instant of the monotonic clock."""
+        if now - self._latest > _FORGOTTEN_AFTER_SECONDS:
+            self._count = 0
+        self._count += 1
+        self._latest = now
+
+    def wait_seconds(self, now: float) -> float:
+        """How long a start at `now` has to wait."""
+        if self._count <= 1:
+            return 0.0
+        pause: float = min(_FIRST_SECONDS * 2 ** (self._count - 2), _LONGEST_SECONDS)
+        return max(0.0, self._latest + pause - now)

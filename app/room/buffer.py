@@ -1,0 +1,210 @@
+"""The write buffer: what an object has written and the database has not confirmed.
+
+Pure. Layers lie on one another, the newest on top:
+
+    savepoints   one for each open transaction of the running event
+    unit         the running event since its last commit point
+    pending      finished units, waiting for their turn
+    in flight    the batch that the committer holds
+    (committed rows: the cache and the database)
+
+A look-up asks from the top. A layer that was wiped (delete_all) hides everything below it.
+Whole units move down: `seal` lays the unit on `pending`, `freeze` makes `pending` the batch in
+flight, `confirm` forgets it. At most one batch is in flight (architecture, section 7).
+"""
+
+from enum import Enum, auto
+from typing import Final
+
+
+class Absence(Enum):
+    """Why a look-up found no value."""
+
+    UNKNOWN = auto()  # no layer says anything about the key
+    DELETED = auto()  # the newest thing said is that it is gone
+
+
+UNKNOWN: Final = Absence.UNKNOWN
+DELETED: Final = Absence.DELETED
+
+
+class Layer:
+    """Writes to distinct keys; None stands for a deletion."""
+
+    __slots__ = ("confirmed", "entries", "size_bytes", "uncached", "wiped")
+
+    def __init__(self) -> None:
+        self.entries: dict[bytes, bytes | None] = {}
+        self.wiped = False
+        self.size_bytes = 0
+        self.confirmed = False
+        """Whether sends must wait for it: some write in it was not `allow_unconfirmed`."""
+        self.uncached: set[bytes] = set()
+        """Keys that the author asked to keep out of the cache."""
+
+    def __bool__(self) -> bool:
+        return self.wiped or bool(self.entries)
+
+    def set(self, key: bytes, value: bytes | None) -> None:
+        """Write a value, or None to delete; a later write to a key replaces the earlier."""
+        entries = self.entries
+        before = entries.get(key, UNKNOWN)
+        if before is UNKNOWN:
+            self.size_bytes += len(key)
+        elif isinstance(before, bytes):
+            self.size_bytes -= len(before)
+        if value is not None:
+            self.size_bytes += len(value)
+        entries[key] = value
+
+    def wipe(self) -> None:
+        """Delete every key there is; later writes stay."""
+        self.entries = {}
+        self.size_bytes = 0
+        self.wiped = True
+
+    def absorb(self, newer: "Layer") -> None:
+        """Lay a newer layer on this one."""
+        if newer.wiped or not self.entries:
+            self.wiped = self.wiped or newer.wiped
+            self.entries = newer.entries
+            self.size_bytes = newer.size_bytes
+        else:
+            for key, value in newer.entries.items():
+                self.set(key, value)
+        self.confirmed = self.confirmed or newer.confirmed
+        self.uncached |= newer.uncached
+
+
+class WriteBuffer:
+    """See the module."""
+
+    def __init__(self) -> None:
+        self._stack: list[Layer] = [Layer()]  # the unit, then one layer a savepoint
+        self._pending = Layer()
+        self._in_flight: Layer | None = None
+
+    @property
+    def top(self) -> Layer:
+        """Where the running event writes."""
+        return self._stack[-1]
+
+    @property
+    def dirty(self) -> bool:
+        """Whether finished units wait for a commit."""
+        return bool(self._pending)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing at all is unconfirmed."""
+        return self._in_flight is None and not self._pending and not any(self._stack)
+
+    @property
+    def unconfirmed_bytes(self) -> int:
+        """Bytes of finished units that are not confirmed."""
+        flying = self._in_flight.size_bytes if self._in_flight is not None else 0
+        return flying + self._pending.size_bytes
+
+    @property
+    def unit_bytes(self) -> int:
+        """Bytes of the running event's writes."""
+        return sum(layer.size_bytes for layer in self._stack)
+
+    def lookup(self, key: bytes) -> bytes | Absence:
+        """Return the newest value, DELETED, or UNKNOWN when committed rows must be asked."""
+        for layer in self._newest_first():
+            value = layer.entries.get(key, UNKNOWN)
+            if value is not UNKNOWN:
+                return DELETED if value is None else value
+            if layer.wiped:
+                return DELETED
+        return UNKNOWN
+
+    def overlay(self) -> tuple[bool, dict[bytes, bytes | None]]:
+        """Return whether committed rows are hidden, and all unconfirmed entries, as of now."""
+        merged: dict[bytes, bytes | None] = {}
+        wiped = False
+        for layer in reversed(list(self._newest_first())):
+            if layer.wiped:
+                wiped = True
+                merged = {}
+            merged.update(layer.entries)
+        return wiped, merged
+
+    def seal(self) -> bool:
+        """End the running unit; returns whether sends made after it must wait for a commit.
+
+        Raises:
+            RuntimeError: A transaction is still open.
+        """
+        if len(self._stack) != 1:
+            raise RuntimeError("a commit point inside a transaction")
+        unit = self._stack[0]
+        if not unit.entries and not unit.wiped:
+            return False
+        self._pending.absorb(unit)
+        self._stack[0] = Layer()
+        return unit.confirmed
+
+    def discard(self) -> None:
+        """Undo the running unit and every open transaction."""
+        self._stack = [Layer()]
+
+    def savepoint(self) -> int:
+        """Open a transaction; returns its depth."""
+        self._stack.append(Layer())
+        return len(self._stack) - 1
+
+    def keep(self, depth: int) -> None:
+        """End the transaction at `depth`, the innermost, well."""
+        self._check_innermost(depth)
+        layer = self._stack.pop()
+        self._stack[-1].absorb(layer)
+
+    def rollback(self, depth: int) -> None:
+        """Undo what the innermost transaction wrote; it stays open."""
+        self._check_innermost(depth)
+        self._stack[-1] = Layer()
+
+    def freeze(self) -> Layer | None:
+        """Make the pending units the batch in flight; None when there are none.
+
+        Raises:
+            RuntimeError: A batch is in flight already.
+        """
+        if self._in_flight is not None:
+            raise RuntimeError("a batch is in flight already")
+        if not self._pending:
+            return None
+        self._in_flight = self._pending
+        self._pending = Layer()
+        return self._in_flight
+
+    def confirm(self) -> Layer:
+        """Forget the batch in flight, which is committed, and return it."""
+        layer = self._in_flight
+        if layer is None:
+            raise RuntimeError("no batch is in flight")
+        self._in_flight = None
+        return layer
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether the committer holds a batch."""
+        return self._in_flight is not None
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return len(self._stack) > 1
+
+    def _check_innermost(self, depth: int) -> None:
+        if depth != len(self._stack) - 1 or depth == 0:
+            raise RuntimeError("the transaction has ended, or one inside it is still open")
+
+    def _newest_first(self) -> list[Layer]:
+        layers = self._stack[::-1]
+        layers.append(self._pending)
+        if self._in_flight is not None:
+            layers.append(self._in_flight)
+        return layers

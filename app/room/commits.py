@@ -1,0 +1,199 @@
+"""The commit lane of one room: from finished units to confirmed batches to open gates.
+
+It joins four pure parts (buffer, cache, gate, batch numbers) and is the room's face to the
+committer. At most one batch is in flight; what finishes meanwhile goes into the next. A batch
+that does not end well breaks the gate for ever and the room with it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from ..core.clock import Clock
+from ..core.errors import LeaseLost, OwnershipLost, RoomAborted, StateroomError, StorageRefused
+from ..core.mounts import Durability
+from ..core.ports import Committer
+from ..core.values import Claim, CommitOutcome, CommitResult, Receipt, WriteBatch
+from .buffer import WriteBuffer
+from .cache import RowCache
+from .gate import OutputGate
+from .limits import RoomLimits
+from .outputs import Output
+
+_FAILURES: dict[CommitResult, type[StateroomError]] = {
+    CommitResult.LOST: OwnershipLost,
+    CommitResult.REFUSED: StorageRefused,
+    CommitResult.UNAVAILABLE: LeaseLost,
+}
+
+
+class CommitLane:
+    """See the module. It is the `BatchSource` that the committer knows.
+
+    Args:
+        claim: The ownership whose epoch every batch proves.
+        committer: Where batches go.
+        durability: What sends wait for.
+        limits: Bounds of the room.
+        clock: For the age of unconfirmed writes under `relaxed`.
+        deliver: Called with outputs that may leave.
+        failed: Called once, when the lane is broken.
+        progress: Called after each confirmed batch.
+    """
+
+    def __init__(
+        self,
+        *,
+        claim: Claim,
+        committer: Committer,
+        durability: Durability,
+        limits: RoomLimits,
+        clock: Clock,
+        deliver: Callable[[Sequence[Output]], None],
+        failed: Callable[[StateroomError], None],
+        progress: Callable[[], None],
+    ) -> None:
+        self.claim = claim
+        self.buffer = WriteBuffer()
+        self.cache = RowCache()
+        self.gate: OutputGate[Output] = OutputGate()
+        self._commit_seq = claim.commit_seq
+        self._committer = committer
+        self._relaxed = durability is Durability.RELAXED
+        self._limits = limits
+        self._clock = clock
+        self._deliver = deliver
+        self._failed = failed
+        self._progress = progress
+        self._taken = 0
+        self._queued = False
+        self._broken = False
+        self._oldest_unconfirmed: float | None = None
+        self._waiters: list[tuple[int, asyncio.Future[Receipt]]] = []
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is unconfirmed and nothing is held back."""
+        return self.buffer.clean and not self.gate.held
+
+    @property
+    def congested(self) -> bool:
+        """Whether so much is unconfirmed that sockets should stop reading."""
+        return self.buffer.unconfirmed_bytes > self._limits.buffer_bytes
+
+    @property
+    def receipt(self) -> Receipt:
+        """Where the committed state stands."""
+        claim = self.claim
+        return Receipt(object_id=claim.object_id, epoch=claim.epoch, commit_seq=self._commit_seq)
+
+    @property
+    def current_claim(self) -> Claim:
+        """The claim with the commit number of now, which a load must find."""
+        claim = self.claim
+        return Claim(
+            object_id=claim.object_id,
+            worker_id=claim.worker_id,
+            epoch=claim.epoch,
+            commit_seq=self._commit_seq,
+        )
+
+    def seal(self, outputs: Sequence[Output]) -> None:
+        """End a unit: its writes join the pending batch, its outputs the gate's queue."""
+        buffer = self.buffer
+        if buffer.seal() and not (self._relaxed and self._loss_is_bounded()):
+            self.gate.require(self._taken + 1)
+        if not self._queued and buffer.dirty and not buffer.in_flight:
+            self._queued = True
+            self._committer.enqueue(self)
+        if outputs:
+            ready = self.gate.offer(outputs)
+            if ready:
+                self._deliver(ready)
+
+    def commit_point(self) -> asyncio.Future[Receipt]:
+        """A future for the moment when everything sealed so far is confirmed.
+
+        It fails with the error that broke the lane.
+        """
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        if self._broken:
+            future.set_exception(RoomAborted())
+        elif self.buffer.dirty:
+            self._waiters.append((self._taken + 1, future))
+        elif self.buffer.in_flight:
+            self._waiters.append((self._taken, future))
+        else:
+            future.set_result(self.receipt)
+        return future
+
+    def take_batch(self) -> WriteBatch | None:
+        """See `core.ports.BatchSource`."""
+        self._queued = False
+        if self._broken:
+            return None
+        layer = self.buffer.freeze()
+        if layer is None:
+            return None
+        self._taken += 1
+        self._oldest_unconfirmed = None
+        claim = self.claim
+        return WriteBatch(
+            claim.object_id,
+            claim.epoch,
+            self._commit_seq,
+            layer.wiped,
+            layer.entries,
+            layer.size_bytes,
+        )
+
+    def settle(self, outcome: CommitOutcome) -> None:
+        """See `core.ports.BatchSource`."""
+        if self._broken:
+            return
+        if outcome.result is not CommitResult.COMMITTED:
+            error = outcome.error
+            if not isinstance(error, StateroomError):
+                error = _FAILURES[outcome.result]()
+            self._failed(error)
+            return
+        self._commit_seq = outcome.commit_seq
+        self.cache.absorb(self.buffer.confirm())
+        ready = self.gate.confirm(self._taken)
+        if self.buffer.dirty and not self._queued:
+            self._queued = True
+            self._committer.enqueue(self)
+        if ready:
+            self._deliver(ready)
+        if self._waiters:
+            self._wake_waiters()
+        self._progress()
+
+    def break_(self, error: StateroomError) -> None:
+        """Drop what is held and unconfirmed; nothing is ever delivered or committed again."""
+        self._broken = True
+        self.gate.break_()
+        for _, future in self._waiters:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # a waiter that is gone must not be reported as unread
+        self._waiters.clear()
+
+    def _wake_waiters(self) -> None:
+        still: list[tuple[int, asyncio.Future[Receipt]]] = []
+        for batch, future in self._waiters:
+            if batch > self._taken:
+                still.append((batch, future))
+            elif not future.done():
+                future.set_result(self.receipt)
+        self._waiters = still
+
+    def _loss_is_bounded(self) -> bool:
+        """Under `relaxed`: whether what a crash could lose is still within the setting."""
+        now = self._clock.monotonic()
+        if self._oldest_unconfirmed is None:
+            self._oldest_unconfirmed = now
+        age_ms = (now - self._oldest_unconfirmed) * 1000
+        return (
+            age_ms <= self._limits.relaxed_loss_ms
+            and self.buffer.unconfirmed_bytes <= self._limits.relaxed_loss_bytes
+        )

@@ -1,0 +1,201 @@
+"""The sockets of one room. They outlive the instance: hibernation keeps them and drops it."""
+
+from collections.abc import Collection, Iterator, Sequence
+from enum import Enum, auto
+from typing import Protocol
+
+from ..core.errors import StorageRefused
+from ..core.frames import OutgoingMessage
+from ..core.limits import (
+    ATTACHMENT_BYTES,
+    CLOSE_REASON_BYTES,
+    TAG_CHARACTERS,
+    TAGS_PER_CONNECTION,
+)
+from ..core.sockets import SocketTransport
+from ..core.storage_codec import decode_value, encode_value
+
+_CODES_NEVER_SENT = frozenset({1004, 1005, 1006, 1015})
+_LOWEST_CODE = 1000
+_HIGHEST_CODE = 4999
+
+
+class ConnectionState(Enum):
+    """OPEN, then CLOSING once a close was handed to the transport, then CLOSED."""
+
+    OPEN = auto()
+    CLOSING = auto()
+    CLOSED = auto()
+
+
+class ConnectionHost(Protocol):
+    """What a connection asks of its room."""
+
+    def stage_send(self, connection: "RoomConnection", message: OutgoingMessage) -> None:
+        """Make a send part of the running unit."""
+        ...
+
+    def stage_close(self, connection: "RoomConnection", code: int, reason: str) -> None:
+        """Make a close part of the running unit."""
+        ...
+
+    def take_message(self, connection: "RoomConnection", message: str | bytes) -> None:
+        """A client's message has arrived."""
+        ...
+
+    def take_end(
+        self, connection: "RoomConnection", code: int, reason: str, *, clean: bool
+    ) -> None:
+        """A client's socket is gone."""
+        ...
+
+
+class RoomConnection:
+    """The sdk's `Connection` and the transport's `SocketSink`, both at once."""
+
+    __slots__ = ("_attachment", "_host", "id", "serial", "state", "tags", "transport")
+
+    def __init__(
+        self, host: ConnectionHost, *, connection_id: str, serial: int, transport: SocketTransport
+    ) -> None:
+        self._host = host
+        self.id = connection_id
+        self.serial = serial
+        self.transport = transport
+        self.state = ConnectionState.OPEN
+        self.tags: frozenset[str] = frozenset()
+        self._attachment: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} {self.state.name}>"
+
+    @property
+    def open(self) -> bool:
+        """See `sdk.Connection.open`."""
+        return self.state is ConnectionState.OPEN
+
+    @property
+    def buffered_bytes(self) -> int:
+        """See `sdk.Connection.buffered_bytes`."""
+        return self.transport.buffered_bytes
+
+    @property
+    def attachment(self) -> object:
+        """See `sdk.Connection.attachment`."""
+        return None if self._attachment is None else decode_value(self._attachment)
+
+    @attachment.setter
+    def attachment(self, value: object) -> None:
+        stored = encode_value(value)
+        if len(stored) > ATTACHMENT_BYTES:
+            raise StorageRefused(
+                f"the attachment has {len(stored)} bytes, the limit is {ATTACHMENT_BYTES}"
+            )
+        self._attachment = stored
+
+    def tag(self, *tags: str) -> None:
+        """See `sdk.Connection.tag`."""
+        wanted = self.tags.union(tags)
+        if len(wanted) > TAGS_PER_CONNECTION:
+            raise ValueError(f"a connection carries at most {TAGS_PER_CONNECTION} tags")
+        if any(len(tag) > TAG_CHARACTERS for tag in wanted):
+            raise ValueError(f"a tag has at most {TAG_CHARACTERS} characters")
+        self.tags = wanted
+
+    def untag(self, *tags: str) -> None:
+        """See `sdk.Connection.untag`."""
+        self.tags = self.tags.difference(tags)
+
+    def send(self, message: str | bytes) -> None:
+        """See `sdk.Connection.send`."""
+        if self.state is ConnectionState.OPEN:
+            self._host.stage_send(self, OutgoingMessage(message))
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """See `sdk.Connection.close`."""
+        if not _LOWEST_CODE <= code <= _HIGHEST_CODE or code in _CODES_NEVER_SENT:
+            raise ValueError(f"a socket cannot be closed with code {code}")
+        if len(reason.encode()) > CLOSE_REASON_BYTES:
+            raise ValueError(f"a close reason has at most {CLOSE_REASON_BYTES} bytes")
+        if self.state is ConnectionState.OPEN:
+            self._host.stage_close(self, code, reason)
+
+    def receive(self, message: str | bytes) -> None:
+        """See `core.sockets.SocketSink.receive`."""
+        if self.state is ConnectionState.OPEN:
+            self._host.take_message(self, message)
+
+    def ended(self, code: int, reason: str, *, clean: bool) -> None:
+        """See `core.sockets.SocketSink.ended`."""
+        if self.state is not ConnectionState.CLOSED:
+            self.state = ConnectionState.CLOSED
+            self._host.take_end(self, code, reason, clean=clean)
+
+    def shut(self, code: int, reason: str) -> None:
+        """Close now, outside any unit: the room itself turns the client away."""
+        if self.state is ConnectionState.OPEN:
+            self.state = ConnectionState.CLOSING
+            self.transport.close(code, reason)
+
+    def deliver(
+        self, messages: Sequence[OutgoingMessage], *, limit_bytes: int, overflow_reason: str
+    ) -> None:
+        """Hand messages that may leave to the transport; one that reads too slowly is closed.
+
+        (architecture, section 9 a: a peer past its byte bound is closed with 1013)
+        """
+        if self.state is not ConnectionState.OPEN:
+            return
+        size = self.transport.buffered_bytes
+        for message in messages:
+            size += len(message.payload)
+        if size > limit_bytes:
+            self.shut(1013, overflow_reason)
+        else:
+            self.transport.send(messages)
+
+
+class ConnectionSet:
+    """The connections of a room in the order they joined."""
+
+    def __init__(self) -> None:
+        self._members: dict[int, RoomConnection] = {}
+        self._latest_serial = 0
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[RoomConnection]:
+        return iter(self._members.values())
+
+    @property
+    def latest_serial(self) -> int:
+        """The number of the newest member; a broadcast reaches members up to it."""
+        return self._latest_serial
+
+    def next_serial(self) -> int:
+        """The number for the next member."""
+        self._latest_serial += 1
+        return self._latest_serial
+
+    def add(self, connection: RoomConnection) -> None:
+        """Take a member in."""
+        self._members[connection.serial] = connection
+
+    def remove(self, connection: RoomConnection) -> None:
+        """Let a member go; unknown ones are ignored."""
+        self._members.pop(connection.serial, None)
+
+    def select(
+        self, tag: str | None, all_of: Collection[str], any_of: Collection[str]
+    ) -> list[RoomConnection]:
+        """The open members with these tags."""
+        wanted = frozenset(all_of if tag is None else (*all_of, tag))
+        either = frozenset(any_of)
+        return [
+            member
+            for member in self._members.values()
+            if member.state is ConnectionState.OPEN
+            and wanted <= member.tags
+            and (not either or not either.isdisjoint(member.tags))
+        ]

@@ -1,0 +1,116 @@
+"""The sdk's `Context` for one instance of an object."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import NoReturn, Protocol
+
+import structlog
+
+from ..core.clock import Clock, DatabaseClock, Timer
+from ..core.frames import OutgoingMessage
+from ..core.ids import ObjectId
+from ..core.mounts import Mount
+from ..sdk.connection import Connection
+from .connections import ConnectionSet, RoomConnection
+from .outputs import Broadcast, Output
+from .storage import RoomStorage
+
+_log = structlog.get_logger("stateroom.object")
+
+
+class InstanceAborted(BaseException):
+    """Raised by `Context.abort`; no `except Exception` of an author catches it."""
+
+
+class ContextHost(Protocol):
+    """What a context asks of its room."""
+
+    def stage(self, output: Output) -> None:
+        """Make an output part of the running unit."""
+        ...
+
+    def run_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
+        """Run a callback as an event, unless the instance is gone by then."""
+        ...
+
+
+class RoomContext:
+    """See `sdk.Context` for the contract of each call."""
+
+    def __init__(
+        self,
+        host: ContextHost,
+        *,
+        object_id: ObjectId,
+        mount: Mount,
+        storage: RoomStorage,
+        members: ConnectionSet,
+        clock: Clock,
+        database_clock: DatabaseClock,
+    ) -> None:
+        self._host = host
+        self._mount = mount
+        self._members = members
+        self._clock = clock
+        self._database_clock = database_clock
+        self.id = object_id
+        self.storage = storage
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """See `sdk.Context.settings`."""
+        return self._mount.settings
+
+    @property
+    def durability(self) -> str:
+        """See `sdk.Context.durability`."""
+        return self._mount.durability.value
+
+    def connections(
+        self,
+        tag: str | None = None,
+        *,
+        all_of: Collection[str] = (),
+        any_of: Collection[str] = (),
+    ) -> list[Connection]:
+        """See `sdk.Context.connections`."""
+        return list(self._members.select(tag, all_of, any_of))
+
+    def broadcast(
+        self,
+        message: str | bytes,
+        *,
+        exclude: Connection | None = None,
+        tag: str | None = None,
+    ) -> None:
+        """See `sdk.Context.broadcast`."""
+        left_out = exclude if isinstance(exclude, RoomConnection) else None
+        members = self._members
+        if len(members) > (left_out is not None):
+            self._host.stage(
+                Broadcast(OutgoingMessage(message), left_out, members.latest_serial, tag)
+            )
+
+    def call_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
+        """See `sdk.Context.call_later`."""
+        return self._host.run_later(seconds, callback)
+
+    def now(self) -> int:
+        """See `sdk.Context.now`."""
+        return self._database_clock.now_ms()
+
+    def monotonic(self) -> float:
+        """See `sdk.Context.monotonic`."""
+        return self._clock.monotonic()
+
+    def random_bytes(self, count: int) -> bytes:
+        """See `sdk.Context.random_bytes`."""
+        return secrets.token_bytes(count)
+
+    def log(self, event: str, **fields: object) -> None:
+        """See `sdk.Context.log`."""
+        _log.info(event, namespace=self.id.namespace, object=self.id.name or str(self.id), **fields)
+
+    def abort(self, reason: str = "the object called abort") -> NoReturn:
+        """See `sdk.Context.abort`."""
+        raise InstanceAborted(reason)

@@ -1,0 +1,27 @@
+"""What a room is given: the ports and settings that all rooms of a worker share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..core.clock import Clock, DatabaseClock
+from ..core.ports import Committer, LeaseCheck, ObjectStore
+from ..core.tasks import TaskOwner
+from .limits import RoomLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomEnvironment:
+    """See the module.
+
+    Attributes:
+        counters: Called with the name of something countable (metrics).
+    """
+
+    store: ObjectStore
+    committer: Committer
+    lease: LeaseCheck
+    clock: Clock
+    database_clock: DatabaseClock
+    tasks: TaskOwner
+    limits: RoomLimits = field(default_factory=RoomLimits)
+    counters: Callable[[str], None] = lambda _name: None

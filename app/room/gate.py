@@ -1,0 +1,60 @@
+"""The output gate: nothing leaves before every write it could reveal is committed.
+
+Pure. Batches are numbered 1, 2, 3, ... in the order they are taken. An output made while writes
+wait to go into batch n is held until n is confirmed; one made before those writes is not
+(reference: durable-objects, section 3). Outputs leave in the order they were made, whatever they
+wait for. A broken gate never heals (architecture, invariant 5).
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+OutputT = TypeVar("OutputT")
+
+
+class OutputGate(Generic[OutputT]):
+    """Holds outputs back; the caller delivers what `offer` and `confirm` return."""
+
+    def __init__(self) -> None:
+        self._required = 0  # the batch that outputs made now wait for
+        self._confirmed = 0
+        self._held: deque[tuple[int, Sequence[OutputT]]] = deque()
+        self._broken = False
+
+    @property
+    def held(self) -> int:
+        """How many groups of outputs are held back."""
+        return len(self._held)
+
+    @property
+    def open(self) -> bool:
+        """Whether an output made now would leave at once."""
+        return not self._broken and not self._held and self._required <= self._confirmed
+
+    def require(self, batch: int) -> None:
+        """Hold every later output until `batch` is confirmed."""
+        self._required = max(self._required, batch)
+
+    def offer(self, outputs: Sequence[OutputT]) -> Sequence[OutputT]:
+        """Take outputs in order; returns those that may leave now: all of them or none."""
+        if self._broken:
+            return ()
+        if not self._held and self._required <= self._confirmed:
+            return outputs
+        self._held.append((self._required, outputs))
+        return ()
+
+    def confirm(self, batch: int) -> list[OutputT]:
+        """Note that batches up to `batch` are committed; returns the outputs that may leave."""
+        self._confirmed = batch
+        ready: list[OutputT] = []
+        held = self._held
+        while held and held[0][0] <= batch:
+            ready.extend(held.popleft()[1])
+        return ready
+
+    def break_(self) -> None:
+        """Drop everything that is held, and everything that will be offered."""
+        self._broken = True
+        self._held.clear()

@@ -1,0 +1,96 @@
+"""The mailbox: events that wait for their turn. Pure and bounded.
+
+Over the high-water mark (events or bytes) the room asks its sockets to stop reading; below the
+low-water mark they may go on. What a socket had already read is still taken, up to the hard
+bound of twice the mark: beyond that the event is refused.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..core.errors import Overloaded
+
+_HARD_FACTOR = 2
+
+
+class Event:
+    """One thing that happens to an object.
+
+    Attributes:
+        hook: What runs, with its arguments bound late so that a new instance is used.
+        size_bytes: What it weighs in the mailbox.
+        fail: Told when the event could not be run or its hook raised.
+    """
+
+    __slots__ = ("fail", "hook", "size_bytes")
+
+    def __init__(
+        self,
+        hook: Callable[[Any], Awaitable[Any] | Any],
+        *,
+        size_bytes: int = 0,
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self.hook = hook
+        self.size_bytes = size_bytes
+        self.fail = fail
+
+
+class Mailbox:
+    """First in, first out.
+
+    Args:
+        limit_events: The high-water mark, in events.
+        limit_bytes: The high-water mark, in bytes.
+    """
+
+    def __init__(self, *, limit_events: int, limit_bytes: int) -> None:
+        self._events: deque[Event] = deque()
+        self._bytes = 0
+        self._limit_events = limit_events
+        self._limit_bytes = limit_bytes
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    @property
+    def over_high_water(self) -> bool:
+        """Whether sockets should stop reading."""
+        return len(self._events) >= self._limit_events or self._bytes >= self._limit_bytes
+
+    @property
+    def under_low_water(self) -> bool:
+        """Whether sockets may read again."""
+        return len(self._events) * 2 <= self._limit_events and self._bytes * 2 <= self._limit_bytes
+
+    def put(self, event: Event, *, always: bool = False) -> None:
+        """Append an event.
+
+        `always` takes it whatever the bounds say: for events that are made once for each
+        connection (it joined, it ended) and so are bounded by the number of connections.
+
+        Raises:
+            Overloaded: The hard bound is reached.
+        """
+        full = (
+            len(self._events) >= _HARD_FACTOR * self._limit_events
+            or self._bytes >= _HARD_FACTOR * self._limit_bytes
+        )
+        if full and not always:
+            raise Overloaded(f"{len(self._events)} events wait for this object")
+        self._events.append(event)
+        self._bytes += event.size_bytes
+
+    def take(self) -> Event:
+        """Remove and return the oldest event."""
+        event = self._events.popleft()
+        self._bytes -= event.size_bytes
+        return event
+
+    def drain(self) -> list[Event]:
+        """Remove and return all events."""
+        events = list(self._events)
+        self._events.clear()
+        self._bytes = 0
+        return events

@@ -1,0 +1,124 @@
+"""Where the instance lives: made when an event needs it, dropped when idle or at fault.
+
+Making one loads the first page of rows into the cache (unless the cache is still good) and runs
+`on_start`. Dropping one cancels its timers; rows, sockets and the claim are not its own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from ..core.clock import Timer
+from ..core.limits import PRELOAD_BYTES, PRELOAD_ROWS
+from ..core.mounts import Durability, Mount
+from ..sdk.durable_object import DurableObject
+from .backoff import FaultBackoff
+from .commits import CommitLane
+from .connections import ConnectionSet
+from .context import RoomContext
+from .environment import RoomEnvironment
+from .instance import start_instance
+from .outputs import Output
+from .storage import RoomStorage
+from .timers import InstanceTimers
+from .unit import RunningUnit
+
+
+class Residence:
+    """At most one instance of the author's class.
+
+    Args:
+        mount: The class and its settings.
+        environment: What all rooms share.
+        lane: The room's commit lane, whose cache is filled.
+        unit: The running unit.
+        members: The room's sockets.
+        fire: Queues a timer's callback as an event.
+    """
+
+    def __init__(
+        self,
+        *,
+        mount: Mount,
+        environment: RoomEnvironment,
+        lane: CommitLane,
+        unit: RunningUnit,
+        members: ConnectionSet,
+        fire: Callable[[Callable[[], Awaitable[None] | None]], None],
+    ) -> None:
+        self.instance: DurableObject | None = None
+        self.timers = InstanceTimers(environment.clock)
+        self._mount = mount
+        self._environment = environment
+        self._lane = lane
+        self._unit = unit
+        self._members = members
+        self._fire = fire
+        self._backoff = FaultBackoff()
+        self._loaded = False
+
+    async def start(self) -> DurableObject:
+        """Make an instance and run its `on_start` as a unit of its own.
+
+        Raises:
+            StateroomError: The rows could not be loaded.
+            Exception: Whatever the author's code raised; the unit is undone.
+        """
+        environment = self._environment
+        pause = self._backoff.wait_seconds(environment.clock.monotonic())
+        if pause > 0:
+            await environment.clock.sleep(pause)
+        if not self._loaded:
+            await self._load()
+        async with asyncio.timeout(environment.limits.event_timeout_seconds):
+            return await start_instance(self._mount, self._context())
+
+    def drop(self, *, forget_rows: bool) -> None:
+        """Let the instance go; with `forget_rows` the cache as well, to free memory."""
+        self.instance = None
+        self.timers.cancel_all()
+        if forget_rows:
+            self._lane.cache.clear()
+            self._loaded = False
+
+    def fault(self) -> None:
+        """Drop the instance because its code raised; the next start may have to wait."""
+        self.drop(forget_rows=False)
+        self._backoff.fault(self._environment.clock.monotonic())
+
+    def stage(self, output: Output) -> None:
+        """See `ContextHost`."""
+        self._unit.stage(output)
+
+    def run_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
+        """See `ContextHost`."""
+        return self.timers.add(seconds, lambda: self._fire(callback))
+
+    async def _load(self) -> None:
+        lane = self._lane
+        if self._mount.durability is Durability.NONE:
+            lane.cache.fill([], complete=True)
+        else:
+            page = await self._environment.store.load(
+                lane.current_claim, rows=PRELOAD_ROWS, size_bytes=PRELOAD_BYTES
+            )
+            lane.cache.fill(page.rows, complete=not page.more)
+        self._loaded = True
+
+    def _context(self) -> RoomContext:
+        environment = self._environment
+        storage = RoomStorage(
+            self._unit,
+            self._lane,
+            environment.store,
+            unit_bytes=environment.limits.unit_bytes,
+            stores=self._mount.durability is not Durability.NONE,
+        )
+        return RoomContext(
+            self,
+            object_id=self._lane.claim.object_id,
+            mount=self._mount,
+            storage=storage,
+            members=self._members,
+            clock=environment.clock,
+            database_clock=environment.database_clock,
+        )

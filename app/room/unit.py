@@ -1,0 +1,75 @@
+"""The running unit: what an event has said and written since its last commit point.
+
+Between events (a timer of the author's own, a background task) what is said without an await
+between forms a unit of its own, ended in the next step of the loop.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from ..core.values import Receipt
+from .commits import CommitLane
+from .outputs import Output
+
+
+class RunningUnit:
+    """See the module.
+
+    Args:
+        lane: Where ended units go.
+        in_event: Whether an event runs, so that its end will end the unit.
+        alive: Whether the room still lives.
+    """
+
+    def __init__(
+        self, lane: CommitLane, *, in_event: Callable[[], bool], alive: Callable[[], bool]
+    ) -> None:
+        self._lane = lane
+        self._in_event = in_event
+        self._alive = alive
+        self._outputs: list[Output] = []
+        self._stray: asyncio.Handle | None = None
+        self._relief = asyncio.Event()
+
+    def stage(self, output: Output) -> None:
+        """Make an output part of the unit."""
+        self._outputs.append(output)
+        if not self._in_event():
+            self.wrote()
+
+    def wrote(self) -> None:
+        """Note a write; between events this sets the unit's end."""
+        if not self._in_event() and self._stray is None:
+            self._stray = asyncio.get_running_loop().call_soon(self._finish_stray)
+
+    def finish(self) -> None:
+        """End the unit well."""
+        outputs = self._outputs
+        if outputs:
+            self._outputs = []
+        self._lane.seal(outputs)
+
+    def discard(self) -> None:
+        """Undo the unit: its writes and its outputs."""
+        self._outputs = []
+        self._lane.buffer.discard()
+
+    async def commit_point(self) -> Receipt:
+        """End the unit here and wait until everything so far is committed."""
+        self.finish()
+        return await self._lane.commit_point()
+
+    async def wait_for_room(self) -> None:
+        """Wait until fewer finished units are unconfirmed."""
+        while self._lane.congested and self._alive():
+            self._relief.clear()
+            await self._relief.wait()
+
+    def relieve(self) -> None:
+        """Wake those that wait for room, to look again."""
+        self._relief.set()
+
+    def _finish_stray(self) -> None:
+        self._stray = None
+        if self._alive() and not self._in_event():
+            self.finish()
