@@ -1,0 +1,169 @@
+"""One copy of a room's content: a CRDT that merges in any order (section 5).
+
+Nothing is ever removed; a deletion is a leaf whose value is undefined. The replica decides by
+stamps alone; wall time is passed in and used only to refuse what comes from the future.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from ..sdk.json import parse_json
+from .clock import Clock
+from .hashing import absent_hash, leaf_hash, member_hash, text_hash
+from .layout import Entry, Kind, Splitter, Stored, root_entry, row_entry, table_entry, value_entry
+from .stamps import Leaves, decode_row, hlc_of, newest_in_changes
+from .table import Table, Values
+
+ContentHashes = tuple[int, int]
+
+
+class Won(NamedTuple):
+    """The leaves of a change that won: cells by table and row, and values."""
+
+    tables: dict[str, dict[str, Leaves]]
+    values: Leaves
+
+
+class Applied(NamedTuple):
+    """What a merge did; a tuple, because one is made for every change.
+
+    Attributes:
+        entries: What to store, in one commit; empty when no stamp changed.
+        won: The winning leaves, when they were asked for.
+    """
+
+    entries: list[Entry]
+    won: Won | None
+
+
+class Replica:
+    """See the module.
+
+    Attributes:
+        clock: The replica's hybrid logical clock.
+        tables: Table id to table.
+        values: The values.
+        hlc: The HLC of all tables together, empty in what today's clients write.
+    """
+
+    __slots__ = ("_extra", "_splitter", "clock", "hlc", "tables", "values")
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.tables: dict[str, Table] = {}
+        self.values = Values()
+        self.hlc = ""
+        self._extra = 0
+        self._splitter = Splitter()
+
+    def apply(
+        self, changes: Any, now_ms: int, *, newest: str | None = None, collect: bool = False
+    ) -> Applied | None:
+        """Merge MergeableChanges at once, or return None and merge nothing (section 5.5).
+
+        Refused are changes with an invalid stamp and those with one too far in the future.
+        `newest` is the greatest HLC in changes that were checked before, by the first gate.
+        """
+        if newest is None:
+            newest = newest_in_changes(changes)
+            if newest is None:
+                return None
+        if not self.clock.accepts(newest, now_ms):
+            return None
+        return self.merge(changes, now_ms, collect=collect)
+
+    def merge(self, changes: Any, now_ms: int, *, collect: bool = False) -> Applied:
+        """Merge changes that are known to be valid."""
+        entries: list[tuple[str, bytes]] = []
+        won = Won({}, {}) if collect else None
+        newest = ""
+        if changes[0][0] or len(changes[0]) > 1:
+            newest = self._merge_tables(changes[0], entries, won)
+        if changes[1][0] or len(changes[1]) > 1:
+            newest = max(newest, self._merge_values(changes[1], entries, won))
+        self.clock.observe(newest, now_ms)
+        return Applied(self._splitter.split(entries), won)
+
+    def load(self, stored: Iterable[tuple[str, bytes]]) -> None:
+        """Take the content from storage, given in key order. The replica must be empty.
+
+        Raises:
+            ValueError: The entries are not of this layout.
+        """
+        for entry in self._splitter.join(stored):
+            self._load_entry(entry)
+
+    def stored(self) -> list[Entry]:
+        """Return everything there is to store, as if nothing were stored yet."""
+        entries: list[tuple[str, bytes]] = [self._root_entry()]
+        for table_id, table in self.tables.items():
+            entries.append(table_entry(table_id, table.hlc, table.extra))
+            entries += [row_entry(table_id, row_id, row) for row_id, row in table.rows.items()]
+        entries += [value_entry(each, leaf) for each, leaf in self.values.leaves.items()]
+        return self._splitter.split(entries)
+
+    def content_hashes(self) -> ContentHashes:
+        """The hashes of all tables and of all values."""
+        return (self.tables_hash(), self.values.hash())
+
+    def tables_hash(self) -> int:
+        """The hash of all tables together."""
+        result = self._extra ^ (text_hash(self.hlc) if self.hlc else 0)
+        for table_id, own in self.table_hashes().items():
+            if own:
+                result ^= member_hash(table_id, own)
+        return result
+
+    def table_hashes(self) -> dict[str, int]:
+        """The hash of each table: the question GetTableDiff."""
+        return {table_id: table.hash() for table_id, table in self.tables.items()}
+
+    def cell_hashes(self, table_id: str, row_id: str) -> dict[str, int]:
+        """The hash of each cell of a row that is there."""
+        cells, _ = decode_row(self.tables[table_id].rows[row_id])
+        return {cell_id: leaf_hash(leaf[0], hlc_of(leaf)) for cell_id, leaf in cells.items()}
+
+    def _merge_tables(
+        self, stamp: list[Any], entries: list[tuple[str, bytes]], won: Won | None
+    ) -> str:
+        newest = ""
+        extra = self._extra
+        for table_id, table_stamp in stamp[0].items():
+            table = self.tables.get(table_id)
+            if table is None:
+                table = self.tables[table_id] = Table()
+            rows_won: dict[str, Leaves] | None = None if won is None else {}
+            newest = max(newest, table.merge(table_id, table_stamp, entries, rows_won))
+            if not table.filled and not table.hash():
+                self._extra ^= absent_hash(table_id)
+            if won is not None and rows_won:
+                won.tables[table_id] = rows_won
+        hlc = hlc_of(stamp)
+        if hlc > self.hlc or extra != self._extra:
+            self.hlc = max(hlc, self.hlc)
+            entries.append(self._root_entry())
+        return max(newest, hlc)
+
+    def _merge_values(
+        self, stamp: list[Any], entries: list[tuple[str, bytes]], won: Won | None
+    ) -> str:
+        hlc = self.values.hlc
+        newest = self.values.merge(stamp, entries, None if won is None else won.values)
+        if self.values.hlc != hlc:
+            entries.append(self._root_entry())
+        return newest
+
+    def _root_entry(self) -> tuple[str, bytes]:
+        return root_entry(self.hlc, self._extra, self.values.hlc)
+
+    def _load_entry(self, entry: Stored) -> None:
+        if entry.kind is Kind.ROOT:
+            self.hlc, self._extra, self.values.hlc = parse_json(entry.payload)
+        elif entry.kind is Kind.VALUE:
+            self.values.put(entry.ids[0], parse_json(entry.payload))
+        else:
+            table = self.tables.setdefault(entry.ids[0], Table())
+            if entry.kind is Kind.ROW:
+                table.put(entry.ids[1], entry.payload)
+            else:
+                table.hlc, table.extra = parse_json(entry.payload)
