@@ -1,0 +1,40 @@
+# The image of a Stateroom server. Postgres is not in it (the extra `embedded` is left out):
+# give it a database by DATABASE_URL, see docker-compose.yml.
+ARG PYTHON_VERSION=3.13
+
+FROM python:${PYTHON_VERSION}-slim-bookworm AS build
+WORKDIR /build
+COPY constraints.txt ./
+RUN python -m venv /opt/stateroom \
+    && /opt/stateroom/bin/pip install --no-cache-dir --constraint constraints.txt hatchling
+COPY pyproject.toml hatch_build.py README.md LICENSE CHANGELOG.md ./
+COPY app app
+COPY stateroom stateroom
+COPY migrations migrations
+# Every dependency comes as a wheel: the final image needs no compiler, and neither does this one.
+RUN /opt/stateroom/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
+    && python -m venv --clear /opt/stateroom \
+    && /opt/stateroom/bin/pip install --no-cache-dir --only-binary :all: \
+        --constraint constraints.txt dist/*.whl \
+    && /opt/stateroom/bin/pip uninstall --yes pip
+
+FROM python:${PYTHON_VERSION}-slim-bookworm
+LABEL org.opencontainers.image.title="Stateroom" \
+      org.opencontainers.image.description="Durable Objects for Python teams, with a TinyBase sync server built in" \
+      org.opencontainers.image.licenses="Apache-2.0"
+RUN groupadd --system --gid 10001 stateroom \
+    && useradd --system --uid 10001 --gid stateroom --no-create-home --home-dir /project stateroom
+COPY --from=build /opt/stateroom /opt/stateroom
+ENV PATH="/opt/stateroom/bin:$PATH" \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    STATEROOM_LOG_FORMAT=json
+# Mount or copy your own package here: the working directory is first on the module path.
+WORKDIR /project
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=2)"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["stateroom"]
+CMD ["serve", "--host", "0.0.0.0"]

@@ -1,0 +1,43 @@
+"""Pages made from code are up to date, and links between pages lead somewhere."""
+
+import re
+
+from app.settings import Settings
+from docs import generate_errors, generate_settings
+from tests.architecture.sources import ROOT, name_of, tracked
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def test_the_settings_page_is_up_to_date() -> None:
+    page = generate_settings.PAGE.read_text("utf-8")
+    assert page == generate_settings.page(), "run `make docs`"
+
+
+def test_the_page_of_errors_is_up_to_date_and_no_code_stands_twice() -> None:
+    page = generate_errors.PAGE.read_text("utf-8")
+    assert page == generate_errors.page(), "run `make docs`"
+    codes = [kind.code for kind in generate_errors.classes()]
+    assert len(set(codes)) == len(codes)
+
+
+def test_every_setting_stands_in_exactly_one_group_of_the_page() -> None:
+    names = [name for group in generate_settings.GROUPS.values() for name in group]
+    assert sorted(names) == sorted(Settings.model_fields)
+
+
+def test_every_link_between_pages_leads_to_a_file() -> None:
+    broken = [
+        f"{name_of(page_path)}: {target}"
+        for page_path in tracked()
+        if page_path.suffix == ".md"
+        for target in LINK.findall(page_path.read_text("utf-8"))
+        if "://" not in target and not (page_path.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_the_readme_names_only_make_targets_that_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z]+)", (ROOT / "README.md").read_text("utf-8")))
+    assert named <= targets
