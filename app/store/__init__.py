@@ -1,0 +1,1 @@
+"""Postgres: the only importer of sqlalchemy, asyncpg and alembic; fulfils the ports of core."""

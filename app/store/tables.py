@@ -1,0 +1,100 @@
+"""The schema, as SQLAlchemy knows it; `migrations/` makes it, a test proves the two equal.
+
+* `cluster` has exactly one row, made by the first migration: the key that ids are derived from.
+* `worker`: one row for each life of a worker process, with its lease.
+* `object`: who owns an object, under which epoch, and how many commits it has had.
+* `object_row`: what objects store. Keys are bytes, ordered as bytes.
+
+Object tables lead with `object_id`, which is how a distributed Postgres would shard them.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Sequence,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import BYTEA
+
+SCHEMA_VERSION: Final = 1
+"""What `cluster.schema_version` must at least be for this release to start."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+# CACHE 1 (the default), or epochs would not ascend in the order of claims.
+object_epoch = Sequence("object_epoch", metadata=metadata, data_type=BigInteger)
+
+cluster = Table(
+    "cluster",
+    metadata,
+    Column("only_row", Boolean, primary_key=True, server_default=text("true")),
+    Column("schema_version", Integer, nullable=False),
+    Column("id_key", LargeBinary, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
+    CheckConstraint("only_row", name="only_row"),
+    CheckConstraint("octet_length(id_key) = 32", name="id_key"),
+)
+
+worker = Table(
+    "worker",
+    metadata,
+    Column("worker_id", Uuid, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("lease_expires_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("started_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
+    Column("version", Text, nullable=False),
+    CheckConstraint("state in ('live', 'draining', 'dead')", name="state"),
+    # Two registrations at one place at the same instant: the index lets only one through.
+    Index(
+        "worker_place_key", "node", "slot", unique=True, postgresql_where=text("state <> 'dead'")
+    ),
+)
+
+object_ = Table(
+    "object",
+    metadata,
+    Column("object_id", Uuid, primary_key=True),
+    Column("namespace", Text, nullable=False),
+    Column("name", Text),
+    Column("worker_id", Uuid),
+    Column("epoch", BigInteger, nullable=False),
+    Column("commit_seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
+    Column("committed_at", TIMESTAMP(timezone=True)),
+    # Every commit updates one row here and no indexed column of it: half the page stays free,
+    # so the new version fits beside the old one and no index is touched.
+    postgresql_with={"fillfactor": 50},
+)
+
+object_row = Table(
+    "object_row",
+    metadata,
+    Column("object_id", Uuid, primary_key=True),
+    # A key is never compressed or moved out of line: it stands in the primary key.
+    Column("key", BYTEA, primary_key=True),
+    # STORAGE EXTERNAL (set by the migration; SQLAlchemy has no word for it): see 0001.
+    Column("value", BYTEA, nullable=False),
+    postgresql_with={"fillfactor": 70},
+)
