@@ -11,7 +11,7 @@ UNFINISHED = re.compile(
     r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")) + r")\b"
 )
 SKIPS = re.compile(r"(mark\.(skip|skipif|xfail)|pytest\.(skip|xfail|importorskip)|unittest\.skip)")
-MACHINE_PATHS = re.compile(r"(?<![\w.}])/(?:root|work|home/\w+|opt/\w+|Users/\w+)/")
+MACHINE_PATHS = re.compile(r"(?<![\w.}])/(?:root|work|home/\w+|Users/\w+)/")
 TEXT = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".ini", ".cfg", ".mjs", ".js", ".json", ""}
 
 
