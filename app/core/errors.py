@@ -22,6 +22,7 @@ away under the call).
     ├── OwnershipLost                the fence refused a commit
     ├── OwnedElsewhere               another worker holds the object
     ├── LeaseLost                    this worker's lease has ended
+    ├── WorkerLeaving                this worker gives its objects up
     ├── RoomAborted                  the live object was thrown away
     ├── ObjectFault                  the author's code raised
     ├── EventTimedOut                the author's code took too long
@@ -161,6 +162,14 @@ class LeaseLost(StateroomError):
     default_remedy = "Try again in a moment."
     retryable = True
     reset = True
+
+
+class WorkerLeaving(StateroomError):
+    """This worker is about to stop and takes no new work."""
+
+    code = "worker_leaving"
+    default_remedy = "Try again; another worker, or this one after its restart, will answer."
+    retryable = True
 
 
 class RoomAborted(StateroomError):

@@ -253,6 +253,11 @@ class Room:
         }
 
     @property
+    def awake(self) -> bool:
+        """Whether there is an instance."""
+        return self._residence.instance is not None
+
+    @property
     def idle(self) -> bool:
         """Whether nothing runs, waits, is unconfirmed or is pending."""
         return (

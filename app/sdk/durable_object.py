@@ -41,6 +41,15 @@ class DurableObject:
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
 
+    @classmethod
+    def check_settings(cls, settings: Mapping[str, str]) -> str | None:
+        """Say what is wrong with the options a namespace is mounted with; None when all is well.
+
+        Called once at start-up, so that a misspelt option is an error and not a surprise.
+        """
+        del settings
+        return None
+
     def on_start(self) -> Awaitable[None] | None:
         """Run before the first event of each instance: read from storage what you keep in memory.
 

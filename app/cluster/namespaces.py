@@ -1,0 +1,81 @@
+"""Mounted classes: import strings become classes, and are checked before anything starts."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.errors import ConfigurationInvalid, NamespaceClassInvalid, NamespaceUnknown
+from ..core.mounts import Durability, Mount
+from ..sdk.durable_object import DurableObject
+
+_DURABILITY = "durability"
+
+
+def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, str]) -> Mount:
+    """Mount a class, given itself or as `module:Class`, with its options.
+
+    Raises:
+        NamespaceClassInvalid: It cannot be imported or is no DurableObject.
+        ConfigurationInvalid: An option has an impossible value.
+    """
+    cls = _import_class(namespace, target) if isinstance(target, str) else target
+    if not (isinstance(cls, type) and issubclass(cls, DurableObject)):
+        raise NamespaceClassInvalid(
+            f"namespace {namespace!r}: {target!r} is not a subclass of stateroom.DurableObject"
+        )
+    rest = dict(options)
+    name = rest.pop(_DURABILITY, Durability.COMMIT.value)
+    try:
+        durability = Durability(name)
+    except ValueError:
+        choices = ", ".join(choice.value for choice in Durability)
+        raise ConfigurationInvalid(
+            f"namespace {namespace!r}: durability {name!r} is not one of {choices}"
+        ) from None
+    problem = cls.check_settings(rest)
+    if problem is not None:
+        raise ConfigurationInvalid(f"namespace {namespace!r}: {problem}")
+    return Mount(namespace=namespace, cls=cls, durability=durability, settings=rest)
+
+
+class Namespaces:
+    """All mounts by name."""
+
+    def __init__(self, mounts: Mapping[str, Mount]) -> None:
+        self._mounts = dict(mounts)
+
+    def __contains__(self, namespace: str) -> bool:
+        return namespace in self._mounts
+
+    def __iter__(self) -> Any:
+        return iter(self._mounts.values())
+
+    def mount(self, namespace: str) -> Mount:
+        """Return a mount.
+
+        Raises:
+            NamespaceUnknown: There is no such namespace.
+        """
+        found = self._mounts.get(namespace)
+        if found is None:
+            raise NamespaceUnknown(f"no namespace is called {namespace!r}")
+        return found
+
+
+def _import_class(namespace: str, target: str) -> Any:
+    module_name, _, class_name = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), class_name)
+    except ImportError as error:
+        raise NamespaceClassInvalid(
+            f"namespace {namespace!r}: {module_name!r} cannot be imported: {error}"
+        ) from error
+    except AttributeError:
+        raise NamespaceClassInvalid(
+            f"namespace {namespace!r}: module {module_name!r} has no class {class_name!r}"
+        ) from None
+    except Exception as error:
+        raise NamespaceClassInvalid(
+            f"namespace {namespace!r}: importing {module_name!r} raised "
+            f"{type(error).__name__}: {error}"
+        ) from error

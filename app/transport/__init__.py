@@ -1,0 +1,1 @@
+"""The WebSocket protocol class of the ASGI server. Everything works without it, too."""

@@ -1,0 +1,1 @@
+"""The outside, on Starlette: sockets, objects over HTTP, health, access."""

@@ -1,0 +1,113 @@
+"""Who may come in: the Host a request names, the Origin a browser tells, the token a client shows.
+
+Host and Origin are checked on every surface, which stops DNS rebinding and foreign pages in a
+visitor's browser. A request without an Origin is not from a browser page and is not judged by
+it. Tokens are compared in constant time (architecture, section 6).
+"""
+
+import hmac
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.responses import Response
+
+from .problems import problem
+
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessPolicy:
+    """See the module.
+
+    Attributes:
+        room_token: What clients of rooms must show, or None when rooms are open.
+        allowed_hosts: Accepted Host names; empty: loopback names when on loopback, else any.
+        allowed_origins: Accepted origins, `*` for any; empty: the Host itself, and loopback
+            origins when on loopback.
+        on_loopback: Whether the server listens on this machine only.
+    """
+
+    room_token: str | None = None
+    allowed_hosts: Collection[str] = ()
+    allowed_origins: Collection[str] = ()
+    on_loopback: bool = True
+
+    def refuse_surface(self, headers: Mapping[str, str]) -> Response | None:
+        """Check Host and Origin; returns the refusal, or None."""
+        host = headers.get("host", "")
+        if not self._host_allowed(host):
+            return problem(
+                status=421,
+                code="host_not_allowed",
+                title="This server does not answer to that host name",
+                detail="Add it to STATEROOM_ALLOWED_HOSTS.",
+            )
+        origin = headers.get("origin")
+        if origin is not None and not self._origin_allowed(origin, host):
+            return problem(
+                status=403,
+                code="origin_not_allowed",
+                title="Pages of that origin may not use this server",
+                detail="Add it to STATEROOM_ALLOWED_ORIGINS.",
+            )
+        return None
+
+    def refuse_room(self, headers: Mapping[str, str], query: str) -> Response | None:
+        """Check the room token, if one is needed; returns the refusal, or None."""
+        if self.room_token is None:
+            return None
+        shown = _bearer(headers.get("authorization", "")) or _query_token(query)
+        if hmac.compare_digest(shown.encode(), self.room_token.encode()):
+            return None
+        return problem(
+            status=401,
+            code="token_required",
+            title="This room needs a valid token",
+            detail="Send it as Authorization: Bearer, or as ?token= with a WebSocket.",
+            headers={"www-authenticate": "Bearer"},
+        )
+
+    def _host_allowed(self, host: str) -> bool:
+        name = _name_of(host)
+        if self.allowed_hosts:
+            return any(_matches(name, wanted.lower()) for wanted in self.allowed_hosts)
+        return not self.on_loopback or name in _LOOPBACK_NAMES
+
+    def _origin_allowed(self, origin: str, host: str) -> bool:
+        if "*" in self.allowed_origins or origin in self.allowed_origins:
+            return True
+        try:
+            parts = urlsplit(origin)
+            name = (parts.hostname or "").lower()
+        except ValueError:
+            return False
+        if not self.allowed_origins and name and parts.netloc.lower() == host.lower():
+            return True
+        return self.on_loopback and name in _LOOPBACK_NAMES
+
+
+def _matches(name: str, wanted: str) -> bool:
+    if wanted == "*":
+        return True
+    if wanted.startswith("*."):
+        return name.endswith(wanted[1:])
+    return name == wanted
+
+
+def _name_of(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def _bearer(header: str) -> str:
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _query_token(query: str) -> str:
+    values = parse_qs(query, max_num_fields=100).get("token") if "token=" in query else None
+    return values[0] if values else ""

@@ -1,0 +1,60 @@
+"""The Starlette application: which address is whose."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+
+from ..core.errors import StateroomError
+from .access import AccessPolicy
+from .addresses import is_reserved, raw_path_of
+from .health import HealthEndpoints
+from .objects import ObjectEndpoint
+from .problems import problem, problem_of
+from .sockets import SocketGateway
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def build_application(
+    *,
+    gateway: SocketGateway,
+    objects: ObjectEndpoint,
+    health: HealthEndpoints,
+    access: AccessPolicy,
+    reserved: frozenset[str],
+) -> Starlette:
+    """Put the endpoints in their places."""
+
+    async def elsewhere(http: HttpRequest) -> Response:
+        """A plain request to a room, or to nothing."""
+        refusal = access.refuse_surface(http.headers)
+        if refusal is not None:
+            return refusal
+        try:
+            path = raw_path_of(http.scope.get("raw_path") or http.url.path.encode())
+        except StateroomError as error:
+            return problem_of(error)
+        if is_reserved(path, reserved):
+            return problem(status=404, code="not_found", title="There is nothing at this address")
+        return problem(
+            status=426,
+            code="upgrade_required",
+            title="A room is reached by WebSocket",
+            headers={"upgrade": "websocket", "connection": "upgrade"},
+        )
+
+    async def gone_wrong(_http: HttpRequest, _error: Exception) -> Response:
+        return problem(status=500, code="internal", title="Something went wrong in the server")
+
+    return Starlette(
+        routes=[
+            Route("/livez", health.livez, methods=["GET", "HEAD"]),
+            Route("/readyz", health.readyz, methods=["GET", "HEAD"]),
+            Route("/objects/{rest:path}", objects.handle, methods=_METHODS),
+            WebSocketRoute("/objects/{rest:path}", gateway.object),
+            WebSocketRoute("/{path:path}", gateway.room),
+            Route("/{path:path}", elsewhere, methods=_METHODS),
+        ],
+        exception_handlers={Exception: gone_wrong},
+    )

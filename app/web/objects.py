@@ -1,0 +1,82 @@
+"""`/objects/{namespace}/{name}[/rest]` over HTTP: `on_request` of that object.
+
+The answer carries the receipt of the object's committed state: whoever holds it knows that the
+state it shows is stored.
+"""
+
+import asyncio
+
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from ..cluster.registry import RoomRegistry
+from ..core.errors import StateroomError
+from .access import AccessPolicy
+from .addresses import object_address, raw_path_of
+from .problems import problem, problem_of
+from .requests import request_of
+
+RECEIPT_HEADER = "stateroom-receipt"
+_BODY_SECONDS = 30.0
+
+
+class ObjectEndpoint:
+    """See the module.
+
+    Args:
+        registry: Finds rooms.
+        access: Who may come in.
+        body_bytes: The largest body that is read.
+    """
+
+    def __init__(self, registry: RoomRegistry, access: AccessPolicy, *, body_bytes: int) -> None:
+        self._registry = registry
+        self._access = access
+        self._body_bytes = body_bytes
+
+    async def handle(self, http: HttpRequest) -> Response:
+        """Answer one request."""
+        try:
+            return await self._handle(http)
+        except StateroomError as error:
+            return problem_of(error)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    async def _handle(self, http: HttpRequest) -> Response:
+        address = object_address(raw_path_of(http.scope.get("raw_path") or http.url.path.encode()))
+        if address is None or address.namespace not in self._registry.namespaces:
+            return problem(status=404, code="not_found", title="There is nothing at this address")
+        request = request_of(http, address.rest)
+        refusal = self._access.refuse_surface(request.headers)
+        refusal = refusal or self._access.refuse_room(request.headers, request.query)
+        if refusal is not None:
+            return refusal
+        object_id = self._registry.ids.from_name(address.namespace, address.name)
+        body = await self._body(http)
+        if body is None:
+            return problem(status=413, code="body_too_large", title="The body is too large")
+        answer, receipt = await self._registry.request(
+            object_id, request_of(http, address.rest, body)
+        )
+        headers = dict(answer.headers)
+        headers[RECEIPT_HEADER] = str(receipt)
+        return Response(
+            answer.body,
+            status_code=answer.status,
+            headers=headers,
+            media_type=answer.media_type,
+        )
+
+    async def _body(self, http: HttpRequest) -> bytes | None:
+        """Read the body within its bounds; None when it is too large."""
+        chunks: list[bytes] = []
+        size = 0
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in http.stream():
+                size += len(chunk)
+                if size > self._body_bytes:
+                    return None
+                chunks.append(chunk)
+        return b"".join(chunks)

@@ -1,0 +1,66 @@
+"""From an error to what a client is told: one table, RFC 9457 problem details, stable codes.
+
+The text of an author's exception is for the log; a client gets the class of the problem, its
+code and the request's id, never a traceback.
+"""
+
+from starlette.responses import JSONResponse, Response
+
+from ..core.errors import (
+    EventTimedOut,
+    IdInvalid,
+    NamespaceUnknown,
+    ObjectFault,
+    Overloaded,
+    StateroomError,
+    Unsupported,
+)
+
+_STATUS: list[tuple[type[StateroomError], int]] = [
+    (IdInvalid, 400),
+    (NamespaceUnknown, 404),
+    (Unsupported, 409),
+    (EventTimedOut, 504),
+    (ObjectFault, 500),
+    (Overloaded, 503),
+]
+_UNAVAILABLE = 503
+_INTERNAL = 500
+RETRY_AFTER_SECONDS = 1
+
+
+def status_of(error: StateroomError) -> int:
+    """The HTTP status for an error."""
+    for cls, status in _STATUS:
+        if isinstance(error, cls):
+            return status
+    return _UNAVAILABLE if error.retryable else _INTERNAL
+
+
+def problem(
+    *,
+    status: int,
+    code: str,
+    title: str,
+    detail: str = "",
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """One problem+json response."""
+    body = {"type": f"urn:stateroom:problem:{code}", "title": title, "status": status, "code": code}
+    if detail:
+        body["detail"] = detail
+    return JSONResponse(
+        body, status_code=status, media_type="application/problem+json", headers=headers
+    )
+
+
+def problem_of(error: StateroomError) -> Response:
+    """The response for an error."""
+    status = status_of(error)
+    return problem(
+        status=status,
+        code=error.code,
+        title=error.default_text(),
+        detail="" if isinstance(error, ObjectFault) else error.remedy,
+        headers={"retry-after": str(RETRY_AFTER_SECONDS)} if status == _UNAVAILABLE else None,
+    )

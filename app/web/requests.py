@@ -1,0 +1,22 @@
+"""From an ASGI scope to the sdk's `Request`."""
+
+from starlette.requests import HTTPConnection
+
+from ..sdk.messages import Request
+
+
+def request_of(connection: HTTPConnection, path: str, body: bytes = b"") -> Request:
+    """Build the request an object sees; `path` is what remains after its own address."""
+    headers: dict[str, str] = {}
+    for name, value in connection.headers.items():
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    client = connection.client
+    return Request(
+        method=connection.scope.get("method", "GET"),
+        path=path,
+        query=connection.scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=body,
+        client=client.host if client is not None else "",
+        subprotocols=tuple(connection.scope.get("subprotocols", ())),
+    )

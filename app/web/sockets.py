@@ -1,0 +1,200 @@
+"""WebSocket endpoints: check, find the object, shake hands, and get out of the way.
+
+Everything that can refuse a client does so before the handshake, with an HTTP status. After it
+the room and the transport talk to one another directly; this task only waits for the end.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Collection
+from typing import Any
+
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+
+from ..cluster.registry import RoomRegistry
+from ..cluster.routes import RouteTable
+from ..core.clock import Clock
+from ..core.errors import StateroomError
+from ..core.ids import ObjectId
+from ..core.sockets import SocketSink, SocketTransport
+from ..core.tasks import TaskOwner
+from ..sdk.messages import Request
+from .access import AccessPolicy
+from .addresses import is_reserved, object_address, raw_path_of
+from .channels import ChannelSocket
+from .problems import problem, problem_of
+from .queued import QueuedSocket
+from .requests import request_of
+
+_DIRECT_EXTENSION = "stateroom.direct"
+_CONNECTION_ID_BYTES = 12
+_VANISHED = 1006
+_NO_STATUS = 1005
+_PROTOCOL = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+
+
+class SocketGateway:
+    """See the module.
+
+    Args:
+        registry: Finds rooms.
+        routes: Which namespace a raw path belongs to.
+        access: Who may come in.
+        reserved: First segments that are never rooms.
+        close_for: The close code and reason for an error after the handshake.
+        clock: For multiplexers.
+        tasks: Owner of writers and joins.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: RoomRegistry,
+        routes: RouteTable,
+        access: AccessPolicy,
+        reserved: Collection[str],
+        close_for: Callable[[Exception], tuple[int, str]],
+        clock: Clock,
+        tasks: TaskOwner,
+    ) -> None:
+        self._registry = registry
+        self._routes = routes
+        self._access = access
+        self._reserved = frozenset(reserved)
+        self._close_for = close_for
+        self._clock = clock
+        self._tasks = tasks
+
+    async def room(self, websocket: WebSocket) -> None:
+        """`/{path}`: the room of that raw path."""
+        try:
+            path = raw_path_of(websocket.scope.get("raw_path") or websocket.url.path.encode())
+            if is_reserved(path, self._reserved):
+                await websocket.send_denial_response(_not_found())
+                return
+            await self._serve(websocket, path, "/" + path)
+        except StateroomError as error:
+            await websocket.send_denial_response(problem_of(error))
+
+    async def object(self, websocket: WebSocket) -> None:
+        """`/objects/{namespace}/{name}[/rest]`: that object."""
+        try:
+            path = raw_path_of(websocket.scope.get("raw_path") or websocket.url.path.encode())
+            address = object_address(path)
+            if address is None or address.namespace not in self._registry.namespaces:
+                await websocket.send_denial_response(_not_found())
+                return
+            await self._serve(websocket, address.name, address.rest, address.namespace)
+        except StateroomError as error:
+            await websocket.send_denial_response(problem_of(error))
+
+    async def _serve(
+        self, websocket: WebSocket, name: str, path: str, namespace: str | None = None
+    ) -> None:
+        request = request_of(websocket, path)
+        refusal = self._access.refuse_surface(request.headers)
+        refusal = refusal or self._access.refuse_room(request.headers, request.query)
+        if refusal is not None:
+            await websocket.send_denial_response(refusal)
+            return
+        found = namespace or self._routes.namespace_of(name)
+        if found is None:
+            await websocket.send_denial_response(_not_found())
+            return
+        offered = request.subprotocols[0] if request.subprotocols else None
+        protocol = offered if offered and _PROTOCOL.fullmatch(offered) else None
+        makers = self._registry.namespaces.mount(found).cls.multiplexers
+        if protocol in makers:
+            await self._multiplexed(websocket, request, name, namespace, protocol, makers[protocol])
+        else:
+            object_id = self._registry.ids.from_name(found, name)
+            await self._plain(websocket, request, object_id, protocol)
+
+    async def _plain(
+        self, websocket: WebSocket, request: Request, object_id: ObjectId, protocol: str | None
+    ) -> None:
+        await self._registry.room(object_id)  # a room that cannot start is refused with a status
+        await websocket.accept(subprotocol=protocol)
+        transport = self._transport(websocket)
+        try:
+            sink = await self._registry.connect(object_id, request, transport, _new_id())
+        except StateroomError as error:
+            await websocket.close(*self._close_for(error))
+            return
+        await _pump(websocket, transport, sink)
+
+    async def _multiplexed(
+        self,
+        websocket: WebSocket,
+        request: Request,
+        base: str,
+        namespace: str | None,
+        protocol: str,
+        make: Callable[[], Any],
+    ) -> None:
+        connection_id = _new_id()
+
+        async def join(suffix: str, transport: SocketTransport) -> SocketSink:
+            path = f"{base}/{suffix}" if base else suffix
+            found = namespace or self._routes.namespace_of(path)
+            if found is None:
+                raise StateroomError("no route leads there")
+            object_id = self._registry.ids.from_name(found, path)
+            return await self._registry.connect(object_id, request, transport, connection_id)
+
+        await websocket.accept(subprotocol=protocol)
+        transport = self._transport(websocket)
+        sink = ChannelSocket(
+            multiplexer=make(),
+            transport=transport,
+            join=join,
+            refuse=self._close_for,
+            clock=self._clock,
+            tasks=self._tasks,
+        )
+        await _pump(websocket, transport, sink)
+
+    def _transport(self, websocket: WebSocket) -> Any:
+        direct = websocket.scope.get("extensions", {}).get(_DIRECT_EXTENSION)
+        if direct is not None:
+            return direct["socket"]
+        return QueuedSocket(websocket.send, self._tasks)  # type: ignore[arg-type]  # starlette's Message is a MutableMapping
+
+
+async def _pump(websocket: WebSocket, transport: Any, sink: SocketSink) -> None:
+    """Carry messages to the sink until the socket ends, and tell it how."""
+    queued = transport if isinstance(transport, QueuedSocket) else None
+    if queued is None:
+        transport.attach(sink)
+    code, reason, clean = _VANISHED, "", False
+    try:
+        while True:
+            if queued is not None:
+                await queued.readable()
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                code, reason, clean = _end_of(message)
+                return
+            text = message.get("text")
+            sink.receive(text if text is not None else message.get("bytes") or b"")
+    finally:
+        sink.ended(code, reason, clean=clean)
+
+
+def _end_of(message: Any) -> tuple[int, str, bool]:
+    """How the socket ended. Without a reason field nobody has said goodbye (code 1006)."""
+    code = message.get("code", _NO_STATUS)
+    reason = message.get("reason")
+    if reason is None and code == _NO_STATUS:
+        return _VANISHED, "", False
+    return code, reason or "", code != _VANISHED
+
+
+def _new_id() -> str:
+    """An id for a connection: unique, printable, without line feeds, and never `S`."""
+    return secrets.token_urlsafe(_CONNECTION_ID_BYTES)
+
+
+def _not_found() -> Response:
+    return problem(status=404, code="not_found", title="There is nothing at this address")
