@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from bench.figures import Cell, Figures
 
 _MIB = 1024 * 1024
+COLUMNS = 16
 
 
 def header(scenario: str) -> list[str]:
     """Return the column titles."""
     message, delivery = _units(scenario)
+    deliveries = "rows" if delivery == "row" else "deliveries"
     return [
         "server",
         f"{message}s/s",
-        f"{delivery} rate/s",
+        f"{deliveries}/s",
         "p50 ms",
         "p99 ms",
         f"CPU us/{message}",
@@ -28,6 +30,7 @@ def header(scenario: str) -> list[str]:
         "ratio",
         f"Postgres us/{message}",
         "ratio with it",
+        "put off",
         "memory MiB",
         "generator",
         "others",
@@ -52,7 +55,7 @@ def _row(
 ) -> list[str]:
     faults = sum(len(cell.faults) for cell in cells)
     if figures is None:
-        return [name, *["-"] * 13, str(faults)]
+        return [name, *["-"] * (COLUMNS - 2), str(faults)]
     database = figures.postgres_memory_bytes > 0
     memory = f"{figures.server_memory_bytes / _MIB:.0f}"
     if database:
@@ -69,6 +72,7 @@ def _row(
         _ratio(figures.server_us_per_message, theirs),
         number(figures.postgres_us_per_message) if database else "",
         _ratio(figures.total_us_per_message, theirs) if database else "",
+        f"{figures.put_off_share:.0%}",
         memory,
         f"{figures.generator_share:.0%}",
         f"{figures.others_share:.0%}",

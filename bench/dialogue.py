@@ -57,7 +57,11 @@ class Dialogue:
     def heard(self, payload: bytes) -> None:
         """Take a payload whose address is `S`."""
         at = time.perf_counter()
-        request_id, kind, body = orjson.loads(payload[2:])
+        try:
+            request_id, kind, body = orjson.loads(payload[2:])
+        except ValueError:
+            self.fail(f"not a message: {payload[:120]!r}")
+            return
         if kind == RESPONSE and request_id in self._waiting:
             waiting = self._waiting[request_id]
             if not waiting.done():

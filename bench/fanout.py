@@ -81,6 +81,8 @@ class FanoutRun:
         settle = await tree.settle()
         used, memory = tree.cpu() - before, tree.memory()
         latencies = sorted(latency for room in self.rooms for latency in room.latencies)
+        if not latencies:
+            raise ConnectionError("no message arrived")
         return Figures(
             messages=len(latencies),
             deliveries=len(latencies) * (self._scenario.clients - 1),

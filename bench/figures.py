@@ -33,6 +33,17 @@ class Figures:
     bytes_a_message: float = 0.0
 
     @property
+    def put_off_share(self) -> float:
+        """The share of the CPU that was used after the last delivery: work the server put off."""
+        total = self.server_cpu_seconds + self.postgres_cpu_seconds
+        return 1.0 - min(1.0, self.cpu_at_last_delivery_seconds / total) if total else 0.0
+
+    @property
+    def flowing_us_per_message(self) -> float:
+        """CPU microseconds, Postgres included, that were used until the last delivery."""
+        return self.cpu_at_last_delivery_seconds * 1e6 / self.messages
+
+    @property
     def messages_per_second(self) -> float:
         """The rate at which messages were completed."""
         return self.messages / self.seconds
@@ -84,11 +95,11 @@ class Cell:
 
 
 def middle(cells: list[Cell]) -> Figures | None:
-    """Return the median of every number over the cells that have figures.
+    """Return the median of every number over the cells that have figures and no faults.
 
     Times and CPU are taken per message first, so that a slow round weighs as much as a fast one.
     """
-    measured = [cell.figures for cell in cells if cell.figures is not None]
+    measured = [cell.figures for cell in cells if cell.figures is not None and not cell.faults]
     if not measured:
         return None
     by_message = {

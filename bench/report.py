@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 LEGEND = f"""\
 Medians over the rounds; `ratio` compares CPU with `{REFERENCE}` of the same run, below 1 is
 cheaper. CPU is user + system time of all processes of a server, counted until it was idle again,
-so that saves it put off are included; Postgres stands apart. Latency runs from the write of a
-message until its last recipient has it. `generator` is the load generator's share of one core:
-near 100 % the rate (not the CPU) is the generator's limit. `others` is what else kept the machine
-busy, as a share of all cores. `after kill`: cells lost or stale when the server is killed at the
-last delivery and started again. Every delivery is checked: count, bytes, order for each sender,
-and the replica's content at the end; anything else is a fault."""
+so that saves it put off are included (`put off`: their share of it); Postgres stands apart.
+Latency runs from the write of a message until its last recipient has it. `generator` is the load
+generator's share of one core: near 100 % the rate (not the CPU) is the generator's limit. `others`
+is what else kept the machine busy, as a share of all cores. `after kill`: cells lost or stale when
+the server is killed at the last delivery and started again. Every delivery is checked: count,
+bytes, order for each sender, and the replica's content at the end; anything else is a fault, and
+a measurement with faults does not count."""
 
 
 def markdown(options: Options, outcome: Outcome, judged: list[Verdict]) -> str:
@@ -73,6 +74,7 @@ def as_json(options: Options, outcome: Outcome, judged: list[Verdict]) -> bytes:
                     "messages_per_second": figures.messages_per_second,
                     "deliveries_per_second": figures.deliveries_per_second,
                     "server_us_per_message": figures.server_us_per_message,
+                    "flowing_us_per_message": figures.flowing_us_per_message,
                     "postgres_us_per_message": figures.postgres_us_per_message,
                     "server_us_per_delivery": figures.server_us_per_delivery,
                     "total_us_per_delivery": figures.total_us_per_delivery,

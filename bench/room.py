@@ -19,10 +19,12 @@ from bench.ledger import Ledger, Message
 from bench.messages import GET_CONTENT_HASHES, Change, broadcast, many_rows, one_cell
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from bench.hlc import HlcClock
 
 DRAIN_TIMEOUT_SECONDS = 20.0
-SEED_ROWS_A_MESSAGE = 500
+SEED_ROWS_A_MESSAGE = 2_500
 _REMEMBERED_CHUNKS = 1024
 
 
@@ -52,12 +54,18 @@ class Room:
             asks = [self._dialogue.ask(c, GET_CONTENT_HASHES, "") for c in self._clients]
             await asyncio.gather(*asks)
 
-    async def seed(self) -> None:
-        """Let the first client fill all rows and wait until everybody has them."""
+    async def seed(self, rest: Callable[[], Awaitable[object]] | None = None) -> None:
+        """Let the first client fill all rows and wait until everybody has them.
+
+        `rest` is awaited after each message: rows that come faster than they are saved get lost in
+        the reference server, whose file watcher loads the file of a moment ago over newer content.
+        """
         for first in range(0, self._rows, SEED_ROWS_A_MESSAGE):
             count = min(SEED_ROWS_A_MESSAGE, self._rows - first)
             self._send(0, many_rows(first, count, digits(0, 5), self._clock))
             await self._drain()
+            if rest is not None:
+                await rest()
 
     async def run(self, *, window: int, senders: int, seconds: float) -> None:
         """Keep `window` messages in flight for `seconds`, then wait for the last delivery.
