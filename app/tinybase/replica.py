@@ -30,10 +30,12 @@ class Applied(NamedTuple):
     Attributes:
         entries: What to store, in one commit; empty when no stamp changed.
         won: The winning leaves, when they were asked for.
+        newest: The greatest HLC that counts for the clock.
     """
 
     entries: list[Entry]
     won: Won | None
+    newest: str
 
 
 class Replica:
@@ -70,10 +72,12 @@ class Replica:
                 return None
         if not self.clock.accepts(newest, now_ms):
             return None
-        return self.merge(changes, now_ms, collect=collect)
+        applied = self.merge(changes, collect=collect)
+        self.clock.observe(applied.newest, now_ms)
+        return applied
 
-    def merge(self, changes: Any, now_ms: int, *, collect: bool = False) -> Applied:
-        """Merge changes that are known to be valid."""
+    def merge(self, changes: Any, *, collect: bool = False) -> Applied:
+        """Merge changes that are known to be valid, whatever their time; the clock stays."""
         entries: list[tuple[str, bytes]] = []
         won = Won({}, {}) if collect else None
         newest = ""
@@ -81,8 +85,7 @@ class Replica:
             newest = self._merge_tables(changes[0], entries, won)
         if changes[1][0] or len(changes[1]) > 1:
             newest = max(newest, self._merge_values(changes[1], entries, won))
-        self.clock.observe(newest, now_ms)
-        return Applied(self._splitter.split(entries), won)
+        return Applied(self._splitter.split(entries), won, newest)
 
     def load(self, stored: Iterable[tuple[str, bytes]]) -> None:
         """Take the content from storage, given in key order. The replica must be empty.
