@@ -1,0 +1,234 @@
+"""The replica as a peer of the room's clients (sections 5.8 and 10.2).
+
+It answers questions, merges changes, and pulls from a client that announces other hashes: one
+pull a client, restarted by a newer announcement, tried again with back-off when it fails while
+the client stays. In a hub, what a pull brought is told to the other clients.
+
+Input are messages and the passing of time (`now` in monotonic seconds, `now_ms` the room's wall
+time); output are remainders to send from `S` and entries to store. The sends of an outcome are
+in order, and all of them come after its entries are stored.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from ..sdk.json import dump_json
+from .answers import Answer, answer
+from .bodies import (
+    CONTENT_DIFF,
+    CONTENT_HASHES,
+    GET_CONTENT_HASHES,
+    RESPONSE,
+)
+from .changes import PIECE_BYTES, changes_in_pieces, rows_of
+from .clock import RandomText
+from .layout import Entry
+from .pull import Pull, Question
+from .questions import Pending, Questions
+from .refusals import Malformed
+from .replica import Replica
+from .routing import SyncMode
+from .wire import EVERYBODY, Message, message_remainder
+
+PACED_OVER_BYTES: Final = 4 << 20
+"""An answer with more missing content than this is sent in pieces before."""
+
+_TRANSACTION_CHARS = 11
+_QUESTION_CHARS = 4
+_MARKED = 3
+
+
+class Send(NamedTuple):
+    """A remainder to send from `S`.
+
+    Attributes:
+        recipient: A client's id, or empty for every client.
+        remainder: What follows the address.
+        exclude: With an empty recipient, the one client that does not get it.
+    """
+
+    recipient: str
+    remainder: str
+    exclude: str = ""
+
+
+class Paced(NamedTuple):
+    """Many remainders for one client, each to be taken when the one before has gone out."""
+
+    recipient: str
+    remainders: Iterator[str]
+
+
+class Outcome(NamedTuple):
+    """What is to be done; a tuple, because one is made for every message."""
+
+    entries: Sequence[Entry] = ()
+    sends: Sequence[Send] = ()
+    paced: Sequence[Paced] = ()
+
+
+_NOTHING: Final = Outcome()
+
+
+class Synchronizer:
+    """See the module. `random` gives characters for ids."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        *,
+        mode: SyncMode,
+        random: RandomText,
+        request_timeout_seconds: float,
+    ) -> None:
+        self._replica = replica
+        self._mode = mode
+        self._random = random
+        self._timeout = request_timeout_seconds
+        self._questions = Questions()
+
+    def start(self, now: float) -> Outcome:
+        """Return the startup broadcasts: who has what, and what the replica has.
+
+        Clients that stayed connected over a restart synchronise again because of them.
+        """
+        transaction = self._random(_TRANSACTION_CHARS)
+        request_id = self._question_id(transaction)
+        self._questions.ask(
+            request_id,
+            Pending(client="", transaction=transaction, pull=None, deadline=now + self._timeout),
+        )
+        question = message_remainder(request_id, GET_CONTENT_HASHES, dump_json(""))
+        return Outcome(sends=[Send(EVERYBODY, question), Send(EVERYBODY, self._announcement())])
+
+    def handle(self, sender: str, message: Message, *, now_ms: int, now: float) -> Outcome:
+        """Take a message that was routed to the replica."""
+        kind = message.kind
+        if kind == CONTENT_DIFF:
+            return self._merge(message, now_ms)
+        if kind == RESPONSE:
+            return self._answered(sender, message, now_ms=now_ms, now=now)
+        if kind == CONTENT_HASHES:
+            transaction = message.request_id or self._random(_TRANSACTION_CHARS)
+            return self._pull(sender, transaction, message.body, now)
+        if kind == GET_CONTENT_HASHES:
+            return self._respond(sender, message, dump_json(self._replica.content_hashes()))
+        return self._answer(sender, message)
+
+    def changed(self, body: bytes) -> Send:
+        """Return the broadcast of changes that were made on the server."""
+        transaction = self._random(_TRANSACTION_CHARS)
+        return Send(EVERYBODY, message_remainder(transaction, CONTENT_DIFF, body))
+
+    def left(self, client: str) -> None:
+        """A client is gone: its pull is over."""
+        self._questions.forget(client)
+
+    def next_deadline(self) -> float | None:
+        """When `expire` next has something to do, or None."""
+        return self._questions.next_deadline()
+
+    def expire(self, now: float) -> Outcome:
+        """Give up what was not answered in time, and try again what is due."""
+        late = self._questions.expire(now)
+        for client in late.unanswered:
+            self._questions.retry(client, now)
+        sends: list[Send] = []
+        for client in late.due:
+            transaction = self._random(_TRANSACTION_CHARS)
+            sends += self._pull(client, transaction, None, now).sends
+        return Outcome(sends=sends)
+
+    def _merge(self, message: Message, now_ms: int) -> Outcome:
+        if len(message.body) < _MARKED:
+            return _NOTHING
+        applied = self._replica.apply(message.body, now_ms, newest=message.newest)
+        if applied is None or not applied.entries:
+            return _NOTHING
+        return Outcome(applied.entries)
+
+    def _pull(
+        self, client: str, transaction: str, theirs: list[float] | None, now: float
+    ) -> Outcome:
+        """Start a pull in place of the client's earlier one."""
+        self._questions.withdraw(client)
+        pull = Pull(self._replica, theirs)
+        question = pull.begin()
+        if question is None:
+            self._questions.succeeded(client)
+            return _NOTHING
+        return self._ask(client, transaction, pull, question, now)
+
+    def _ask(
+        self, client: str, transaction: str, pull: Pull, question: Question, now: float
+    ) -> Outcome:
+        if self._questions.full:
+            self._questions.retry(client, now)
+            return _NOTHING
+        request_id = self._question_id(transaction)
+        pending = Pending(
+            client=client, transaction=transaction, pull=pull, deadline=now + self._timeout
+        )
+        self._questions.ask(request_id, pending)
+        remainder = message_remainder(request_id, question.kind, question.body)
+        return Outcome(sends=(Send(client, remainder),))
+
+    def _answered(self, sender: str, message: Message, *, now_ms: int, now: float) -> Outcome:
+        pending = self._questions.answered(message.request_id, sender)
+        if pending is None:
+            return _NOTHING
+        pull = pending.pull
+        if pull is None:  # the broadcast question: the answer is as good as an announcement
+            pull = Pull(self._replica, None)
+            pull.begin()
+        try:
+            question = pull.answered(message.body)
+        except Malformed:
+            self._questions.retry(sender, now)
+            return _NOTHING
+        if question is not None:
+            return self._ask(sender, pending.transaction, pull, question, now)
+        self._questions.succeeded(sender)
+        return self._pulled(sender, pull.changes(), now_ms)
+
+    def _pulled(self, client: str, changes: list[Any], now_ms: int) -> Outcome:
+        """Merge what a pull brought, and in a hub tell it to the others."""
+        hub = self._mode is SyncMode.HUB
+        applied = self._replica.apply(changes, now_ms, collect=hub)
+        if applied is None:
+            return _NOTHING
+        if applied.won is None:
+            return Outcome(applied.entries)
+        news = changes_in_pieces(rows_of(applied.won.tables), applied.won.values)
+        sends = [self.changed(body)._replace(exclude=client) for body in news]
+        return Outcome(applied.entries, sends)
+
+    def _answer(self, sender: str, message: Message) -> Outcome:
+        given = answer(self._replica, message.kind, message.body)
+        if given.missing_bytes() <= PACED_OVER_BYTES:
+            return self._respond(sender, message, given.body())
+        return Outcome(paced=(Paced(sender, self._paced(message.request_id, given)),))
+
+    def _paced(self, request_id: str | None, given: Answer) -> Iterator[str]:
+        """The missing content, then the small answer, then the hashes.
+
+        The asker may have given up meanwhile and ignore the answer; the hashes make it compare
+        again.
+        """
+        for body in given.pieces(PIECE_BYTES):
+            yield message_remainder(self._random(_TRANSACTION_CHARS), CONTENT_DIFF, body)
+        yield message_remainder(request_id, RESPONSE, given.without_missing().body())
+        yield self._announcement()
+
+    def _respond(self, recipient: str, message: Message, body: bytes) -> Outcome:
+        remainder = message_remainder(message.request_id, RESPONSE, body)
+        return Outcome(sends=(Send(recipient, remainder),))
+
+    def _announcement(self) -> str:
+        """A ContentHashes message of the replica's own."""
+        transaction = self._random(_TRANSACTION_CHARS)
+        hashes = dump_json(self._replica.content_hashes())
+        return message_remainder(transaction, CONTENT_HASHES, hashes)
+
+    def _question_id(self, transaction: str) -> str:
+        return f"{transaction}.{self._random(_QUESTION_CHARS)}"
