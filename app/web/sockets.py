@@ -105,7 +105,7 @@ class SocketGateway:
         offered = request.subprotocols[0] if request.subprotocols else None
         protocol = offered if offered and _PROTOCOL.fullmatch(offered) else None
         makers = self._registry.namespaces.mount(found).cls.multiplexers
-        if protocol in makers:
+        if protocol is not None and protocol in makers:
             await self._multiplexed(websocket, request, name, namespace, protocol, makers[protocol])
         else:
             object_id = self._registry.ids.from_name(found, name)
@@ -159,7 +159,7 @@ class SocketGateway:
         direct = websocket.scope.get("extensions", {}).get(_DIRECT_EXTENSION)
         if direct is not None:
             return direct["socket"]
-        return QueuedSocket(websocket.send, self._tasks)  # type: ignore[arg-type]  # starlette's Message is a MutableMapping
+        return QueuedSocket(websocket.send, self._tasks)
 
 
 async def _pump(websocket: WebSocket, transport: Any, sink: SocketSink) -> None:

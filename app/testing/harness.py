@@ -1,0 +1,170 @@
+"""A whole worker in memory, for tests of objects: no database, no network, time by hand.
+
+    async with ObjectHarness({"counter": Counter}) as harness:
+        alice = await harness.connect("counter", "room")
+        alice.say("hello")
+        await harness.settle()
+        assert alice.take() == ["1"]
+
+Everything behind it is the real engine (rooms, gates, registry); only Postgres, the clock and
+the sockets are the shipped twins.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from ..cluster.membership import Membership
+from ..cluster.namespaces import Namespaces, make_mount
+from ..cluster.registry import RoomRegistry
+from ..core.clock import DatabaseClock
+from ..core.errors import StateroomError
+from ..core.ids import ObjectId, ObjectIds, WorkerId
+from ..core.mounts import Mount
+from ..core.tasks import TaskOwner
+from ..core.values import WorkerIdentity
+from ..room.environment import RoomEnvironment
+from ..room.limits import RoomLimits
+from ..room.room import Room
+from ..sdk.messages import Request, Response
+from .clock import FakeClock
+from .memory import MemoryCommitter, MemoryDatabase, MemoryObjectStore, MemoryWorkerLeases
+from .sockets import MemorySocket
+
+_LEASE_SECONDS = 3.0
+_SETTLE_TURNS = 50
+
+
+class ObjectHarness:
+    """See the module.
+
+    Args:
+        classes: Namespace to class, or to a `Mount` made with `make_mount`.
+        limits: Bounds of each room.
+        database: Share one between harnesses to have several workers.
+    """
+
+    def __init__(
+        self,
+        classes: Mapping[str, type[Any] | Mount],
+        *,
+        limits: RoomLimits | None = None,
+        database: MemoryDatabase | None = None,
+        node: str = "node",
+    ) -> None:
+        self.clock = FakeClock()
+        self.database = database or MemoryDatabase(self.clock)
+        self.database_clock = DatabaseClock(self.clock)
+        self.store = MemoryObjectStore(self.database)
+        self.worker_id = WorkerId(uuid.uuid4())
+        self.committer = MemoryCommitter(self.database, self.worker_id)
+        self._tasks = TaskOwner("rooms")
+        self._connection_number = 0
+        self.membership = Membership(
+            leases=MemoryWorkerLeases(self.database),
+            clock=self.clock,
+            database_clock=self.database_clock,
+            identity=WorkerIdentity(
+                worker_id=self.worker_id, node=node, slot=0, boot_id="boot", address="", version="0"
+            ),
+            lease_seconds=_LEASE_SECONDS,
+            renew_seconds=_LEASE_SECONDS / 3,
+            lost=self._lost,
+        )
+        mounts = {
+            name: cls if isinstance(cls, Mount) else make_mount(name, cls, {})
+            for name, cls in classes.items()
+        }
+        self.registry = RoomRegistry(
+            ids=ObjectIds(b"a cluster key of the test harness"),
+            namespaces=Namespaces(mounts),
+            environment=RoomEnvironment(
+                store=self.store,
+                committer=self.committer,
+                lease=self.membership,
+                clock=self.clock,
+                database_clock=self.database_clock,
+                tasks=self._tasks,
+                limits=limits or RoomLimits(),
+            ),
+            membership=self.membership,
+            claim_wait_seconds=0.0,
+            evict_seconds=60.0,
+            max_rooms=10_000,
+        )
+        self._sweeper = TaskOwner("sweeper")
+
+    async def __aenter__(self) -> Self:
+        await self.membership.start()
+        self._sweeper.start(self.registry.sweep(every_seconds=1.0), name="sweep")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._sweeper.close()
+        await self.registry.close()
+        await self.membership.close()
+        await self._tasks.close()
+
+    def _lost(self, error: StateroomError) -> None:
+        self.registry.abort_all(error)
+
+    def object_id(self, namespace: str, name: str) -> ObjectId:
+        """The id of an object."""
+        return self.registry.ids.from_name(namespace, name)
+
+    async def room(self, namespace: str, name: str) -> Room:
+        """The live room of an object, started if it was not."""
+        return await self.registry.room(self.object_id(namespace, name))
+
+    async def connect(
+        self, namespace: str, name: str, *, request: Request | None = None
+    ) -> MemorySocket:
+        """Open a socket to an object."""
+        self._connection_number += 1
+        socket = MemorySocket()
+        sink = await self.registry.connect(
+            self.object_id(namespace, name),
+            request or Request(),
+            socket,
+            f"connection-{self._connection_number}",
+        )
+        socket.attach(sink)
+        await self.settle()
+        return socket
+
+    async def request(self, namespace: str, name: str, request: Request) -> Response:
+        """Send an HTTP request to an object."""
+        response, _ = await self.registry.request(self.object_id(namespace, name), request)
+        return response
+
+    async def settle(self) -> None:
+        """Let everything that can run now run: events, commits, deliveries. No time passes."""
+        for _ in range(_SETTLE_TURNS):
+            await _turn()
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass in steps of at most half a second, so that leases are renewed."""
+        left = seconds
+        while left > 0:
+            step = min(0.5, left)
+            self.clock.advance(step)
+            left -= step
+            await self.settle()
+
+    def stored(self, namespace: str, name: str) -> dict[bytes, bytes]:
+        """The committed rows of an object."""
+        found = self.database.objects.get(self.object_id(namespace, name).uuid)
+        return dict(found.rows) if found is not None else {}
+
+
+async def _turn() -> None:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.set_result, None)
+    await future

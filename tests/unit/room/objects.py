@@ -1,0 +1,77 @@
+"""Objects that the engine's tests run."""
+
+import asyncio
+from typing import Any
+
+from app.sdk import Connection, DurableObject, Request, Response
+
+
+class Counter(DurableObject):
+    """Counts messages, tells everybody."""
+
+    count: int
+
+    async def on_start(self) -> None:
+        self.count = await self.ctx.storage.get("count", 0)
+
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        if message == "crash":
+            self.ctx.storage.put("count", -1)
+            self.ctx.broadcast("never seen")
+            raise RuntimeError("as asked")
+        self.count += 1
+        self.ctx.storage.put("count", self.count)
+        self.ctx.broadcast(str(self.count))
+
+    async def on_request(self, request: Request) -> Response:
+        self.count += 1
+        self.ctx.storage.put("count", self.count)
+        return Response(body=str(self.count))
+
+
+class PlainCounter(DurableObject):
+    """The same with a plain `on_message`."""
+
+    starts = 0
+    count: int
+
+    async def on_start(self) -> None:
+        type(self).starts += 1
+        self.count = await self.ctx.storage.get("count", 0)
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        if message == "crash":
+            self.ctx.storage.put("count", -1)
+            self.ctx.broadcast("never seen")
+            raise RuntimeError("as asked")
+        if message == "ping":
+            connection.send("pong")
+            return
+        self.count += 1
+        self.ctx.storage.put("count", self.count)
+        self.ctx.broadcast(str(self.count))
+
+
+class Script(DurableObject):
+    """Runs whatever coroutine function a test puts in `steps[message]`."""
+
+    steps: dict[str, Any] = {}
+    closes: list[tuple[int, str, bool]] = []
+
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        await self.steps[str(message)](self, connection)
+
+    def on_close(self, connection: Connection, code: int, reason: str, clean: bool) -> None:
+        self.closes.append((code, reason, clean))
+
+
+class Sleeper(DurableObject):
+    """Its message hook waits for a future that the test holds."""
+
+    waits: list["asyncio.Future[None]"] = []
+
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waits.append(future)
+        await future
+        connection.send(message)
