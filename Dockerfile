@@ -23,14 +23,18 @@ LABEL org.opencontainers.image.title="Stateroom" \
       org.opencontainers.image.description="Durable Objects for Python teams, with a TinyBase sync server built in" \
       org.opencontainers.image.licenses="Apache-2.0"
 RUN groupadd --system --gid 10001 stateroom \
-    && useradd --system --uid 10001 --gid stateroom --no-create-home --home-dir /project stateroom
+    && useradd --system --uid 10001 --gid stateroom --no-create-home --home-dir /project stateroom \
+    && install --directory --owner stateroom --group stateroom /var/lib/stateroom
 COPY --from=build /opt/stateroom /opt/stateroom
 ENV PATH="/opt/stateroom/bin:$PATH" \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    STATEROOM_DATA_DIR=/var/lib/stateroom \
     STATEROOM_LOG_FORMAT=json
 # Mount or copy your own package here: the working directory is first on the module path.
 WORKDIR /project
+# The node's id and lock. Kept over a restart, rooms come back without waiting for an old lease.
+VOLUME /var/lib/stateroom
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \

@@ -5,6 +5,7 @@ directory, or `--app-dir`, is put first on the module path: a console script sta
 folder there, and the classes in STATEROOM_NAMESPACES live in the user's project.
 """
 
+import asyncio
 import platform
 import sys
 from pathlib import Path
@@ -16,7 +17,10 @@ import typer
 from .. import __version__
 from ..logs import configure_logs
 from ..settings import RoomAccess, Settings, load_settings, unknown_variables
-from ..wiring import build_service
+from ..store.data_directory import DataDirectory
+from ..store.embedded import EmbeddedPostgres
+from ..store.migration import head_revision, migrate
+from .doctor import Verdict, examine
 from .failures import FAILED, one_line_failures
 from .server import run_server
 
@@ -75,8 +79,41 @@ def serve(
             data_dir=data_dir,
         )
         settings.effective_room_access()  # refused here, before anything is started
+        # Only this command needs the web, the engine and all they import.
+        from ..wiring import build_service  # noqa: PLC0415 - see the line above
+
         orderly = run_server(settings, build_service, lambda url: announce(settings, url))
     sys.exit(0 if orderly else FAILED)
+
+
+@cli.command("migrate")
+def migrate_command(
+    *, database_url: DatabaseUrl = None, data_dir: DataDir = None, debug: Debug = False
+) -> None:
+    """Bring the database to the schema of this version; two at once wait for one another."""
+    with one_line_failures(debug=debug):
+        settings = _prepare(Path(), database_url=database_url, data_dir=data_dir)
+        asyncio.run(_migrate(settings))
+    typer.echo(f"The schema is at {head_revision()}.")
+
+
+@cli.command("doctor", hidden=True)
+@cli.command()
+def check(
+    *,
+    database_url: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    app_dir: AppDir = Path(),
+    debug: Debug = False,
+) -> None:
+    """Look at everything a start needs and say what to mend; status 1 when something is bad."""
+    bad = False
+    with one_line_failures(debug=debug):
+        settings = _prepare(app_dir, database_url=database_url, data_dir=data_dir)
+        for finding in examine(settings):
+            typer.echo(str(finding))
+            bad = bad or finding.verdict is Verdict.BAD
+    sys.exit(FAILED if bad else 0)
 
 
 @cli.command()
@@ -95,6 +132,15 @@ def announce(settings: Settings, url: str) -> None:
     if settings.effective_room_access() is RoomAccess.TOKEN:
         lines.append("  rooms need the token in STATEROOM_ROOM_TOKEN")
     typer.echo("\n".join(lines))
+
+
+async def _migrate(settings: Settings) -> None:
+    if settings.database_url is not None:
+        await migrate(settings.database_url.get_secret_value())
+        return
+    with DataDirectory(settings.data_dir) as directory:
+        async with EmbeddedPostgres(directory, bin_dir=settings.postgres_bin) as postgres:
+            await migrate(postgres.url)
 
 
 def _prepare(app_dir: Path, **given: Any) -> Settings:

@@ -201,7 +201,7 @@ def test_routes_keep_their_order_and_patterns_may_hold_equals_signs(
     ]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "rooms.example.org"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "rooms.example.org"])
 def test_a_public_address_needs_a_decision_on_access(host: str) -> None:
     settings = load_settings(host=host)
     with pytest.raises(ConfigurationInvalid, match="STATEROOM_ROOM_ACCESS") as caught:

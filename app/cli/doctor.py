@@ -1,0 +1,125 @@
+"""What `stateroom check` looks at: everything a start needs, without starting anything.
+
+Each finding is good, doubtful or bad, and a bad one says what to do. A finding that depends on a
+bad one is left out, so the first bad line is the one to mend.
+"""
+
+import asyncio
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .. import __version__
+from ..cluster.namespaces import make_mount
+from ..core.errors import (
+    ConfigurationInvalid,
+    DataDirectoryInUse,
+    NamespaceUnknown,
+    PortTaken,
+    StateroomError,
+)
+from ..settings import TINYBASE_NAMESPACE, Settings, unknown_variables
+from ..store.binaries import find_binaries
+from ..store.data_directory import DataDirectory
+from ..store.migration import check_schema
+from .listening import bind_socket
+
+
+class Verdict(StrEnum):
+    """How a finding is judged."""
+
+    GOOD = "ok"
+    DOUBTFUL = "note"
+    BAD = "FAIL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the table."""
+
+    subject: str
+    verdict: Verdict
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict:<5} {self.subject:<15} {self.text}"
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at everything in turn; what takes long is yielded when it is known."""
+    python = f"{platform.python_version()} ({platform.python_implementation()})"
+    yield _good("stateroom", __version__)
+    yield _good("python", python)
+    for variable, probably in unknown_variables().items():
+        meant = f"; {probably} was meant?" if probably else ""
+        yield _doubtful("settings", f"{variable} is no setting{meant}")
+    yield _judged("access", settings, _access)
+    yield _judged("address", settings, _address)
+    yield _judged("objects", settings, _objects)
+    if settings.database_url is not None:
+        yield _judged("database", settings, _database)
+    else:
+        yield _judged("postgres", settings, _binaries)
+    yield _judged("data directory", settings, _data_directory)
+
+
+def _access(settings: Settings) -> str:
+    return f"rooms: {settings.effective_room_access().value}, on {settings.host}"
+
+
+def _address(settings: Settings) -> str:
+    with closing(bind_socket(settings.host, settings.port)):
+        return f"port {settings.port} of {settings.host} is free"
+
+
+def _objects(settings: Settings) -> str:
+    mounts = [make_mount(s.name, s.target, s.options) for s in settings.namespaces]
+    names = {mount.namespace for mount in mounts} | {TINYBASE_NAMESPACE}
+    for route in settings.routes:
+        if route.namespace not in names:
+            text = f"STATEROOM_ROUTES: {route.pattern!r} leads to {route.namespace!r}"
+            raise NamespaceUnknown(f"{text}, which is not mounted")
+    return ", ".join(sorted(names))
+
+
+def _database(settings: Settings) -> str:
+    if settings.database_url is None:
+        return ""
+    asyncio.run(check_schema(settings.database_url.get_secret_value()))
+    return "it answers, and its schema is the one this version needs"
+
+
+def _binaries(settings: Settings) -> str:
+    found = find_binaries(settings.postgres_bin)
+    return f"{found.major}, in {found.folder}"
+
+
+def _data_directory(settings: Settings) -> str:
+    path = settings.data_dir.absolute()
+    if not path.exists():
+        return f"{path} will be made"
+    if not path.is_dir():
+        raise ConfigurationInvalid(f"STATEROOM_DATA_DIR: {path} is not a folder")
+    with DataDirectory(path):
+        return f"{path} is free"
+
+
+def _judged(subject: str, settings: Settings, look: Callable[[Settings], str]) -> Finding:
+    try:
+        return _good(subject, look(settings))
+    except (PortTaken, DataDirectoryInUse) as error:
+        # As it is while the service runs, so no reason to alarm anybody.
+        return _doubtful(subject, f"{error} (by a running Stateroom?)")
+    except StateroomError as error:
+        text = f"{error}. {error.remedy}" if error.remedy else str(error)
+        return Finding(subject=subject, verdict=Verdict.BAD, text=" ".join(text.split()))
+
+
+def _good(subject: str, text: str) -> Finding:
+    return Finding(subject=subject, verdict=Verdict.GOOD, text=text)
+
+
+def _doubtful(subject: str, text: str) -> Finding:
+    return Finding(subject=subject, verdict=Verdict.DOUBTFUL, text=text)
