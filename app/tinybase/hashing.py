@@ -4,6 +4,7 @@ All of them are FNV-1a over UTF-8. A container's hash is the XOR of its members'
 order of members never matters and a member can be exchanged without the others.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -23,9 +24,12 @@ def hash32_pure(data: bytes) -> int:
 
 
 try:
-    from fnv_hash_fast import fnv1a_32 as hash32
+    from fnv_hash_fast import fnv1a_32
 except ImportError:  # pragma: no cover - the compiled hash is a declared dependency
-    hash32 = hash32_pure
+    fnv1a_32 = hash32_pure
+
+hash32: Final[Callable[[bytes], int]] = fnv1a_32
+"""FNV-1a of some bytes, 32 bits."""
 
 
 def text_bytes(text: str) -> bytes:
