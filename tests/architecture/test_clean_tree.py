@@ -32,16 +32,19 @@ def found(pattern: re.Pattern[str], files: list[tuple[Path, str]]) -> list[str]:
 
 
 def test_nothing_is_marked_as_unfinished() -> None:
-    assert found(UNFINISHED, [t for t in texts() if t[0].name != "package-lock.json"]) == []
+    unwanted = found(UNFINISHED, [t for t in texts() if t[0].name != "package-lock.json"])
+    assert not unwanted, "\n".join(unwanted)
 
 
 def test_no_test_is_skipped_or_expected_to_fail() -> None:
     tests = [(path, path.read_text("utf-8")) for path in python_files("tests") if path != SELF]
-    assert found(SKIPS, tests) == []
+    unwanted = found(SKIPS, tests)
+    assert not unwanted, "\n".join(unwanted)
 
 
 def test_no_path_of_a_developers_machine_stands_in_the_tree() -> None:
-    assert found(MACHINE_PATHS, texts()) == []
+    unwanted = found(MACHINE_PATHS, texts())
+    assert not unwanted, "\n".join(unwanted)
 
 
 def test_constraints_pin_versions_and_nothing_else() -> None:

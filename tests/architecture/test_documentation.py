@@ -34,7 +34,7 @@ def test_every_link_between_pages_leads_to_a_file() -> None:
         for target in LINK.findall(page_path.read_text("utf-8"))
         if "://" not in target and not (page_path.parent / target).exists()
     ]
-    assert broken == []
+    assert not broken, "\n".join(broken)
 
 
 def test_the_readme_names_only_make_targets_that_exist() -> None:

@@ -17,7 +17,7 @@ def test_the_public_package_hands_on_exactly_the_sdk() -> None:
 
 def test_every_public_symbol_of_the_sdk_has_a_docstring() -> None:
     silent = [name for name in app.sdk.__all__ if not inspect.getdoc(vars(app.sdk)[name])]
-    assert silent == []
+    assert not silent, "\n".join(silent)
 
 
 def test_every_public_method_of_the_sdk_has_a_docstring() -> None:
@@ -30,7 +30,7 @@ def test_every_public_method_of_the_sdk_has_a_docstring() -> None:
         and (inspect.isfunction(body) or isinstance(body, property | classmethod))
         and not inspect.getdoc(getattr(value, member) if not isinstance(body, property) else body)
     ]
-    assert silent == []
+    assert not silent, "\n".join(silent)
 
 
 def test_the_version_stands_once_in_the_code_and_agrees_with_the_package() -> None:

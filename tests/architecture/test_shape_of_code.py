@@ -26,7 +26,7 @@ def test_no_file_is_longer_than_400_lines() -> None:
         for path in python_files(*SHIPPED, "tests", "bench", "examples", "docs")
         if (count := len(path.read_text("utf-8").splitlines())) > FILE_LINES
     ]
-    assert long == []
+    assert not long, "\n".join(long)
 
 
 def test_no_shipped_function_is_longer_than_40_lines_after_its_docstring() -> None:
@@ -36,7 +36,7 @@ def test_no_shipped_function_is_longer_than_40_lines_after_its_docstring() -> No
         for node in ast.walk(tree_of(path))
         if isinstance(node, Function) and (count := body_lines(node)) > FUNCTION_LINES
     ]
-    assert long == []
+    assert not long, "\n".join(long)
 
 
 def test_no_shipped_class_is_longer_than_250_lines() -> None:
@@ -46,7 +46,7 @@ def test_no_shipped_class_is_longer_than_250_lines() -> None:
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.ClassDef) and (count := body_lines(node)) > CLASS_LINES
     ]
-    assert long == []
+    assert not long, "\n".join(long)
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
@@ -55,14 +55,14 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
         for path in python_files(*SHIPPED, "tests", "bench", "examples")
         if set(path.stem.split("_")) & set(VAGUE_NAMES)
     ]
-    assert vague == []
+    assert not vague, "\n".join(vague)
 
 
 def test_every_shipped_module_opens_with_its_concept() -> None:
     silent = [
         name_of(path) for path in python_files(*SHIPPED) if not ast.get_docstring(tree_of(path))
     ]
-    assert silent == []
+    assert not silent, "\n".join(silent)
 
 
 def test_imports_inside_app_are_relative() -> None:
@@ -73,7 +73,7 @@ def test_imports_inside_app_are_relative() -> None:
         if (isinstance(node, ast.ImportFrom) and node.level == 0 and is_app(node.module or ""))
         or (isinstance(node, ast.Import) and any(is_app(alias.name) for alias in node.names))
     ]
-    assert absolute == []
+    assert not absolute, "\n".join(absolute)
 
 
 def test_the_public_package_imports_app_only_in_the_form_that_the_wheel_rewrites() -> None:
@@ -83,7 +83,7 @@ def test_the_public_package_imports_app_only_in_the_form_that_the_wheel_rewrites
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Import) and any(is_app(alias.name) for alias in node.names)
     ]
-    assert plain == []
+    assert not plain, "\n".join(plain)
 
 
 def test_migrations_import_only_sqlalchemy_alembic_and_the_standard_library() -> None:
@@ -94,7 +94,7 @@ def test_migrations_import_only_sqlalchemy_alembic_and_the_standard_library() ->
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Import | ast.ImportFrom) and not imported(node) <= allowed
     ]
-    assert others == []
+    assert not others, "\n".join(others)
 
 
 def is_app(module: str) -> bool:
