@@ -10,7 +10,7 @@ Errors pass through as the driver raised them; `failures` says what they mean.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _SCHEMES: Final = ("postgresql", "postgres", "postgresql+asyncpg")
 _CLOSE_SECONDS: Final = 2.0
+_TICK_SECONDS: Final = 0.5
 # The server gives up a little after we did, so that what we dropped does not linger there.
 _SERVER_GRACE_SECONDS: Final = 2.0
 
@@ -127,19 +128,41 @@ class DriverConnection:
     Cancelling a statement drops the connection.
     """
 
-    def __init__(self, raw: "asyncpg.Connection[asyncpg.Record]", target: ConnectTarget) -> None:
+    def __init__(
+        self,
+        raw: "asyncpg.Connection[asyncpg.Record]",
+        target: ConnectTarget,
+        *,
+        keep_waiting: Callable[[], bool] | None = None,
+    ) -> None:
         self._raw = raw
+        self._keep_waiting = keep_waiting
         self._statement_seconds = target.statement_seconds
         self._statements: dict[str, PreparedStatement[asyncpg.Record]] = {}
         self._expired = False
+        self._tick_seconds = min(_TICK_SECONDS, self._statement_seconds)
+        self._waited = 0.0
+        self._timer: asyncio.TimerHandle
         self._call_later = asyncio.get_running_loop().call_later
 
     @classmethod
     async def open(
-        cls, target: ConnectTarget, *, session: Mapping[str, str] | None = None
+        cls,
+        target: ConnectTarget,
+        *,
+        session: Mapping[str, str] | None = None,
+        keep_waiting: Callable[[], bool] | None = None,
     ) -> "DriverConnection":
-        """Connect; raises what the driver raises."""
-        return cls(await target.connect_raw(session), target)
+        """Connect; raises what the driver raises.
+
+        Args:
+            target: Where to.
+            session: See `ConnectTarget.connect_raw`.
+            keep_waiting: Asked now and then while a statement takes long; the connection is
+                dropped at once when it says no.
+        """
+        raw = await target.connect_raw(session)
+        return cls(raw, target, keep_waiting=keep_waiting)
 
     @property
     def closed(self) -> bool:
@@ -153,7 +176,8 @@ class DriverConnection:
             TimeoutError: There was no answer in time; the connection was dropped.
             Exception: What the driver raises.
         """
-        timer = self._call_later(self._statement_seconds, self._expire)
+        self._waited = 0.0
+        self._timer = self._call_later(self._tick_seconds, self._tick)
         try:
             statement = self._statements.get(sql)
             if statement is None:
@@ -167,15 +191,20 @@ class DriverConnection:
                 raise TimeoutError("no answer in time") from error
             raise
         finally:
-            timer.cancel()
+            self._timer.cancel()
 
     def forget_statements(self) -> None:
         """Prepare every statement anew at its next use."""
         self._statements.clear()
 
-    def _expire(self) -> None:
-        self._expired = True
-        self._raw.terminate()
+    def _tick(self) -> None:
+        self._waited += self._tick_seconds
+        patient = self._waited < self._statement_seconds
+        if patient and (self._keep_waiting is None or self._keep_waiting()):
+            self._timer = self._call_later(self._tick_seconds, self._tick)
+        else:
+            self._expired = True
+            self._raw.terminate()
 
     def terminate(self) -> None:
         """Drop the connection at once."""

@@ -1,0 +1,221 @@
+"""One connection that commits groups, and what it does when an answer is not a plain yes.
+
+Every flight that is given to `commit` is settled or given back as busy; there is no third end.
+
+* Missing from the answer: the object's row is read. Another owner or another number is LOST;
+  the same ones mean that somebody had the row locked: busy, to be tried again.
+* Refused by the database for its rows: the group is halved until the guilty one is alone.
+  The others commit.
+* A conflict, or a database that cannot work just now: the same again, with growing pauses.
+* The connection gone after sending: whether it was applied is not known, and **no read may
+  decide it**: a late copy of the statement may still arrive, and what a read shows may not be
+  replicated. The same fenced write is sent again on a new connection. If an earlier copy is
+  found to be in, an empty commit on top of it settles the matter.
+
+All of that goes on while the lease holds; after that the flights are UNAVAILABLE.
+"""
+
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+from asyncpg.pgproto.pgproto import UUID as DriverUUID  # noqa: N811 - two of them, told apart
+
+from ..core.clock import Clock
+from ..core.errors import OwnershipLost, StoreUnavailable
+from ..core.ids import CommitSeq, WorkerId
+from ..core.ports import LeaseCheck
+from ..core.values import CommitOutcome, CommitResult
+from .commit_statement import SESSION, STATE, Flight, commit_call
+from .driver import ConnectTarget, DriverConnection
+from .failures import DRIVER_ERRORS, Fault, classify, label, translated
+
+_log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE_SECONDS: Final = 0.02
+_LONGEST_PAUSE_SECONDS: Final = 1.0
+
+Settle = Callable[[Flight, CommitOutcome], None]
+
+
+class CommitLane:
+    """See the module. Not for two groups at once.
+
+    Args:
+        target: Where the database is.
+        worker_id: The worker whose rooms commit here; part of the fence.
+        lease: How long to go on when the database is away.
+        clock: For the pauses.
+        settle: Told the end of each flight, once.
+    """
+
+    def __init__(
+        self,
+        target: ConnectTarget,
+        *,
+        worker_id: WorkerId,
+        lease: LeaseCheck,
+        clock: Clock,
+        settle: Settle,
+    ) -> None:
+        self._target = target
+        self._worker_id: UUID = DriverUUID(worker_id.bytes)
+        self._lease = lease
+        self._clock = clock
+        self._settle = settle
+        self._connection: DriverConnection | None = None
+        self._failures = 0
+
+    async def connect(self) -> None:
+        """Open the connection now rather than at the first commit.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        try:
+            await self._connected()
+        except DRIVER_ERRORS as error:
+            raise translated(error) from error
+
+    async def close(self) -> None:
+        """Close the connection; nothing may be under way."""
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def commit(self, flights: list[Flight]) -> list[Flight]:
+        """Commit a group; returns those whose rows are locked by somebody else."""
+        busy: list[Flight] = []
+        while flights:
+            sent = False
+            try:
+                connection = await self._connected()
+                sql, arguments = commit_call(self._worker_id, flights)
+                sent = True
+                answer = await connection.fetch(sql, *arguments)
+            except DRIVER_ERRORS as error:
+                flights = await self._after_error(error, flights, busy, sent=sent)
+            else:
+                self._failures = 0
+                flights = await self._after_answer(answer, flights, busy)
+        return busy
+
+    async def _connected(self) -> DriverConnection:
+        connection = self._connection
+        if connection is None or connection.closed:
+            connection = self._connection = await DriverConnection.open(
+                self._target, session=SESSION, keep_waiting=self._lease.holds
+            )
+        return connection
+
+    async def _after_answer(
+        self, answer: list[asyncpg.Record], flights: list[Flight], busy: list[Flight]
+    ) -> list[Flight]:
+        """Settle what was committed; returns what must be sent again at once."""
+        if len(answer) == len(flights):
+            for flight in flights:
+                self._committed(flight)
+            return []
+        fenced = {row["object_id"] for row in answer}
+        missing: list[Flight] = []
+        for flight in flights:
+            if flight.batch.object_id.uuid in fenced:
+                self._committed(flight)
+            else:
+                missing.append(flight)
+        return await self._sort_out(missing, busy)
+
+    async def _sort_out(self, missing: list[Flight], busy: list[Flight]) -> list[Flight]:
+        """Tell the lost from the busy; returns what must be sent again at once."""
+        objects = [flight.batch.object_id.uuid for flight in missing]
+        try:
+            connection = await self._connected()
+            states = {row["object_id"]: row for row in await connection.fetch(STATE, objects)}
+        except DRIVER_ERRORS as error:
+            # Nothing of these was applied by the statement that was answered: send it again.
+            return missing if await self._pause(missing, error) else []
+        again: list[Flight] = []
+        for flight in missing:
+            state = states.get(flight.batch.object_id.uuid)
+            if (
+                state is None
+                or state["epoch"] != flight.batch.epoch
+                or state["worker_id"] != self._worker_id
+            ):
+                self._lost(flight)
+            elif state["commit_seq"] == flight.number:
+                flight.tries += 1
+                busy.append(flight)
+            elif flight.doubtful and state["commit_seq"] > flight.number:
+                flight.applied = True
+                flight.number = CommitSeq(state["commit_seq"])
+                again.append(flight)
+            else:
+                self._lost(flight)
+        return again
+
+    async def _after_error(
+        self, error: Exception, flights: list[Flight], busy: list[Flight], *, sent: bool
+    ) -> list[Flight]:
+        """Decide what an error means for the group; returns what must be sent again."""
+        if not sent:  # it was the connecting that failed
+            return flights if await self._pause(flights, error) else []
+        fault = classify(error)
+        if fault is Fault.STALE and self._failures == 0:
+            self._failures += 1
+            self._drop()
+            return flights
+        if fault in (Fault.ROWS, Fault.STALE):
+            return await self._halve(error, flights, busy)
+        if fault is Fault.LINK:
+            for flight in flights:
+                flight.doubtful = True
+        return flights if await self._pause(flights, error) else []
+
+    async def _halve(
+        self, error: Exception, flights: list[Flight], busy: list[Flight]
+    ) -> list[Flight]:
+        if len(flights) == 1:
+            (flight,) = flights
+            reason = translated(error)
+            reason.__cause__ = error
+            _log.warning("commit_refused", object=str(flight.batch.object_id), reason=label(error))
+            outcome = CommitOutcome(CommitResult.REFUSED, flight.batch.expected, reason)
+            self._settle(flight, outcome)
+            return []
+        middle = len(flights) // 2
+        busy += await self.commit(flights[:middle])
+        return flights[middle:]
+
+    async def _pause(self, flights: list[Flight], error: Exception) -> bool:
+        """Wait before the next try; False, and the flights settled, when the lease is over."""
+        if classify(error) in (Fault.LINK, Fault.AWAY):
+            # A new connection: after a failover the old one may still lead to the standby.
+            self._drop()
+        if self._failures:
+            seconds = _FIRST_PAUSE_SECONDS * 2 ** min(self._failures - 1, 10)
+            await self._clock.sleep(min(seconds, _LONGEST_PAUSE_SECONDS))
+        self._failures += 1
+        if self._lease.holds():
+            return True
+        _log.warning("commits_unavailable", rooms=len(flights), reason=label(error))
+        for flight in flights:
+            reason = StoreUnavailable("the lease ended before the database answered")
+            reason.__cause__ = error
+            outcome = CommitOutcome(CommitResult.UNAVAILABLE, flight.batch.expected, reason)
+            self._settle(flight, outcome)
+        return False
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    def _committed(self, flight: Flight) -> None:
+        number = CommitSeq(flight.number + 1)
+        self._settle(flight, CommitOutcome(CommitResult.COMMITTED, number))
+
+    def _lost(self, flight: Flight) -> None:
+        outcome = CommitOutcome(CommitResult.LOST, flight.batch.expected, OwnershipLost())
+        self._settle(flight, outcome)

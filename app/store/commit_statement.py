@@ -1,0 +1,134 @@
+"""The one statement of a group commit: many rooms, one round trip, each room fenced.
+
+What it promises, room by room (shown in reference: proofs, A):
+
+* A room is written only if its epoch, its worker and its commit number are what the batch says,
+  tested under the row lock; then the number is one more. Rooms that fail change nothing and
+  are missing from the answer; they hold up nobody.
+* Rooms are locked in the order of their ids in a materialised step of its own, so two groups
+  never deadlock; a room that somebody else has locked is skipped, so it stalls nobody.
+* A key stands in one of the lists only: Postgres promises nothing about a row that is deleted
+  and written in the same statement. A wipe spares the keys that are put.
+
+The parameters are arrays side by side, for each one costs the driver about 6 microseconds
+whatever is in it; the form without deletes has fewer.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from ..core.ids import CommitSeq
+from ..core.ports import BatchSource
+from ..core.values import WriteBatch
+
+# $1 worker; $2 objects, $3 epochs, $4 numbers; $5 objects, $6 keys, $7 values of the puts
+_FENCE: Final = """
+with want as materialized (
+    select * from unnest($2::uuid[], $3::int8[], $4::int8[]) as w (object_id, epoch, expected)
+), locked as materialized (
+    select o.object_id from want join object o on o.object_id = want.object_id
+    where o.worker_id = $1 and o.epoch = want.epoch and o.commit_seq = want.expected
+    order by o.object_id
+    for no key update of o skip locked
+), fenced as (
+    update object o set commit_seq = o.commit_seq + 1, committed_at = now()
+    from locked where o.object_id = locked.object_id
+    returning o.object_id
+), put as (
+    insert into object_row (object_id, key, value)
+    select p.* from unnest($5::uuid[], $6::bytea[], $7::bytea[]) as p (object_id, key, value)
+    join fenced on fenced.object_id = p.object_id
+    on conflict (object_id, key) do update set value = excluded.value
+)"""
+
+# $8 objects, $9 keys of the deletes; $10 wiped objects
+_ERASE: Final = """, deleted as (
+    delete from object_row r
+    using unnest($8::uuid[], $9::bytea[]) as d (object_id, key), fenced
+    where fenced.object_id = d.object_id and r.object_id = d.object_id and r.key = d.key
+), wiped as (
+    delete from object_row r
+    using unnest($10::uuid[]) as d (object_id), fenced
+    where fenced.object_id = d.object_id and r.object_id = d.object_id
+      and (r.object_id, r.key) not in (
+          select p.object_id, p.key from unnest($5::uuid[], $6::bytea[]) as p (object_id, key)
+          where p.key is not null
+      )
+)"""
+
+_ANSWER: Final = "\nselect object_id from fenced\n"
+
+COMMIT_PUTS: Final = _FENCE + _ANSWER
+COMMIT_ALL: Final = _FENCE + _ERASE + _ANSWER
+
+STATE: Final = """
+select object_id, epoch, worker_id, commit_seq from object where object_id = any($1::uuid[])
+"""
+
+SESSION: Final = {
+    # With the default the planner makes a custom plan every time: +66 % backend time.
+    "plan_cache_mode": "force_generic_plan",
+    # The plan is made when the tables may still be empty, and must hold when they are not.
+    "enable_seqscan": "off",
+}
+"""Settings of a session that commits; behind a pooler ALTER ROLE is the place for them."""
+
+
+class Flight:
+    """One batch on its way.
+
+    Attributes:
+        source: Whose it is, to be told.
+        batch: What is to be committed.
+        number: The commit number that the object must have now.
+        doubtful: Whether a copy of it was sent whose answer never came.
+        applied: Whether an earlier copy is known to be in; then only an empty commit is sent,
+            which proves that nothing older can follow and that it counts.
+        tries: How often its row was locked by somebody else.
+    """
+
+    __slots__ = ("applied", "batch", "doubtful", "number", "source", "tries")
+
+    def __init__(self, source: BatchSource, batch: WriteBatch) -> None:
+        self.source = source
+        self.batch = batch
+        self.number: CommitSeq = batch.expected
+        self.doubtful = False
+        self.applied = False
+        self.tries = 0
+
+
+def commit_call(worker_id: UUID, flights: Sequence[Flight]) -> tuple[str, tuple[Any, ...]]:
+    """The statement that commits these flights, and its arguments."""
+    objects: list[UUID] = []
+    epochs: list[int] = []
+    numbers: list[int] = []
+    put_objects: list[UUID] = []
+    put_keys: list[bytes] = []
+    put_values: list[bytes] = []
+    erased_objects: list[UUID] = []
+    erased_keys: list[bytes] = []
+    wiped: list[UUID] = []
+    for flight in flights:
+        batch = flight.batch
+        object_id = batch.object_id.uuid
+        objects.append(object_id)
+        epochs.append(batch.epoch)
+        numbers.append(flight.number)
+        if flight.applied:
+            continue
+        if batch.wipe:
+            wiped.append(object_id)
+        for key, value in batch.entries.items():
+            if value is not None:
+                put_objects.append(object_id)
+                put_keys.append(key)
+                put_values.append(value)
+            elif not batch.wipe:
+                erased_objects.append(object_id)
+                erased_keys.append(key)
+    arguments = (worker_id, objects, epochs, numbers, put_objects, put_keys, put_values)
+    if erased_keys or wiped:
+        return COMMIT_ALL, (*arguments, erased_objects, erased_keys, wiped)
+    return COMMIT_PUTS, arguments

@@ -1,0 +1,218 @@
+"""Group commit: the Postgres side of `core.ports.Committer`.
+
+One committer serves one life of one worker. Sources say that they have something; the loop
+takes their batches at the last moment, when the connection is free, and sends them in one
+statement. There is no gathering wait: whatever becomes dirty while a commit is in flight goes
+into the next, so groups grow by themselves under load and a lone room waits for nobody.
+
+A batch that is large would hold up the small ones, so large ones go over a second connection.
+A room whose row somebody else has locked is sent again after a pause, with the groups of then.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+import structlog
+
+from ..core.clock import Clock, SystemClock
+from ..core.errors import StoreUnavailable
+from ..core.ids import WorkerId
+from ..core.ports import BatchSource, LeaseCheck
+from ..core.tasks import TaskOwner
+from ..core.values import CommitOutcome, CommitResult, WriteBatch
+from .commit_lane import CommitLane
+from .commit_statement import Flight
+from .database import Database
+
+_log = structlog.get_logger(__name__)
+
+GROUP_ROOMS: Final = 500
+GROUP_BYTES: Final = 4 << 20
+GROUP_ROWS: Final = 8_000
+LARGE_BATCH_BYTES: Final = 1 << 20
+LARGE_BATCH_ROWS: Final = 2_000
+_BUSY_FIRST_SECONDS: Final = 0.005
+_BUSY_LONGEST_SECONDS: Final = 0.25
+
+
+class PostgresCommitter:
+    """See the module and `Committer`.
+
+    Args:
+        database: An open database.
+        worker_id: The worker whose rooms commit here.
+        lease: How long to go on when the database is away.
+        clock: For pauses.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        worker_id: WorkerId,
+        lease: LeaseCheck,
+        clock: Clock | None = None,
+    ) -> None:
+        self._lease = lease
+        self._clock = clock or SystemClock()
+        self._tasks = TaskOwner("committer")
+        self._small, self._large = (
+            CommitLane(
+                database.target,
+                worker_id=worker_id,
+                lease=lease,
+                clock=self._clock,
+                settle=self._settled,
+            )
+            for _ in range(2)
+        )
+        self._waiting: deque[BatchSource] = deque()
+        self._queued: set[BatchSource] = set()
+        self._in_flight: dict[BatchSource, Flight] = {}
+        self._again: set[BatchSource] = set()
+        self._due: deque[Flight] = deque()
+        self._large_due: deque[Flight] = deque()
+        self._wake = asyncio.Event()
+        self._wake_large = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self._closed = False
+
+    async def start(self) -> None:
+        """Connect and begin to commit.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        await self._small.connect()
+        self._tasks.start(self._run_small(), name="small")
+        self._tasks.start(self._run_large(), name="large")
+
+    async def close(self, *, seconds: float = 5.0) -> None:
+        """Commit what is enqueued, then stop; what is not done in time is UNAVAILABLE."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._drained.wait()
+        except TimeoutError:
+            _log.warning("committer_not_drained", rooms=len(self._in_flight) + len(self._waiting))
+        self._closed = True
+        await self._tasks.close()
+        for flight in list(self._in_flight.values()):
+            self._unavailable(flight)
+        while self._waiting:
+            self._turn_away(self._waiting.popleft())
+        self._queued.clear()
+        await self._small.close()
+        await self._large.close()
+
+    def enqueue(self, source: BatchSource) -> None:
+        """See `Committer.enqueue`."""
+        if self._closed:
+            asyncio.get_running_loop().call_soon(self._turn_away, source)
+        elif source in self._in_flight:
+            self._again.add(source)
+        elif source not in self._queued:
+            self._queued.add(source)
+            self._waiting.append(source)
+            self._drained.clear()
+            self._wake.set()
+
+    async def _run_small(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while group := self._gather():
+                await self._commit(self._small, group, self._due, self._wake)
+
+    async def _run_large(self) -> None:
+        while True:
+            await self._wake_large.wait()
+            self._wake_large.clear()
+            while self._large_due:
+                group = [self._large_due.popleft()]
+                await self._commit(self._large, group, self._large_due, self._wake_large)
+
+    async def _commit(
+        self, lane: CommitLane, group: list[Flight], due: deque[Flight], wake: asyncio.Event
+    ) -> None:
+        try:
+            busy = await lane.commit(group)
+        except Exception:  # noqa: BLE001 - logged, and answered below
+            # A fault of ours must not stop the commits of every other room.
+            _log.exception("commit_failed_unexpectedly", rooms=len(group))
+            for flight in group:
+                if self._in_flight.get(flight.source) is flight:
+                    self._unavailable(flight)
+            return
+        for flight in busy:
+            self._defer(flight, due, wake)
+
+    def _gather(self) -> list[Flight]:
+        """Freeze the next group, as late as possible."""
+        group = list(self._due)
+        self._due.clear()
+        size = rows = 0
+        waiting = self._waiting
+        while waiting and len(group) < GROUP_ROOMS and size < GROUP_BYTES and rows < GROUP_ROWS:
+            source = waiting.popleft()
+            self._queued.discard(source)
+            batch = self._take(source)
+            if batch is None:
+                continue
+            flight = self._in_flight[source] = Flight(source, batch)
+            if batch.size_bytes > LARGE_BATCH_BYTES or len(batch.entries) > LARGE_BATCH_ROWS:
+                self._large_due.append(flight)
+                self._wake_large.set()
+                continue
+            group.append(flight)
+            size += batch.size_bytes
+            rows += len(batch.entries)
+        if not waiting and not self._in_flight:
+            self._drained.set()
+        return group
+
+    def _take(self, source: BatchSource) -> WriteBatch | None:
+        try:
+            return source.take_batch()
+        except Exception:  # noqa: BLE001 - one room's fault stays its own
+            _log.exception("batch_source_failed")
+            return None
+
+    def _defer(self, flight: Flight, due: deque[Flight], wake: asyncio.Event) -> None:
+        """Send a flight again after a pause, for as long as the lease holds."""
+        if not self._lease.holds():
+            self._unavailable(flight)
+            return
+
+        def again() -> None:
+            due.append(flight)
+            wake.set()
+
+        seconds = _BUSY_FIRST_SECONDS * 2 ** min(flight.tries - 1, 10)
+        self._clock.call_later(min(seconds, _BUSY_LONGEST_SECONDS), again)
+
+    def _settled(self, flight: Flight, outcome: CommitOutcome) -> None:
+        source = flight.source
+        del self._in_flight[source]
+        if source in self._again:
+            self._again.discard(source)
+            self.enqueue(source)
+        try:
+            source.settle(outcome)
+        except Exception:  # noqa: BLE001 - one room's fault stays its own
+            _log.exception("batch_source_failed")
+        if not self._in_flight and not self._waiting:
+            self._drained.set()
+
+    def _unavailable(self, flight: Flight) -> None:
+        reason = StoreUnavailable("the lease or the committer ended before the database answered")
+        outcome = CommitOutcome(CommitResult.UNAVAILABLE, flight.batch.expected, reason)
+        self._settled(flight, outcome)
+
+    def _turn_away(self, source: BatchSource) -> None:
+        """Answer a source that comes after the end, so that it does not wait for ever."""
+        batch = self._take(source)
+        if batch is not None:
+            self._in_flight[source] = flight = Flight(source, batch)
+            self._unavailable(flight)

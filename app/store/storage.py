@@ -1,0 +1,191 @@
+"""Claiming objects and reading their rows: the Postgres side of `core.ports.ObjectStore`.
+
+**A claim is one statement** that waits for no row lock: a row that somebody else has locked is
+skipped and tried again. It is compare-and-set on the epoch: what the holder's worker row says
+counts only for the very version of the object that was looked at, because a worker that
+registered after the statement's snapshot would otherwise look as if it did not exist.
+
+**Rows are loaded in a later statement.** The snapshot of a claim may predate the last commit
+that it waited for or overtook (reference: proofs, A, trap 1), so what a claim's own statement
+could read is not what is there. The load proves epoch and commit number.
+"""
+
+from collections.abc import Collection
+from typing import Any, Final
+
+import asyncpg
+
+from ..core.clock import Clock, SystemClock
+from ..core.errors import LeaseLost, OwnedElsewhere, OwnershipLost
+from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
+from ..core.limits import PAGE_BYTES, PAGE_ROWS
+from ..core.values import Claim, KeyRange, Page
+from .database import Database
+from .leases import END_EXPIRED_LEASE
+
+CLAIM_TRIES: Final = 40
+CLAIM_PAUSE_SECONDS: Final = 0.025
+
+# $1 object, $2 worker, $3 namespace, $4 name.
+# `seen` is what the snapshot shows; `locked` is the row as it is now, if nobody has it locked
+# and its epoch is still the one seen; the new epoch is drawn after that, so epochs ascend.
+CLAIM: Final = """
+with me as materialized (
+    select worker_id from worker
+    where worker_id = $2 and state = 'live' and lease_expires_at > clock_timestamp()
+), seen as materialized (
+    select o.epoch, o.worker_id,
+           o.worker_id is distinct from $2 and w.worker_id is not null and w.state <> 'dead'
+               as held,
+           coalesce(w.lease_expires_at <= clock_timestamp(), true) as expired
+    from object o left join worker w on w.worker_id = o.worker_id
+    where o.object_id = $1
+), locked as materialized (
+    select o.object_id from object o, seen, me
+    where o.object_id = $1 and not seen.held
+      and o.epoch = seen.epoch and o.worker_id is not distinct from seen.worker_id
+    for no key update of o skip locked
+), taken as (
+    update object o
+    set worker_id = $2, epoch = nextval('object_epoch'), name = coalesce(o.name, $4)
+    from locked where o.object_id = locked.object_id
+    returning o.epoch, o.commit_seq
+), made as (
+    insert into object (object_id, namespace, name, worker_id, epoch)
+    select $1, $3, $4, $2, nextval('object_epoch') from me
+    where not exists (select from seen)
+    on conflict (object_id) do nothing
+    returning epoch, commit_seq
+)
+select coalesce(taken.epoch, made.epoch) as epoch,
+       coalesce(taken.commit_seq, made.commit_seq) as commit_seq,
+       exists (select from me) as live, seen.held, seen.expired, seen.worker_id as holder
+from (values (1)) as one (n) left join taken on true left join made on true left join seen on true
+"""
+
+# $1 object, $2 epoch, $3 commit number, $4 rows, $5 bytes
+LOAD: Final = """
+with mine as materialized (
+    select object_id from object where object_id = $1 and epoch = $2 and commit_seq = $3
+), page as materialized (
+    select key, value, sum(octet_length(key) + octet_length(value)) over upto as size,
+           row_number() over upto as number
+    from (
+        select key, value from object_row
+        where object_id = (select object_id from mine) order by key limit $4 + 1
+    ) as first_rows
+    window upto as (order by key rows unbounded preceding)
+)
+select page.key, case when wanted then page.value end as value, wanted
+from mine left join (
+    select *, number = 1 or (number <= $4 and size <= $5) as wanted from page
+) as page on true
+order by page.key
+"""
+
+READ: Final = """
+select key, value from object_row where object_id = $1 and key = any($2::bytea[])
+"""
+
+# $1 object, $2 start, $3 end, $4 rows, $5 bytes. A value is sent only if its row is wanted.
+_SCAN: Final = """
+with page as materialized (
+    select key, value, sum(octet_length(key) + octet_length(value)) over upto as size,
+           row_number() over upto as number
+    from (
+        select key, value from object_row
+        where object_id = $1 {bounds} order by key {order} limit $4 + 1
+    ) as first_rows
+    window upto as (order by key {order} rows unbounded preceding)
+)
+select key, case when wanted then value end as value, wanted
+from (select *, number = 1 or (number <= $4 and size <= $5) as wanted from page) as page
+order by key {order}
+"""
+
+# $1 object, $2 epoch, $3 worker
+RELEASE: Final = """
+with unused as (
+    delete from object
+    where object_id = $1 and epoch = $2 and worker_id = $3 and commit_seq = 0
+)
+update object set worker_id = null
+where object_id = $1 and epoch = $2 and worker_id = $3 and commit_seq > 0
+"""
+
+
+def scan_statement(wanted: KeyRange) -> str:
+    """The statement for a range; only the bounds that are set stand in it, so it is indexed."""
+    low = "and key >= $2" if wanted.start is not None else "and $2::bytea is null"
+    high = "and key < $3" if wanted.end is not None else "and $3::bytea is null"
+    return _SCAN.format(bounds=f"{low} {high}", order="desc" if wanted.reverse else "asc")
+
+
+class PostgresObjectStore:
+    """See the module and `ObjectStore`. Cancelling any call is safe.
+
+    Args:
+        database: An open database.
+        clock: For the pauses between tries of a claim.
+    """
+
+    def __init__(self, database: Database, *, clock: Clock | None = None) -> None:
+        self._database = database
+        self._clock = clock or SystemClock()
+
+    async def claim(self, object_id: ObjectId, worker_id: WorkerId) -> Claim:
+        """See `ObjectStore.claim`. A claim whose answer was lost may simply be made again."""
+        for _ in range(CLAIM_TRIES):
+            (row,) = await self._database.fetch(
+                CLAIM, object_id.uuid, worker_id, object_id.namespace, object_id.name
+            )
+            if row["epoch"] is not None:
+                return Claim(
+                    object_id=object_id,
+                    worker_id=worker_id,
+                    epoch=Epoch(row["epoch"]),
+                    commit_seq=CommitSeq(row["commit_seq"]),
+                )
+            if not row["live"]:
+                raise LeaseLost
+            if row["held"] and not row["expired"]:
+                raise OwnedElsewhere
+            if row["held"]:
+                await self._database.fetch(END_EXPIRED_LEASE, row["holder"])
+            else:
+                await self._clock.sleep(CLAIM_PAUSE_SECONDS)
+        raise OwnedElsewhere("the object's row stayed locked")
+
+    async def load(self, claim: Claim, *, rows: int, size_bytes: int) -> Page:
+        """See `ObjectStore.load`."""
+        found = await self._database.fetch(
+            LOAD, claim.object_id.uuid, claim.epoch, claim.commit_seq, rows, size_bytes
+        )
+        if not found:
+            raise OwnershipLost
+        if found[0]["key"] is None:
+            return Page(rows=[], more=False)
+        return _page(found)
+
+    async def read(self, object_id: ObjectId, keys: Collection[bytes]) -> dict[bytes, bytes]:
+        """See `ObjectStore.read`."""
+        found = await self._database.fetch(READ, object_id.uuid, list(keys))
+        return {row["key"]: row["value"] for row in found}
+
+    async def scan(self, object_id: ObjectId, wanted: KeyRange) -> Page:
+        """See `ObjectStore.scan`."""
+        rows = PAGE_ROWS if wanted.limit is None else min(PAGE_ROWS, wanted.limit)
+        arguments: tuple[Any, ...] = (object_id.uuid, wanted.start, wanted.end, rows, PAGE_BYTES)
+        page = _page(await self._database.fetch(scan_statement(wanted), *arguments))
+        if wanted.limit is not None and len(page.rows) >= wanted.limit:
+            return Page(rows=page.rows[: wanted.limit], more=False)
+        return page
+
+    async def release(self, claim: Claim) -> None:
+        """See `ObjectStore.release`."""
+        await self._database.fetch(RELEASE, claim.object_id.uuid, claim.epoch, claim.worker_id)
+
+
+def _page(found: list[asyncpg.Record]) -> Page:
+    rows = [(row["key"], row["value"]) for row in found if row["wanted"]]
+    return Page(rows=rows, more=len(rows) < len(found))
