@@ -7,7 +7,7 @@ it serves nothing (architecture, section 7, 'Leases').
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 
 import structlog
@@ -15,7 +15,7 @@ import structlog
 from ..core.clock import Clock, DatabaseClock
 from ..core.errors import LeaseLost, StateroomError, StoreUnavailable
 from ..core.ids import WorkerId
-from ..core.ports import WorkerLeases
+from ..core.ports import LeaseCheck, WorkerLeases
 from ..core.tasks import TaskOwner
 from ..core.values import WorkerIdentity
 from .lease import WorkerLease
@@ -41,6 +41,7 @@ class Membership:
         identity: Who this worker is; its worker_id is replaced after each lost lease.
         lease_seconds: How long the database keeps the lease.
         renew_seconds: How often it is renewed.
+        begun: Awaited with each new life's id and lease, before any room is claimed under it.
         lost: Called when the lease has ended: abort every room.
     """
 
@@ -53,6 +54,7 @@ class Membership:
         identity: WorkerIdentity,
         lease_seconds: float,
         renew_seconds: float,
+        begun: Callable[[WorkerId, LeaseCheck], Awaitable[None]],
         lost: Callable[[StateroomError], None],
     ) -> None:
         self._leases = leases
@@ -61,6 +63,7 @@ class Membership:
         self._identity = identity
         self._lease_seconds = lease_seconds
         self._renew_seconds = renew_seconds
+        self._begun = begun
         self._lost = lost
         self._lease = WorkerLease(clock, lease_seconds=lease_seconds)
         self._tasks = TaskOwner("membership")
@@ -113,6 +116,7 @@ class Membership:
         grant = await self._leases.register(self._identity, lease_seconds=self._lease_seconds)
         self._sample(grant.database_ms, asked_at)
         if lease.granted(asked_at=asked_at):
+            await self._begun(self.worker_id, lease)
             self._lease = lease
             self.standing = Standing.LIVE
             _log.info("worker_live", worker=str(self.worker_id))

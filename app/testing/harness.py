@@ -23,6 +23,7 @@ from ..core.clock import DatabaseClock
 from ..core.errors import StateroomError
 from ..core.ids import ObjectId, ObjectIds, WorkerId
 from ..core.mounts import Mount
+from ..core.ports import LeaseCheck
 from ..core.tasks import TaskOwner
 from ..core.values import WorkerIdentity
 from ..room.environment import RoomEnvironment
@@ -71,6 +72,7 @@ class ObjectHarness:
             ),
             lease_seconds=_LEASE_SECONDS,
             renew_seconds=_LEASE_SECONDS / 3,
+            begun=self._begun,
             lost=self._lost,
         )
         mounts = {
@@ -111,6 +113,12 @@ class ObjectHarness:
         await self.registry.close()
         await self.membership.close()
         await self._tasks.close()
+
+    async def _begun(self, worker_id: WorkerId, lease: LeaseCheck) -> None:
+        """Another life of the worker: its commits prove the new id."""
+        del lease
+        self.worker_id = worker_id
+        self.committer.worker_id = worker_id
 
     def _lost(self, error: StateroomError) -> None:
         self.registry.abort_all(error)

@@ -156,7 +156,7 @@ class MemoryCommitter:
 
     def __init__(self, database: MemoryDatabase, worker_id: WorkerId) -> None:
         self._database = database
-        self._worker_id = worker_id
+        self.worker_id = worker_id
         self._waiting: dict[BatchSource, None] = {}
         self._in_flight: list[_Flight] = []
         self._again: set[BatchSource] = set()
@@ -249,7 +249,7 @@ class MemoryCommitter:
             return _failed(CommitResult.UNAVAILABLE, batch)
         found = self._database.objects.get(batch.object_id.uuid)
         if found is None or (found.worker_id, found.epoch, found.commit_seq) != (
-            self._worker_id,
+            self.worker_id,
             batch.epoch,
             batch.expected,
         ):

@@ -1,0 +1,67 @@
+"""The ASGI target `app.main:app`, and `create_app` for people who embed us.
+
+    from stateroom import create_app
+    app = create_app(namespaces={"counter": Counter})
+
+`stateroom serve` does not go through here: it starts and stops the service itself. Any ASGI
+server with lifespan support can serve this; one process only, for rooms are pinned to it.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+
+from .settings import Settings, load_settings
+from .wiring import Service
+
+
+class EmbeddedService:
+    """An ASGI application that starts the service in its lifespan.
+
+    Args:
+        service: What is served.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._lifespan = Starlette(lifespan=self._run)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        else:
+            await self._service.asgi(scope, receive, send)
+
+    @asynccontextmanager
+    async def _run(self, _app: Starlette) -> AsyncIterator[None]:
+        try:
+            await self._service.start()
+            yield
+        finally:
+            await self._service.stop()
+
+
+def create_app(
+    settings: Settings | None = None, namespaces: Mapping[str, type[Any]] | None = None
+) -> EmbeddedService:
+    """Make the ASGI application.
+
+    Args:
+        settings: What is decided; read from the environment when not given.
+        namespaces: Name to class, beside those that the settings mount.
+
+    Raises:
+        StartupError: A setting or a mount is wrong.
+    """
+    return EmbeddedService(Service(settings or load_settings(), namespaces))
+
+
+def __getattr__(name: str) -> EmbeddedService:
+    """Make `app.main:app` on demand, so that importing this module reads no environment."""
+    if name == "app":
+        return create_app()
+    raise AttributeError(name)
