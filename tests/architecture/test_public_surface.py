@@ -1,6 +1,8 @@
 """What authors import is documented, and the public package hands on all of it."""
 
 import inspect
+import subprocess
+import sys
 import tomllib
 
 import app
@@ -8,11 +10,23 @@ import app.sdk
 import stateroom
 from tests.architecture.sources import ROOT
 
+RUNS_A_SERVER = ["create_app", "load_settings"]
 
-def test_the_public_package_hands_on_exactly_the_sdk() -> None:
-    assert sorted(stateroom.__all__) == sorted(app.sdk.__all__)
-    for name in stateroom.__all__:
+
+def test_the_public_package_hands_on_the_sdk_and_what_runs_a_server() -> None:
+    assert sorted(stateroom.__all__) == sorted([*app.sdk.__all__, *RUNS_A_SERVER])
+    for name in app.sdk.__all__:
         assert getattr(stateroom, name) is getattr(app.sdk, name)
+    for name in RUNS_A_SERVER:
+        assert callable(getattr(stateroom, name))
+
+
+def test_importing_the_public_package_imports_neither_a_server_nor_a_database_driver() -> None:
+    look = "import sys, stateroom; print({'starlette', 'uvicorn', 'asyncpg'} & set(sys.modules))"
+    out = subprocess.run(
+        [sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert out == "set()\n"
 
 
 def test_every_public_symbol_of_the_sdk_has_a_docstring() -> None:
