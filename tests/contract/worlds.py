@@ -1,0 +1,109 @@
+"""The two worlds that every contract is run in: memory and Postgres."""
+
+from contextlib import AsyncExitStack
+from typing import Protocol
+from uuid import uuid4
+
+from app.core.ids import ObjectId, ObjectIds, WorkerId
+from app.core.ports import Committer, LeaseCheck, ObjectStore, WorkerLeases
+from app.core.values import WorkerIdentity
+from app.store.committer import PostgresCommitter
+from app.store.database import Database
+from app.store.leases import PostgresWorkerLeases
+from app.store.storage import PostgresObjectStore
+from app.testing.memory import (
+    MemoryCommitter,
+    MemoryDatabase,
+    MemoryObjectStore,
+    MemoryWorkerLeases,
+)
+
+LEASE_SECONDS = 60.0
+
+
+def identity(*, node: str | None = None, slot: int = 0, boot_id: str = "boot") -> WorkerIdentity:
+    """A worker's identity, at a place of its own unless one is given."""
+    worker_id = WorkerId(uuid4())
+    return WorkerIdentity(
+        worker_id=worker_id,
+        node=node if node is not None else f"node-{worker_id}",
+        slot=slot,
+        boot_id=boot_id,
+        address="http://127.0.0.1:1",
+        version="0",
+    )
+
+
+class World(Protocol):
+    """One database with all its ports, and what a contract needs to know beside them."""
+
+    @property
+    def store(self) -> ObjectStore: ...
+
+    @property
+    def leases(self) -> WorkerLeases: ...
+
+    @property
+    def object_ids(self) -> ObjectIds: ...
+
+    async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
+        """A committer for that worker, closed with the world."""
+        ...
+
+    async def expire(self, worker_id: WorkerId) -> None:
+        """Let the worker's lease have run out by the database's clock."""
+        ...
+
+    async def known(self, object_id: ObjectId) -> bool:
+        """Whether the object has a row of its own."""
+        ...
+
+
+class MemoryWorld:
+    def __init__(self) -> None:
+        self.database = MemoryDatabase()
+        self.store = MemoryObjectStore(self.database)
+        self.leases = MemoryWorkerLeases(self.database)
+        self.object_ids = ObjectIds(b"k" * 32)
+
+    async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
+        assert lease.holds()
+        return MemoryCommitter(self.database, worker_id)
+
+    async def expire(self, worker_id: WorkerId) -> None:
+        self.database.workers[worker_id].expires_at = float("-inf")
+
+    async def known(self, object_id: ObjectId) -> bool:
+        return object_id.uuid in self.database.objects
+
+
+class PostgresWorld:
+    def __init__(self, database: Database, stack: AsyncExitStack) -> None:
+        self.database = database
+        self.store = PostgresObjectStore(database)
+        self.leases = PostgresWorkerLeases(database)
+        self.object_ids = database.object_ids
+        self._stack = stack
+
+    async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
+        committer = PostgresCommitter(self.database, worker_id=worker_id, lease=lease)
+        await committer.start()
+        self._stack.push_async_callback(committer.close)
+        return committer
+
+    async def expire(self, worker_id: WorkerId) -> None:
+        await self.database.fetch(
+            "update worker set lease_expires_at = clock_timestamp() where worker_id = $1",
+            worker_id,
+        )
+
+    async def known(self, object_id: ObjectId) -> bool:
+        rows = await self.database.fetch("select from object where object_id = $1", object_id.uuid)
+        return bool(rows)
+
+
+async def live_worker(world: World) -> WorkerId:
+    """A worker that has just registered."""
+    made = identity()
+    await world.leases.register(made, lease_seconds=LEASE_SECONDS)
+    return made.worker_id
