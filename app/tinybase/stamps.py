@@ -44,7 +44,9 @@ def hlc_of(leaf: Leaf) -> str:
 def canonical_number(number: float) -> float:
     """Return the one form in which a double is kept."""
     if type(number) is int:
-        return number if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER else float(number)
+        if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
+            return number
+        number = float(number)
     if number.is_integer() and -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         return int(number)
     return number
