@@ -1,13 +1,18 @@
 """The `stateroom` command in a process of its own, in a folder and environment of the test's."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from app.settings.sources import environ
 
 DEADLINE_SECONDS = 60
+READY_LINE = re.compile(r"Stateroom is ready: (http://\S+)  \(rooms: (ws://\S+)/\{room\}\)\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +46,71 @@ def stateroom(folder: Path, *arguments: str, **variables: str) -> Ended:
         check=False,
     )
     return Ended(status=ended.returncode, out=ended.stdout, err=ended.stderr)
+
+
+class Served:
+    """`stateroom serve` between its ready line and its end.
+
+    Args:
+        folder: Its working directory.
+        arguments: Further options; the port is any free one unless told.
+        command: What to run in place of this checkout's `python -m stateroom`.
+        variables: Its settings.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        command: Sequence[str] = (sys.executable, "-m", "stateroom"),
+        **variables: str,
+    ) -> None:
+        port = () if "--port" in arguments else ("--port", "0")
+        self.process = subprocess.Popen(
+            [*command, "serve", *port, *arguments],
+            cwd=folder,
+            env=environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.url = ""
+        self.rooms = ""
+
+    def __enter__(self) -> Self:
+        assert self.process.stdout is not None
+        found = READY_LINE.fullmatch(self.process.stdout.readline())
+        if found is None:
+            self.process.kill()
+            raise AssertionError(self.process.communicate()[1])
+        self.url, self.rooms = found.groups()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            # In order, for a database that is left behind would still write into the folder.
+            self.process.terminate()
+            try:
+                self.process.communicate(timeout=DEADLINE_SECONDS)
+            finally:
+                self.kill()
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+        self.process.kill()
+        self.process.communicate()
+
+    def stop(self) -> Ended:
+        """Ask it to stop, and wait until it has."""
+        self.process.terminate()
+        return self.end()
+
+    def end(self) -> Ended:
+        """Wait until it has ended."""
+        out, err = self.process.communicate(timeout=DEADLINE_SECONDS)
+        return Ended(status=self.process.returncode, out=out, err=err)

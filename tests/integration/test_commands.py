@@ -1,8 +1,5 @@
 import re
-import shutil
 import socket
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,15 +20,6 @@ class Counter(DurableObject):
 class Plain:
     pass
 """
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that a server which drops root's privileges can pass through; pytest's is closed."""
-    path = Path(tempfile.mkdtemp(prefix="stateroom-cli-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 def the_line(ended: Ended) -> str:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 import app
 from tests.architecture.sources import ROOT
-from tests.integration.command_line import environment
+from tests.integration.command_line import Served, environment
 
 COUNTER = """
 from stateroom import Connection, DurableObject
@@ -124,6 +125,21 @@ def test_it_mounts_a_class_of_the_projects_own_app_package(project: Path) -> Non
         STATEROOM_PORT="0",
     )
     assert "ok    objects         counter, tinybase\n" in out
+
+
+def test_it_serves_that_class_and_keeps_its_data(project: Path) -> None:
+    for expected in ("1", "2"):
+        with (
+            Served(
+                project,
+                *("--data-dir", "served"),
+                command=(str(project / ".venv" / "bin" / "stateroom"),),
+                STATEROOM_NAMESPACES="counter=app.counter:Counter",
+            ) as server,
+            connect(f"{server.rooms}/objects/counter/visits") as socket,
+        ):
+            socket.send("+1")
+            assert socket.recv(timeout=10) == expected
 
 
 def test_it_migrates_an_embedded_database_with_the_migrations_it_brings(project: Path) -> None:
