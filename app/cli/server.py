@@ -22,9 +22,10 @@ import uvloop
 
 from ..core.tasks import TaskOwner
 from ..settings import Settings
+from ..transport.direct import DirectWebSocketProtocol
 from .listening import BACKLOG, base_url, bind_socket, start_listening
 
-WEBSOCKET_PROTOCOL = "websockets-sansio"
+WEBSOCKET_PROTOCOL = DirectWebSocketProtocol
 HTTP_PROTOCOL = "httptools"
 LEFTOVER_SECONDS = 5
 

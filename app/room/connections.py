@@ -53,7 +53,7 @@ class ConnectionHost(Protocol):
 class RoomConnection:
     """The sdk's `Connection` and the transport's `SocketSink`, both at once."""
 
-    __slots__ = ("_attachment", "_host", "id", "serial", "state", "tags", "transport")
+    __slots__ = ("_attachment", "_host", "deaf", "id", "serial", "state", "tags", "transport")
 
     def __init__(
         self, host: ConnectionHost, *, connection_id: str, serial: int, transport: SocketTransport
@@ -63,6 +63,8 @@ class RoomConnection:
         self.serial = serial
         self.transport = transport
         self.state = ConnectionState.OPEN
+        self.deaf = False
+        """Whether a close is staged: it waits for the gate, but nothing more is heard or said."""
         self.tags: frozenset[str] = frozenset()
         self._attachment: bytes | None = None
 
@@ -72,7 +74,7 @@ class RoomConnection:
     @property
     def open(self) -> bool:
         """See `sdk.Connection.open`."""
-        return self.state is ConnectionState.OPEN
+        return self.state is ConnectionState.OPEN and not self.deaf
 
     @property
     def buffered_bytes(self) -> int:
@@ -108,7 +110,7 @@ class RoomConnection:
 
     def send(self, message: str | bytes) -> None:
         """See `sdk.Connection.send`."""
-        if self.state is ConnectionState.OPEN:
+        if self.open:
             self._host.stage_send(self, OutgoingMessage(message))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
@@ -117,12 +119,13 @@ class RoomConnection:
             raise ValueError(f"a socket cannot be closed with code {code}")
         if len(reason.encode()) > CLOSE_REASON_BYTES:
             raise ValueError(f"a close reason has at most {CLOSE_REASON_BYTES} bytes")
-        if self.state is ConnectionState.OPEN:
+        if self.open:
+            self.deaf = True
             self._host.stage_close(self, code, reason)
 
     def receive(self, message: str | bytes) -> None:
         """See `core.sockets.SocketSink.receive`."""
-        if self.state is ConnectionState.OPEN:
+        if self.state is ConnectionState.OPEN and not self.deaf:
             self._host.take_message(self, message)
 
     def ended(self, code: int, reason: str, *, clean: bool) -> None:
@@ -195,7 +198,7 @@ class ConnectionSet:
         return [
             member
             for member in self._members.values()
-            if member.state is ConnectionState.OPEN
+            if member.open
             and wanted <= member.tags
             and (not either or not either.isdisjoint(member.tags))
         ]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ..core.values import Receipt
 from .commits import CommitLane
-from .outputs import Output
+from .outputs import Close, Output
 
 
 class RunningUnit:
@@ -51,6 +51,9 @@ class RunningUnit:
 
     def discard(self) -> None:
         """Undo the unit: its writes and its outputs."""
+        for output in self._outputs:
+            if isinstance(output, Close):
+                output.to.deaf = False
         self._outputs = []
         self._lane.buffer.discard()
 

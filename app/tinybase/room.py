@@ -1,0 +1,300 @@
+"""TinyBase sync as an object class, on the public sdk alone.
+
+An unmodified TinyBase client that opens a WebSocket to a room's path finds its peers there, and
+a replica called `S` that keeps the content in the object's storage. Frames are checked (the first
+gate), merged, stored and passed on, in one plain function call a frame; the engine's output gate
+sees to it that nobody hears of a change before it is committed (architecture, section 8).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ClassVar
+
+from ..sdk import Unsupported
+from ..sdk.connection import Connection
+from ..sdk.durable_object import DurableObject
+from ..sdk.messages import Request
+from ..sdk.multiplexing import SocketMultiplexer
+from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
+from .clock import ALPHABET, Clock, random_writer
+from .edits import Edited
+from .fragments import Assembler, split_remainder
+from .layout import Entry
+from .multiplex import SUBPROTOCOL, Multiplexer
+from .options import RoomOptions
+from .pacing import PacedSends
+from .refusals import OVERFLOW_SOCKET, Refusal
+from .replica import Replica
+from .routing import Recipients, SyncMode, route
+from .store_access import StoreAccess
+from .synchronizer import Outcome, Send, Synchronizer
+from .timetable import Timetable
+from .wire import SERVER, Fragment, Message, parse_frame
+
+_MESSAGE_ID_CHARS = 16
+_SILENCE_SECONDS = 1.5
+_ALPHABET_MASK = len(ALPHABET) - 1
+_SPEAKS_FOR_ITSELF = frozenset({GET_CONTENT_HASHES, CONTENT_HASHES})
+
+
+class TinyBaseRoom(StoreAccess, DurableObject):
+    """One TinyBase room. Subclass it to seed content, to watch clients, or to take part.
+
+    Options of the namespace (`?sync=relay&fragment_size=60000`): see `options.RoomOptions`.
+    Durability `none` makes the room a relay without a replica.
+    """
+
+    multiplexers: ClassVar[Mapping[str, Callable[[], SocketMultiplexer]]] = {
+        SUBPROTOCOL: Multiplexer
+    }
+    overflow_reason: ClassVar[str] = OVERFLOW_SOCKET
+    wakes_on_close: ClassVar[bool] = False
+
+    # -- for subclasses ------------------------------------------------------------------------
+
+    def seed(self) -> Awaitable[None] | None:
+        """Fill a room that never held anything: set content here, as in any other hook."""
+
+    def on_path_id(self, path_id: str, change: int) -> None:
+        """The first client has come (+1) or the last has gone (-1)."""
+
+    def on_client_id(self, path_id: str, client_id: str, change: int) -> None:
+        """A client has come (+1) or gone (-1)."""
+
+    def on_sync_message(self, from_client_id: str, to_client_id: str, remainder: str) -> None:
+        """A message is about to be passed on, the replica's own (from `S`) included."""
+
+    # -- hooks of the platform -----------------------------------------------------------------
+
+    @classmethod
+    def check_settings(cls, settings: Mapping[str, str]) -> str | None:
+        """See `DurableObject.check_settings`."""
+        try:
+            RoomOptions.parse(settings)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    async def on_start(self) -> None:
+        """Load the replica."""
+        ctx = self.ctx
+        self._options = RoomOptions.parse(ctx.settings)
+        self._clients: dict[str, Connection] = {each.id: each for each in ctx.connections()}
+        self._assemblers: dict[str, Assembler] = {}
+        self._silent: dict[str, Connection] = {}
+        self._timetable = Timetable(ctx)
+        self._paced = PacedSends(ctx, self._send_to)
+        self._overheard = type(self).on_sync_message is not TinyBaseRoom.on_sync_message
+        self._replica: Replica | None = None
+        self._sync: Synchronizer | None = None
+        self._mode: SyncMode | None = None
+        self._begun = bool(self._clients)
+        if ctx.durability != "none":
+            await self._load()
+
+    def on_connect(self, connection: Connection, request: Request) -> None:
+        """A client has come."""
+        del request
+        path_id = self.ctx.id.name or ""
+        if not self._clients:
+            self.on_path_id(path_id, 1)
+        self._clients[connection.id] = connection
+        self.on_client_id(path_id, connection.id, 1)
+        if self._mode is SyncMode.HUB:
+            self._silent[connection.id] = connection
+            self.ctx.call_later(_SILENCE_SECONDS, lambda: self._greet(connection))
+        elif self._sync is not None and not self._begun:
+            self._carry_out(self._sync.start(self.ctx.monotonic()))
+        self._begun = True
+
+    def on_close(
+        self,
+        connection: Connection,
+        code: int,
+        reason: str,
+        clean: bool,  # noqa: FBT001 - the sdk's order of arguments
+    ) -> None:
+        """A client has gone."""
+        del code, reason, clean
+        if self._clients.pop(connection.id, None) is None:
+            return
+        self._assemblers.pop(connection.id, None)
+        self._silent.pop(connection.id, None)
+        self._paced.forget(connection.id)
+        if self._sync is not None:
+            self._sync.left(connection.id)
+        path_id = self.ctx.id.name or ""
+        self.on_client_id(path_id, connection.id, -1)
+        if not self._clients:
+            self.on_path_id(path_id, -1)
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        """A frame has come: check it, let the replica see it, pass it on."""
+        text = message if isinstance(message, str) else message.decode("utf-8", "replace")
+        try:
+            frame = parse_frame(text)
+            if type(frame) is Fragment:
+                self._take_fragment(connection, frame)
+            else:
+                self._take(connection, frame, None)  # type: ignore[arg-type]  # the only other type
+        except Refusal as refusal:
+            connection.close(refusal.code, refusal.reason)
+
+    # -- messages ------------------------------------------------------------------------------
+
+    def _take_fragment(self, connection: Connection, fragment: Fragment) -> None:
+        assembler = self._assemblers.get(connection.id)
+        if assembler is None:
+            timeout = self._options.request_timeout_seconds
+            assembler = self._assemblers[connection.id] = Assembler(timeout_seconds=timeout)
+        assembled = assembler.add(fragment, self.ctx.monotonic())
+        deadline = assembler.next_deadline()
+        if deadline is None:
+            del self._assemblers[connection.id]
+        else:
+            self._timetable.wake_at(deadline, self._expire_fragments)
+        if assembled is not None:
+            self._take(connection, assembled.message, assembled.originals)
+
+    def _take(
+        self, connection: Connection, message: Message, originals: tuple[str, ...] | None
+    ) -> None:
+        """Let the replica have the message, then pass on its frame, or the fragments it came in."""
+        to_replica, recipients = route(self._mode, message.address, message.kind)
+        if to_replica:
+            self._tell_replica(connection, message)
+        if recipients is Recipients.NOBODY:
+            return
+        sender = connection.id
+        for remainder in (message.remainder,) if originals is None else originals:
+            if self._overheard:
+                self.on_sync_message(sender, message.address, remainder)
+            text = f"{sender}\n{remainder}"
+            if recipients is Recipients.OTHERS:
+                self.ctx.broadcast(text, exclude=connection)
+            elif (target := self._clients.get(message.address)) is not None:
+                target.send(text)
+
+    def _tell_replica(self, connection: Connection, message: Message) -> None:
+        sync = self._sync
+        if sync is None:
+            return
+        ctx = self.ctx
+        kind = message.kind
+        if kind == CONTENT_DIFF:
+            outcome = sync.handle(connection.id, message, now_ms=ctx.now(), now=0.0)
+        else:
+            if kind in _SPEAKS_FOR_ITSELF:
+                self._silent.pop(connection.id, None)
+            outcome = sync.handle(connection.id, message, now_ms=ctx.now(), now=ctx.monotonic())
+        self._carry_out(outcome)
+        if kind != CONTENT_DIFF:
+            self._keep_time()
+
+    def _carry_out(self, outcome: Outcome) -> None:
+        """Store first, then send: the gate holds what is said after a write."""
+        self._store(outcome.entries)
+        for send in outcome.sends:
+            self._send(send)
+        for paced in outcome.paced:
+            self._paced.begin(paced.recipient, paced.remainders)
+
+    def _send(self, send: Send) -> None:
+        recipient, remainder, exclude = send
+        if recipient:
+            self._send_to(recipient, remainder)
+            return
+        if self._overheard:
+            self.on_sync_message(SERVER, "", remainder)
+        left_out = self._clients.get(exclude) if exclude else None
+        for piece in self._pieces(remainder):
+            self.ctx.broadcast(f"{SERVER}\n{piece}", exclude=left_out)
+
+    def _send_to(self, recipient: str, remainder: str) -> Connection | None:
+        """Send from `S` to one client; returns it, or None when it is gone."""
+        connection = self._clients.get(recipient)
+        if connection is None:
+            return None
+        if self._overheard:
+            self.on_sync_message(SERVER, recipient, remainder)
+        for piece in self._pieces(remainder):
+            connection.send(f"{SERVER}\n{piece}")
+        return connection
+
+    def _pieces(self, remainder: str) -> list[str]:
+        size = self._options.fragment_size
+        if size is None:
+            return [remainder]
+        return split_remainder(remainder, size, self._random(_MESSAGE_ID_CHARS))
+
+    def _greet(self, connection: Connection) -> None:
+        """Tell a client that came back but said nothing what the replica has, and ask it.
+
+        A socket object that reconnects by itself synchronises again because of that; a client
+        that starts its synchronizer speaks first and is not disturbed.
+        """
+        if self._silent.pop(connection.id, None) is not None and self._sync is not None:
+            for send in self._sync.start(self.ctx.monotonic()).sends:
+                self._send_to(connection.id, send.remainder)
+            self._keep_time()
+
+    # -- time ----------------------------------------------------------------------------------
+
+    def _keep_time(self) -> None:
+        if self._sync is not None and (deadline := self._sync.next_deadline()) is not None:
+            self._timetable.wake_at(deadline, self._expire_questions)
+
+    def _expire_questions(self) -> None:
+        if self._sync is not None:
+            self._carry_out(self._sync.expire(self.ctx.monotonic()))
+            self._keep_time()
+
+    def _expire_fragments(self) -> None:
+        now = self.ctx.monotonic()
+        for client_id, assembler in list(self._assemblers.items()):
+            assembler.expire(now)
+            deadline = assembler.next_deadline()
+            if deadline is None:
+                del self._assemblers[client_id]
+            else:
+                self._timetable.wake_at(deadline, self._expire_fragments)
+
+    # -- the replica ---------------------------------------------------------------------------
+
+    async def _load(self) -> None:
+        replica = Replica(Clock(random_writer(self._random)))
+        stored = [entry async for entry in self.ctx.storage.stream()]
+        replica.load(stored)
+        self._replica = replica
+        self._mode = self._options.sync
+        self._sync = Synchronizer(
+            replica,
+            mode=self._mode,
+            random=self._random,
+            request_timeout_seconds=self._options.request_timeout_seconds,
+        )
+        if not stored:
+            seeding = self.seed()
+            if seeding is not None:
+                await seeding
+
+    def _store(self, entries: Sequence[Entry]) -> None:
+        storage = self.ctx.storage
+        for key, value in entries:
+            if value is None:
+                storage.delete(key)
+            else:
+                storage.put(key, value, no_cache=True)
+
+    def _replica_now(self) -> tuple[Replica, int]:
+        if self._replica is None:
+            raise Unsupported("a room with durability=none has no content of its own")
+        return self._replica, self.ctx.now()
+
+    def _edited(self, edited: Edited) -> None:
+        self._store(edited.entries)
+        if edited.body is not None and self._sync is not None:
+            self._send(self._sync.changed(edited.body))
+
+    def _random(self, count: int) -> str:
+        """Unpredictable characters of the protocol's alphabet of 64."""
+        return "".join([ALPHABET[byte & _ALPHABET_MASK] for byte in self.ctx.random_bytes(count)])
