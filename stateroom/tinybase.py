@@ -1,4 +1,4 @@
-"""The built-in TinyBase sync server: mount it, or subclass it."""
+"""The built-in TinyBase sync server as an object class, to be mounted or subclassed."""
 
 from app.tinybase.room import TinyBaseRoom
 
