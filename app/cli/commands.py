@@ -20,6 +20,7 @@ from ..settings import RoomAccess, Settings, load_settings, unknown_variables
 from ..store.data_directory import DataDirectory
 from ..store.embedded import EmbeddedPostgres
 from ..store.migration import head_revision, migrate
+from ..wiring import build_service
 from .doctor import Verdict, examine
 from .failures import FAILED, one_line_failures
 from .server import run_server
@@ -79,9 +80,6 @@ def serve(
             data_dir=data_dir,
         )
         settings.effective_room_access()  # refused here, before anything is started
-        # Only this command needs the web, the engine and all they import.
-        from ..wiring import build_service  # noqa: PLC0415 - see the line above
-
         orderly = run_server(settings, build_service, lambda url: announce(settings, url))
     sys.exit(0 if orderly else FAILED)
 

@@ -12,18 +12,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .. import __version__
-from ..cluster.namespaces import make_mount
 from ..core.errors import (
     ConfigurationInvalid,
     DataDirectoryInUse,
-    NamespaceUnknown,
     PortTaken,
     StateroomError,
 )
-from ..settings import TINYBASE_NAMESPACE, Settings, unknown_variables
+from ..settings import Settings, unknown_variables
 from ..store.binaries import find_binaries
 from ..store.data_directory import DataDirectory
 from ..store.migration import check_schema
+from ..wiring import mounts_of
 from .listening import bind_socket
 
 
@@ -75,13 +74,7 @@ def _address(settings: Settings) -> str:
 
 
 def _objects(settings: Settings) -> str:
-    mounts = [make_mount(s.name, s.target, s.options) for s in settings.namespaces]
-    names = {mount.namespace for mount in mounts} | {TINYBASE_NAMESPACE}
-    for route in settings.routes:
-        if route.namespace not in names:
-            text = f"STATEROOM_ROUTES: {route.pattern!r} leads to {route.namespace!r}"
-            raise NamespaceUnknown(f"{text}, which is not mounted")
-    return ", ".join(sorted(names))
+    return ", ".join(sorted(mounts_of(settings, {})))
 
 
 def _database(settings: Settings) -> str:

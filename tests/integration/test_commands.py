@@ -93,7 +93,7 @@ def test_check_says_that_a_route_leads_nowhere(folder: Path) -> None:
     ended = stateroom(folder, "check", STATEROOM_PORT="0", STATEROOM_ROUTES="**=cursors")
     verdict, text = findings(ended)["objects"]
     assert verdict == "FAIL"
-    assert "leads to 'cursors', which is not mounted" in text
+    assert "names the namespace 'cursors', which is not mounted" in text
 
 
 def test_check_reaches_for_the_database_and_keeps_its_password_to_itself(folder: Path) -> None:
