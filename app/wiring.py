@@ -195,6 +195,7 @@ class Service:
             routes=self._routes,
             access=self._access,
             reserved=settings.reserved_segments,
+            name_bytes=settings.name_bytes,
             close_for=close_for,
             clock=self._clock,
             tasks=tasks,
@@ -205,7 +206,12 @@ class Service:
 
         return build_application(
             gateway=gateway,
-            objects=ObjectEndpoint(registry, self._access, body_bytes=settings.max_frame_bytes),
+            objects=ObjectEndpoint(
+                registry,
+                self._access,
+                body_bytes=settings.max_frame_bytes,
+                name_bytes=settings.name_bytes,
+            ),
             health=HealthEndpoints(membership, ping),
             access=self._access,
             reserved=frozenset(settings.reserved_segments),

@@ -15,7 +15,7 @@ from typing import NewType
 from uuid import UUID
 
 from .errors import IdInvalid
-from .limits import NAME_BYTES
+from .limits import LONGEST_NAME_BYTES, NAME_BYTES
 
 Epoch = NewType("Epoch", int)
 """The fencing token of one ownership of one object; never used twice in a cluster."""
@@ -74,17 +74,21 @@ class ObjectIds:
         """Return the id of the object called `name`; the same one every time, anywhere.
 
         Raises:
-            IdInvalid: The name is over 1,024 bytes of UTF-8, or holds NUL or a lone surrogate.
+            IdInvalid: The name is over 2,049 bytes of UTF-8, or holds NUL or a lone surrogate.
+
+        A name over 1,024 bytes leads to its object all the same, but is not kept: `name` is None
+        (conformance list, 12). The channel of a multiplexed socket can make one that long.
         """
         try:
             raw = name.encode()
         except UnicodeEncodeError:
             raise IdInvalid("the name is not valid Unicode") from None
-        if len(raw) > NAME_BYTES:
-            raise IdInvalid(f"the name has {len(raw)} bytes, the limit is {NAME_BYTES}")
+        if len(raw) > LONGEST_NAME_BYTES:
+            raise IdInvalid(f"the name has {len(raw)} bytes, the limit is {LONGEST_NAME_BYTES}")
         if b"\0" in raw:
             raise IdInvalid("the name holds a NUL character")
-        return self._finish(namespace, self._mac(namespace, b"name:" + raw), name)
+        kept = name if len(raw) <= NAME_BYTES else None
+        return self._finish(namespace, self._mac(namespace, b"name:" + raw), kept)
 
     def unique(self, namespace: str) -> ObjectId:
         """Return a new random id, which no name leads to."""

@@ -5,6 +5,7 @@ with authors and peers (reference: durable-objects, section 13).
 """
 
 NAME_BYTES = 1024
+LONGEST_NAME_BYTES = 2 * NAME_BYTES + 1  # a socket's path, a slash, a channel
 KEY_BYTES = 2048
 VALUE_BYTES = 2_000_000
 KEYS_PER_CALL = 128

@@ -138,6 +138,7 @@ class RoomConnection:
         """Close now, outside any unit: the room itself turns the client away."""
         if self.state is ConnectionState.OPEN:
             self.state = ConnectionState.CLOSING
+            self.deaf = True
             self.transport.close(code, reason)
 
     def deliver(

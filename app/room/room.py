@@ -167,7 +167,7 @@ class Room:
                 self._turn_away(connection, error)
             return
         self._submit(
-            lambda current: current.on_message(connection, message),
+            lambda current: None if connection.deaf else current.on_message(connection, message),
             size_bytes=len(message),
             fail=lambda error: self._turn_away(connection, error),
         )

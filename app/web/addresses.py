@@ -41,6 +41,18 @@ def raw_path_of(scope_path: bytes) -> str:
         raise IdInvalid("the path is not valid UTF-8") from None
 
 
+def check_name(name: str, *, limit_bytes: int) -> str:
+    """Return the name, if it is short enough to be opened by.
+
+    Raises:
+        IdInvalid: It is longer than the limit.
+    """
+    size = len(name.encode())
+    if size > limit_bytes:
+        raise IdInvalid(f"the name has {size} bytes, the limit is {limit_bytes}")
+    return name
+
+
 def is_reserved(path: str, reserved: Collection[str]) -> bool:
     """Whether the first segment belongs to the service itself."""
     return path.partition("/")[0] in reserved

@@ -7,6 +7,7 @@ channel closes the socket.
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from ..core.clock import Clock
 from ..core.errors import StateroomError
@@ -47,6 +48,11 @@ class ChannelTransport:
             channel = self._channel
             self._socket.transport.send([message.wrapped(channel, wrap) for message in messages])
 
+    @property
+    def begun(self) -> bool:
+        """Whether the client knows that the channel is open."""
+        return self._held is None
+
     def release(self) -> None:
         """The client knows the channel: what its object said so far may follow."""
         held, self._held = self._held, None
@@ -72,8 +78,26 @@ class ChannelTransport:
         self._socket.resume(self)
 
 
+@dataclass(slots=True)
+class _Answer:
+    """What the client is to be told, in its turn.
+
+    Attributes:
+        say: The text, or None for nothing.
+        ready: Whether it may be said; an opening channel's is not until its object took it.
+        then: What follows directly behind the text.
+    """
+
+    say: str | None
+    ready: bool
+    then: Callable[[], None]
+
+
 class ChannelSocket:
     """The `SocketSink` of a multiplexed socket.
+
+    Channels join their objects side by side; what the client is told about it keeps the order
+    of what it asked.
 
     Args:
         multiplexer: Splits the socket.
@@ -102,8 +126,10 @@ class ChannelSocket:
         self._tasks = tasks
         self._channels: dict[str, ChannelTransport] = {}
         self._paused: set[ChannelTransport] = set()
+        self._answers: deque[_Answer] = deque()
         self._waiting_bytes = 0
-        self._over = False
+        self._deaf = False
+        self._gone = False
 
     def wrap(self, channel: str, payload: bytes) -> bytes:
         """A channel's message as the socket carries it."""
@@ -113,25 +139,25 @@ class ChannelSocket:
 
     def receive(self, message: str | bytes) -> None:
         """See `SocketSink.receive`."""
-        if self._over:
+        if self._deaf:
             return
         for action in self._multiplexer.receive(message, self._clock.monotonic()):
             match action:
                 case Deliver():
                     self._deliver(self._channels[action.channel], action.payload)
                 case Reply():
-                    self.transport.send([OutgoingMessage(action.text)])
+                    self._answer(action.text, _nothing)
                 case Open():
                     self._open(action)
                 case Shut():
                     self._shut(action.channel)
                 case Fail():
-                    self._over = True
-                    self.transport.close(action.code, action.reason)
+                    self._fail(action.code, action.reason)
 
     def ended(self, code: int, reason: str, *, clean: bool) -> None:
         """See `SocketSink.ended`."""
-        self._over = True
+        self._deaf = self._gone = True
+        self._answers.clear()
         for channel in self._channels.values():
             self._leave(channel, code, reason, clean=clean)
         self._channels.clear()
@@ -147,24 +173,49 @@ class ChannelSocket:
         if not self._paused:
             self.transport.resume_reading()
 
+    def _answer(self, say: str | None, then: Callable[[], None]) -> None:
+        self._answers.append(_Answer(say, ready=True, then=then))
+        self._flush()
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Close the socket, after the answers to what came before."""
+        self._deaf = True
+        self._answer(None, lambda: self.transport.close(code, reason))
+
+    def _flush(self) -> None:
+        while self._answers and self._answers[0].ready:
+            answer = self._answers.popleft()
+            if answer.say is not None:
+                self.transport.send([OutgoingMessage(answer.say)])
+            answer.then()
+
     def _open(self, action: Open) -> None:
         channel = ChannelTransport(self, action.channel)
         self._channels[action.channel] = channel
-        self._tasks.start(self._finish_open(channel, action), name="channel-join")
+        answer = _Answer(action.accepted, ready=False, then=_nothing)
+        self._answers.append(answer)
+        self._tasks.start(self._finish_open(channel, action, answer), name="channel-join")
 
-    async def _finish_open(self, channel: ChannelTransport, action: Open) -> None:
+    async def _finish_open(self, channel: ChannelTransport, action: Open, answer: _Answer) -> None:
         try:
             sink = await self._join(action.path_suffix, channel)
         except StateroomError as error:
-            if not channel.left and not self._over:
-                self._over = True
-                self.transport.close(*self._refuse(error))
-            return
-        channel.sink = sink
-        if channel.left or self._over:
-            sink.ended(_LEFT, "", clean=True)
-            return
-        self.transport.send([OutgoingMessage(action.accepted)])
+            self._deaf = True
+            answer.say = None
+            code, reason = self._refuse(error)
+            answer.then = lambda: self.transport.close(code, reason)
+        else:
+            channel.sink = sink
+            if channel.left or self._gone:
+                sink.ended(_LEFT, "", clean=True)
+            else:
+                answer.then = lambda: self._begin(channel, sink)
+        answer.ready = True
+        if not self._gone:
+            self._flush()
+
+    def _begin(self, channel: ChannelTransport, sink: SocketSink) -> None:
+        """The client knows the channel: let what waited on either side go on."""
         channel.release()
         while channel.waiting:
             payload = channel.waiting.popleft()
@@ -172,13 +223,12 @@ class ChannelSocket:
             sink.receive(payload)
 
     def _deliver(self, channel: ChannelTransport, payload: str) -> None:
-        if channel.sink is not None:
+        if channel.begun and channel.sink is not None:
             channel.sink.receive(payload)
             return
         self._waiting_bytes += len(payload)
         if self._waiting_bytes > _WAITING_BYTES:
-            self._over = True
-            self.transport.close(1013, "overloaded")
+            self._fail(1013, "overloaded")
         else:
             channel.waiting.append(payload)
 
@@ -193,3 +243,7 @@ class ChannelSocket:
         self.resume(channel)
         if channel.sink is not None:
             channel.sink.ended(code, reason, clean=clean)
+
+
+def _nothing() -> None:
+    """Nothing follows."""

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from ..cluster.registry import RoomRegistry
 from ..core.errors import StateroomError
 from .access import AccessPolicy
-from .addresses import object_address, raw_path_of
+from .addresses import check_name, object_address, raw_path_of
 from .problems import problem, problem_of
 from .requests import request_of
 
@@ -28,12 +28,16 @@ class ObjectEndpoint:
         registry: Finds rooms.
         access: Who may come in.
         body_bytes: The largest body that is read.
+        name_bytes: The longest name of an object.
     """
 
-    def __init__(self, registry: RoomRegistry, access: AccessPolicy, *, body_bytes: int) -> None:
+    def __init__(
+        self, registry: RoomRegistry, access: AccessPolicy, *, body_bytes: int, name_bytes: int
+    ) -> None:
         self._registry = registry
         self._access = access
         self._body_bytes = body_bytes
+        self._name_bytes = name_bytes
 
     async def handle(self, http: HttpRequest) -> Response:
         """Answer one request."""
@@ -53,7 +57,8 @@ class ObjectEndpoint:
         refusal = refusal or self._access.refuse_room(request.headers, request.query)
         if refusal is not None:
             return refusal
-        object_id = self._registry.ids.from_name(address.namespace, address.name)
+        name = check_name(address.name, limit_bytes=self._name_bytes)
+        object_id = self._registry.ids.from_name(address.namespace, name)
         body = await self._body(http)
         if body is None:
             return problem(status=413, code="body_too_large", title="The body is too large")

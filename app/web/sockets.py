@@ -21,7 +21,7 @@ from ..core.sockets import SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
 from ..sdk.messages import Request
 from .access import AccessPolicy
-from .addresses import is_reserved, object_address, raw_path_of
+from .addresses import check_name, is_reserved, object_address, raw_path_of
 from .channels import ChannelSocket
 from .problems import problem, problem_of
 from .queued import QueuedSocket
@@ -42,6 +42,7 @@ class SocketGateway:
         routes: Which namespace a raw path belongs to.
         access: Who may come in.
         reserved: First segments that are never rooms.
+        name_bytes: The longest name that a socket is opened by.
         close_for: The close code and reason for an error after the handshake.
         clock: For multiplexers.
         tasks: Owner of writers and joins.
@@ -54,6 +55,7 @@ class SocketGateway:
         routes: RouteTable,
         access: AccessPolicy,
         reserved: Collection[str],
+        name_bytes: int,
         close_for: Callable[[Exception], tuple[int, str]],
         clock: Clock,
         tasks: TaskOwner,
@@ -62,6 +64,7 @@ class SocketGateway:
         self._routes = routes
         self._access = access
         self._reserved = frozenset(reserved)
+        self._name_bytes = name_bytes
         self._close_for = close_for
         self._clock = clock
         self._tasks = tasks
@@ -92,6 +95,7 @@ class SocketGateway:
     async def _serve(
         self, websocket: WebSocket, name: str, path: str, namespace: str | None = None
     ) -> None:
+        check_name(name, limit_bytes=self._name_bytes)
         request = request_of(websocket, path)
         refusal = self._access.refuse_surface(request.headers)
         refusal = refusal or self._access.refuse_room(request.headers, request.query)
