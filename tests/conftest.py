@@ -23,6 +23,7 @@ from app.store.database import Database
 from app.store.driver import ConnectTarget
 from app.store.embedded import EmbeddedPostgres
 from app.store.migration import migrate
+from tests.doubles.pgbouncer import PgBouncer
 
 MIGRATED = "stateroom_tests"
 UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100"}
@@ -30,7 +31,8 @@ UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections":
 # What an earlier test left under way must not reach into this one.
 _EMPTY = """
 select pg_terminate_backend(pid, 5000) from pg_stat_activity
-where datname = current_database() and pid <> pg_backend_pid();
+where datname = current_database() and pid <> pg_backend_pid()
+  and backend_type = 'client backend' and state <> 'idle';
 truncate object, object_row, worker;
 """
 
@@ -90,6 +92,15 @@ def postgres_server(open_folder: Path, pytestconfig: pytest.Config) -> Iterator[
             yield server
         finally:
             asyncio.run(postgres.stop())
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgres_server: PostgresServer, open_folder: Path) -> Iterator[PgBouncer]:
+    """A pooler in transaction mode before the server of this test process."""
+    pooler = PgBouncer(postgres_server.url, open_folder / "pgbouncer")
+    pooler.start()
+    yield pooler
+    pooler.stop()
 
 
 @pytest_asyncio.fixture

@@ -1,0 +1,83 @@
+"""A real PgBouncer in transaction mode, as hard on us as it can be.
+
+Server connections are handed out in turn, so even one client meets another backend at every
+statement. Comes from the system: `apt-get install pgbouncer`.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+SERVERS = 3
+
+_CONFIG = """
+[databases]
+* = host={host} port=5432 user=stateroom
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = {servers}
+min_pool_size = {servers}
+server_round_robin = 1
+max_client_conn = 200
+ignore_startup_parameters =
+logfile = {log}
+"""
+
+
+class PgBouncer:
+    """One process; `start` and `stop` it."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url = url
+        self._folder = folder
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        binary = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+        if binary is None:
+            pytest.fail("pgbouncer is not installed; on Debian: apt-get install pgbouncer")
+        self._folder.mkdir()
+        self._folder.chmod(0o777)
+        config = self._folder / "pgbouncer.ini"
+        host = parse_qs(urlsplit(self._url).query)["host"][0]
+        config.write_text(
+            _CONFIG.format(
+                host=host, port=self._port, servers=SERVERS, log=self._folder / "pgbouncer.log"
+            )
+        )
+        # It refuses to run as root, and the server's socket is open to the server's user only.
+        other_user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            other_user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        self._process = subprocess.Popen(
+            [binary, str(config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **other_user,
+        )
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(10)
+
+    def database_url(self, name: str) -> str:
+        return f"postgresql://stateroom@127.0.0.1:{self._port}/{name}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
