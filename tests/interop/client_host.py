@@ -161,8 +161,12 @@ class SyncedStore:
         )
 
     async def merge(self, changes: Json) -> None:
-        """Apply MergeableChanges in which U+FFFC stands for undefined."""
+        """Apply MergeableChanges in their wire form, as if another replica had sent them."""
         await self.host.command("merge", store=self.name, changes=changes)
+
+    async def announce(self) -> None:
+        """Let the synchronizer say its content hashes, so that others ask for what they lack."""
+        await self.host.command("announce", store=self.name)
 
     async def content(self) -> Json:
         """Return `[tables, values]` as an application sees them."""

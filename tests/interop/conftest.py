@@ -1,5 +1,4 @@
-"""Fixtures of the interoperability tests: a server process, a Node process full of clients, fresh
-room names.
+"""Fixtures of the interoperability tests: a server, a Node process full of clients, room names.
 
 pytest tests/interop                       against our own server
 pytest tests/interop --reference-server    TinyBase's, to prove the tests themselves

@@ -1,9 +1,9 @@
 """A TinyBase server in a process of its own, to kill and start again on the same data.
 
-Two recipes: our own server as users start it, and TinyBase's `createWsServer` with its file
-persister, against which the tests themselves were proved. Both print a line with
-`http://127.0.0.1:PORT` when they listen and answer /readyz. The methods block the calling thread;
-the clients live in another process, so nothing waits on the event loop meanwhile.
+Two recipes: our own server as users start it, and TinyBase's `createWsServer`, against which the
+tests themselves were proved. Both print a line with `http://127.0.0.1:PORT` when they listen and
+answer /readyz. The methods block the calling thread; the clients live in another process, so
+nothing waits on the event loop meanwhile.
 """
 
 import http.client
@@ -45,8 +45,6 @@ class ServerRecipe:
 
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    flush_path: str | None = None
-    """Asked before a kill where a server acknowledges before it writes; ours does not."""
 
 
 def our_server() -> ServerRecipe:
@@ -75,7 +73,6 @@ def reference_server() -> ServerRecipe:
             "{port}",
             "{data}",
         ],
-        flush_path="/flush",
     )
 
 
@@ -127,8 +124,6 @@ class ServerProcess:
 
     def kill(self) -> None:
         """End the server by SIGKILL, in the middle of whatever it does."""
-        if self._recipe.flush_path is not None:
-            assert self._get(self._recipe.flush_path) == http.client.OK
         self._destroy()
 
     def restart(self) -> None:

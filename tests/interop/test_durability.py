@@ -1,8 +1,7 @@
-"""What a server must still know after SIGKILL, once its replica has answered with the writer's
-hashes.
+"""What a server still knows after SIGKILL, once its replica has answered with the writer's hashes.
 
-Every writer is gone before the server dies and no store that holds the data is connected
-afterwards: a client that still had it would send it again and hide the loss.
+Every writer is gone before the server dies, and none comes back before the data was read again: a
+client that still had it would send it again and hide the loss.
 """
 
 import asyncio

@@ -22,6 +22,7 @@ const commands = {
   call: (c) => stores.call(c.store, c.method, c.args),
   transaction: (c) => stores.transaction(c.store, c.calls),
   merge: (c) => stores.merge(c.store, c.changes),
+  announce: (c) => stores.announce(c.store),
   hashes: (c) => stores.get(c.store).store.getMergeableContentHashes(),
   errors: (c) => stores.get(c.store).errors,
   receipt: (c) => stores.receipt(c.store, c.deadlineMs),

@@ -1,4 +1,6 @@
 // MergeableStores of any installed TinyBase version, each with at most one WebSocket synchronizer at a time.
+import {createCustomPersister} from 'tinybase/persisters';
+import {withUndefined} from './wire.mjs';
 
 const PACKAGES = {
   '5.4.9': 'tinybase-5',
@@ -8,7 +10,7 @@ const PACKAGES = {
   '9.2.0': 'tinybase-9',
   '10.0.1': 'tinybase',
 };
-const UNDEFINED = '\uFFFC'; // how a deleted cell or value travels in JSON
+const MERGEABLE_STORE_ONLY = 2; // of TinyBase's Persists
 const ASK_AGAIN_MS = 50;
 
 const canonical = (thing) =>
@@ -17,16 +19,6 @@ const canonical = (thing) =>
       ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, value[key]]))
       : value,
   );
-
-const withUndefined = (thing) => {
-  if (Array.isArray(thing)) {
-    return thing.map(withUndefined);
-  }
-  if (thing && typeof thing === 'object') {
-    return Object.fromEntries(Object.entries(thing).map(([key, value]) => [key, withUndefined(value)]));
-  }
-  return thing === UNDEFINED ? undefined : thing;
-};
 
 export class Stores {
   #clients = new Map();
@@ -127,8 +119,27 @@ export class Stores {
     store.transaction(() => calls.forEach(([method, ...args]) => store[method](...args)));
   }
 
-  merge(name, changes) {
-    this.get(name).store.applyMergeableChanges(withUndefined(changes));
+  // Loads changes in their wire form, as if they were persisted. (`applyMergeableChanges` is no way in: given JSON cells
+  // as objects, as its contract has it, TinyBase 10.0.1 hashes them differently than everybody else.)
+  async merge(name, changes) {
+    const {store, errors} = this.get(name);
+    const nothing = async () => {};
+    const onError = (error) => errors.push(String(error));
+    await createCustomPersister(
+      store,
+      async () => withUndefined(changes),
+      nothing,
+      nothing,
+      nothing,
+      onError,
+      MERGEABLE_STORE_ONLY,
+    ).load();
+  }
+
+  // Says the content hashes to everybody. A merge from outside that changes stamps but nothing visible (a tombstone of an
+  // unseen cell, a newer clock on an equal value) is not sent by TinyBase itself; after this, peers come and ask.
+  async announce(name) {
+    await this.get(name).synchronizer.save();
   }
 
   hasContent(name, content) {
