@@ -69,6 +69,7 @@ class _Measurement:
         self._server = server
         self._scenario = scenario
         self._folder = folder
+        folder.chmod(0o711)  # an embedded Postgres may run as another user below it
         self._options = options
         self._process: ServerProcess | None = None
 
@@ -128,6 +129,8 @@ class _Measurement:
         run.close()
         await self._start()
         self.missing_after_kill = await self._missing(run)
+        if self.missing_after_kill and self._server.ours:
+            self.faults.append(f"{self.missing_after_kill} delivered cells were lost by a kill")
 
     async def _missing(self, run: FanoutRun) -> int:
         assert self._process is not None  # noqa: S101 -- only asked while the server runs
