@@ -1,6 +1,6 @@
 """The ASGI target `app.main:app`, and `create_app` for people who embed us.
 
-    from stateroom import create_app
+    from stateroom.asgi import create_app
     app = create_app(namespaces={"counter": Counter})
 
 `stateroom serve` does not go through here: it starts and stops the service itself. Any ASGI

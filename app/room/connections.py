@@ -134,6 +134,13 @@ class RoomConnection:
             self.state = ConnectionState.CLOSED
             self._host.take_end(self, code, reason, clean=clean)
 
+    def drop_unsent(self) -> None:
+        """Drop a socket that still holds unsent bytes: they must not leave after the lease."""
+        if self.state is not ConnectionState.CLOSED and self.transport.buffered_bytes:
+            self.state = ConnectionState.CLOSING
+            self.deaf = True
+            self.transport.abort()
+
     def shut(self, code: int, reason: str) -> None:
         """Close now, outside any unit: the room itself turns the client away."""
         if self.state is ConnectionState.OPEN:

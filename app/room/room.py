@@ -317,6 +317,8 @@ class Room:
         self.lane.break_(error)
         self._unit.discard()
         for member in list(self.members):
+            if isinstance(error, LeaseLost):
+                member.drop_unsent()
             member.shut(*close_for(error))
         self._end(error)
 
