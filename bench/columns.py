@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bench.figures import Cell, Figures
 
 _MIB = 1024 * 1024
-COLUMNS = 16
+COLUMNS = 17
 
 
 def header(scenario: str) -> list[str]:
@@ -34,7 +34,8 @@ def header(scenario: str) -> list[str]:
         "memory MiB",
         "generator",
         "others",
-        "after kill",
+        "lost running",
+        "lost by kill",
         "faults",
     ]
 
@@ -76,7 +77,8 @@ def _row(
         memory,
         f"{figures.generator_share:.0%}",
         f"{figures.others_share:.0%}",
-        _after_kill(cells),
+        _lost([cell.missing_in_replica for cell in cells]),
+        _lost([cell.missing_after_kill for cell in cells]),
         str(faults or ""),
     ]
 
@@ -90,11 +92,9 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
-def _after_kill(cells: list[Cell]) -> str:
-    tried = [c.missing_after_kill for c in cells if c.missing_after_kill is not None]
-    if not tried:
-        return ""
-    return f"{sum(tried)} lost" if any(tried) else "all kept"
+def _lost(counts: list[int | None]) -> str:
+    tried = [count for count in counts if count is not None]
+    return str(sum(tried)) if tried else ""
 
 
 def _units(scenario: str) -> tuple[str, str]:

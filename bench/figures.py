@@ -89,9 +89,10 @@ class Cell:
     figures: Figures | None
     faults: list[str] = field(default_factory=list)
     missing_in_replica: int | None = None
-    """Cells that the replica of the running server lacked at the end (None: it has no replica)."""
+    """Cells that the replica of the running server lacked, or held stale, when it was idle again
+    after the last message (None: it has no replica). A fault of ours, a remark on a peer."""
     missing_after_kill: int | None = None
-    """Cells that were lost when the server was killed at the last delivery (None: not tried)."""
+    """The same after the server was killed at the last delivery (None: not tried)."""
 
 
 def middle(cells: list[Cell]) -> Figures | None:

@@ -117,7 +117,7 @@ class _Measurement:
                 run.close()
             gc.enable()
             gc.unfreeze()
-        if self.missing_in_replica:
+        if self.missing_in_replica and self._server.ours:
             self.faults.append(f"the replica lacks {self.missing_in_replica} cells")
 
     async def _kill_and_look(self, run: FanoutRun) -> None:

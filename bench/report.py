@@ -26,10 +26,11 @@ cheaper. CPU is user + system time of all processes of a server, counted until i
 so that saves it put off are included (`put off`: their share of it); Postgres stands apart.
 Latency runs from the write of a message until its last recipient has it. `generator` is the load
 generator's share of one core: near 100 % the rate (not the CPU) is the generator's limit. `others`
-is what else kept the machine busy, as a share of all cores. `after kill`: cells lost or stale when
-the server is killed at the last delivery and started again. Every delivery is checked: count,
-bytes, order for each sender, and the replica's content at the end; anything else is a fault, and
-a measurement with faults does not count."""
+is what else kept the machine busy, as a share of all cores. `lost running`: cells that the idle
+server's replica lacked or held stale after all rounds; `lost by kill`: the same after it was killed
+at the last delivery of a burst and started again. Every delivery is checked: count, bytes, order
+for each sender; anything else, and any loss of ours, is a fault, and a measurement with faults does
+not count."""
 
 
 def markdown(options: Options, outcome: Outcome, judged: list[Verdict]) -> str:

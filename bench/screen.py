@@ -70,7 +70,8 @@ class Screen:
             if lines:
                 table = Table(title=f"{scenario}: {SCENARIOS[scenario].about}")
                 for title in header(scenario):
-                    table.add_column(title, justify="left" if title == "server" else "right")
+                    first = title == "server"
+                    table.add_column(title, justify="left" if first else "right", no_wrap=first)
                 for line in lines:
                     table.add_row(*line)
                 self._console.print(table)
