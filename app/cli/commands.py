@@ -15,6 +15,8 @@ import structlog
 import typer
 
 from .. import __version__
+from ..core.clock import SystemClock
+from ..core.errors import DatabaseUnreachable
 from ..logs import configure_logs
 from ..settings import RoomAccess, Settings, load_settings, unknown_variables
 from ..store.data_directory import DataDirectory
@@ -24,6 +26,8 @@ from ..wiring import build_service
 from .doctor import Verdict, examine
 from .failures import FAILED, one_line_failures
 from .server import run_server
+
+RETRY_SECONDS = 0.2
 
 _log = structlog.get_logger(__name__)
 
@@ -134,11 +138,25 @@ def announce(settings: Settings, url: str) -> None:
 
 async def _migrate(settings: Settings) -> None:
     if settings.database_url is not None:
-        await migrate(settings.database_url.get_secret_value())
+        url = settings.database_url.get_secret_value()
+        await _migrate_when_it_answers(url, settings.database_connect_seconds)
         return
     with DataDirectory(settings.data_dir) as directory:
         async with EmbeddedPostgres(directory, bin_dir=settings.postgres_bin) as postgres:
             await migrate(postgres.url)
+
+
+async def _migrate_when_it_answers(url: str, patience_seconds: float) -> None:
+    """Migrate a database that may be starting, as beside us in a compose file."""
+    clock = SystemClock()
+    deadline = clock.monotonic() + patience_seconds
+    while True:
+        try:
+            return await migrate(url)
+        except DatabaseUnreachable:
+            if clock.monotonic() >= deadline:
+                raise
+        await clock.sleep(RETRY_SECONDS)
 
 
 def _prepare(app_dir: Path, **given: Any) -> Settings:

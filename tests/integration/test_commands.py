@@ -127,7 +127,13 @@ def test_migrate_without_a_database_makes_and_migrates_the_embedded_one_and_may_
 
 
 def test_migrate_says_in_one_line_that_the_database_does_not_answer(folder: Path) -> None:
-    line = the_line(stateroom(folder, "migrate", "--database-url", NOBODY_LISTENS))
+    line = the_line(
+        stateroom(
+            folder,
+            *("migrate", "--database-url", NOBODY_LISTENS),
+            STATEROOM_DATABASE_CONNECT_SECONDS="0.1",
+        )
+    )
     assert line.startswith("stateroom: error [database_unreachable]: ")
     assert "hunter2" not in line
 
