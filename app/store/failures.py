@@ -15,6 +15,7 @@ from enum import Enum, auto
 from typing import Final
 
 import asyncpg
+from sqlalchemy.exc import DBAPIError
 
 from ..core.errors import (
     DatabaseRefused,
@@ -70,6 +71,7 @@ _BY_CLASS: Final = {
     "58": Fault.AWAY,
 }
 _REFUSED_AT_LOGIN: Final = frozenset({"28000", "28P01", "3D000", "42501"})
+_UNKNOWN_SETTING: Final = "08P01"  # what PgBouncer says to a startup parameter
 _NO_TABLE: Final = frozenset({"42P01", "42703", "3F000"})
 
 
@@ -108,9 +110,21 @@ def translated_at_start(error: Exception, *, address: str) -> StartupError:
     state = sqlstate_of(error)
     if is_login_refusal(error):
         return DatabaseRefused(f"the database at {address} refused us ({label(error)})")
+    if state == _UNKNOWN_SETTING:
+        return DatabaseRefused(
+            f"what answers at {address} takes no session settings ({label(error)})",
+            remedy="A pooler in transaction mode? Set STATEROOM_DATABASE_POOLER=transaction.",
+        )
     if state in _NO_TABLE:
         return MigrationMissing(f"the database at {address} has no tables of Stateroom")
     return DatabaseUnreachable(f"no answer from the database at {address} ({label(error)})")
+
+
+def driver_error_of(error: DBAPIError) -> Exception:
+    """What the driver raised, below SQLAlchemy's two wrappers."""
+    inner = error.orig
+    cause = inner.__cause__ if inner is not None else None
+    return cause if isinstance(cause, Exception) else error
 
 
 def is_login_refusal(error: Exception) -> bool:

@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError
 
 from ..core.errors import MigrationMissing, StartupError
 from .database import read_cluster
-from .driver import ConnectTarget
+from .driver import ConnectTarget, Pooler
 from .failures import (
     DRIVER_ERRORS,
     Fault,
     classify,
+    driver_error_of,
     is_login_refusal,
     label,
     translated_at_start,
@@ -53,13 +54,13 @@ async def migrate(url: str) -> None:
         DatabaseUnreachable, DatabaseRefused: See `Database.open`.
         ConfigurationInvalid: The URL cannot be read.
     """
-    target = ConnectTarget.from_url(url, statement_seconds=600.0)
+    target = _plain_target(url)
     try:
         await asyncio.to_thread(command.upgrade, alembic_config(target), "head")
     except DRIVER_ERRORS as error:
         raise _told(error, target) from error
     except DBAPIError as error:
-        raise _told(_driver_error(error), target) from error
+        raise _told(driver_error_of(error), target) from error
 
 
 async def check_schema(url: str) -> None:
@@ -69,7 +70,12 @@ async def check_schema(url: str) -> None:
         MigrationMissing: It has not, or has none.
         DatabaseUnreachable, DatabaseRefused, ConfigurationInvalid: See `Database.open`.
     """
-    await read_cluster(ConnectTarget.from_url(url))
+    await read_cluster(_plain_target(url))
+
+
+def _plain_target(url: str) -> ConnectTarget:
+    """Without session settings: a migration needs none, so a pooler need not be told of."""
+    return ConnectTarget.from_url(url, pooler=Pooler.TRANSACTION)
 
 
 def _told(error: Exception, target: ConnectTarget) -> StartupError:
@@ -80,10 +86,3 @@ def _told(error: Exception, target: ConnectTarget) -> StartupError:
         f"a migration of {target.address} was undone ({label(error)})",
         remedy="Nothing was changed. Run `stateroom migrate` again when the database is quiet.",
     )
-
-
-def _driver_error(error: DBAPIError) -> Exception:
-    """What the driver raised, below SQLAlchemy's two wrappers."""
-    inner = error.orig
-    cause = inner.__cause__ if inner is not None else None
-    return cause if isinstance(cause, Exception) else error
