@@ -4,6 +4,7 @@ Objects and arrays are stored as U+FFFD and their JSON text; here they are dicts
 replica only what is visible is read: no deleted leaf, no empty row, no empty table.
 """
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any, Final
 
@@ -116,7 +117,7 @@ def export_content(replica: Replica) -> list[Any]:
     return [[tables, replica.hlc, tables_hash], values]
 
 
-def import_content(replica: Replica, content: list[Any], now_ms: int) -> list[Entry]:
+def import_content(replica: Replica, content: list[Any], now_ms: int) -> Sequence[Entry]:
     """Merge a content with hashes, whatever the time of its stamps; return what to store.
 
     The hashes in it are not trusted: tombstones may be missing that they include. Stamps from

@@ -4,7 +4,7 @@ Nothing is ever removed; a deletion is a leaf whose value is undefined. The repl
 stamps alone; wall time is passed in and used only to refuse what comes from the future.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..sdk.json import parse_json
@@ -33,7 +33,7 @@ class Applied(NamedTuple):
         newest: The greatest HLC that counts for the clock.
     """
 
-    entries: list[Entry]
+    entries: Sequence[Entry]
     won: Won | None
     newest: str
 
@@ -96,7 +96,7 @@ class Replica:
         for entry in self._splitter.join(stored):
             self._load_entry(entry)
 
-    def stored(self) -> list[Entry]:
+    def stored(self) -> Sequence[Entry]:
         """Return everything there is to store, as if nothing were stored yet."""
         entries: list[tuple[str, bytes]] = [self._root_entry()]
         for table_id, table in self.tables.items():

@@ -28,11 +28,6 @@ def merged(sequence: list[Any]) -> Replica:
     return made
 
 
-def same(ours: list[Any], naive: list[Any]) -> bool:
-    """Equal content; numbers are compared as the doubles they are."""
-    return ours == naive
-
-
 @unhurried
 @given(SEQUENCES)
 def test_a_replica_is_the_naive_one_after_every_change(sequence: list[Any]) -> None:
@@ -40,7 +35,7 @@ def test_a_replica_is_the_naive_one_after_every_change(sequence: list[Any]) -> N
     for changes in sequence:
         assert real.apply(as_received(changes), NOW) is not None
         naive.apply(as_received(changes))
-        assert same(export_content(real), naive.content())
+        assert export_content(real) == naive.content()
 
 
 @unhurried
@@ -49,7 +44,7 @@ def test_a_replica_asked_only_at_the_end_is_the_naive_one(sequence: list[Any]) -
     naive = NaiveReplica()
     for changes in sequence:
         naive.apply(as_received(changes))
-    assert same(export_content(merged(sequence)), naive.content())
+    assert export_content(merged(sequence)) == naive.content()
 
 
 @unhurried
@@ -61,7 +56,7 @@ def test_a_replica_loaded_before_every_change_is_the_naive_one(sequence: list[An
         assert applied is not None
         disk.write(applied.entries)
         naive.apply(as_received(changes))
-    assert same(as_received(export_content(disk.loaded())), as_received(naive.content()))
+    assert as_received(export_content(disk.loaded())) == as_received(naive.content())
 
 
 @unhurried
