@@ -43,8 +43,8 @@ docs: setup ## Write the pages that are generated from the code
 bench: setup ## Load test, side by side with TinyBase's own servers
 	$(BIN)/python -m bench $(ARGS)
 
-soak: setup ## The load test, for hours (ARGS="--hours 1")
-	$(BIN)/python -m bench.soak $(ARGS)
+soak: setup ## Our server alone under load, an hour a scenario (ARGS="--seconds 600")
+	$(BIN)/python -m bench --servers stateroom --rounds 1 --seconds 3600 $(ARGS)
 
 mutants: setup ## Break the code on purpose; each break must turn the suite red
 	$(BIN)/python -m tests.mutants $(ARGS)

@@ -4,8 +4,6 @@ Authors write a subclass of `DurableObject` and mount it; everything they need i
 not handed on by `stateroom`, `stateroom.tinybase` or the pytest plugin is no public interface.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from app.sdk import (
     Connection,
     Context,
@@ -28,10 +26,6 @@ from app.sdk import (
     Unsupported,
 )
 
-if TYPE_CHECKING:
-    from app.main import create_app
-    from app.settings import load_settings
-
 __all__ = [
     "Connection",
     "Context",
@@ -52,20 +46,4 @@ __all__ = [
     "Timer",
     "Transaction",
     "Unsupported",
-    "create_app",
-    "load_settings",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    """Hand on what runs a server on demand: a class that is only written must not import one."""
-    if name == "create_app":
-        from app.main import create_app  # noqa: PLC0415 - see above
-
-        return create_app
-    if name == "load_settings":
-        from app.settings import load_settings  # noqa: PLC0415 - see above
-
-        return load_settings
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)

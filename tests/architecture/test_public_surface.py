@@ -10,15 +10,11 @@ import app.sdk
 import stateroom
 from tests.architecture.sources import ROOT
 
-RUNS_A_SERVER = ["create_app", "load_settings"]
 
-
-def test_the_public_package_hands_on_the_sdk_and_what_runs_a_server() -> None:
-    assert sorted(stateroom.__all__) == sorted([*app.sdk.__all__, *RUNS_A_SERVER])
-    for name in app.sdk.__all__:
+def test_the_public_package_hands_on_exactly_the_sdk() -> None:
+    assert sorted(stateroom.__all__) == sorted(app.sdk.__all__)
+    for name in stateroom.__all__:
         assert getattr(stateroom, name) is getattr(app.sdk, name)
-    for name in RUNS_A_SERVER:
-        assert callable(getattr(stateroom, name))
 
 
 def test_importing_the_public_package_imports_neither_a_server_nor_a_database_driver() -> None:
