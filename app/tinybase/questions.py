@@ -8,6 +8,9 @@ from .pull import Pull
 OPEN_QUESTIONS: Final = 100
 FIRST_RETRY_SECONDS: Final = 1.0
 LAST_RETRY_SECONDS: Final = 60.0
+RETRIES: Final = 8
+"""After this many tries (about four minutes) a client that never answers is left alone until it
+announces itself again, so that it does not keep its room awake for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class Late:
 class _Retry:
     delay: float
     at: float | None
+    tries: int = 1
 
 
 class Questions:
@@ -81,12 +85,15 @@ class Questions:
         retry = self._retries.get(client)
         if retry is None:
             self._retries[client] = _Retry(FIRST_RETRY_SECONDS, now + FIRST_RETRY_SECONDS)
+        elif retry.tries == RETRIES:
+            self.succeeded(client)
         else:
+            retry.tries += 1
             retry.delay = min(retry.delay * 2, LAST_RETRY_SECONDS)
             retry.at = now + retry.delay
 
     def succeeded(self, client: str) -> None:
-        """The client needs no further try."""
+        """The client needs (or is worth) no further try."""
         self._retries.pop(client, None)
 
     def forget(self, client: str) -> None:

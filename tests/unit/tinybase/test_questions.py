@@ -1,6 +1,7 @@
 from app.tinybase.questions import (
     FIRST_RETRY_SECONDS,
     LAST_RETRY_SECONDS,
+    RETRIES,
     OPEN_QUESTIONS,
     Late,
     Pending,
@@ -63,7 +64,7 @@ def test_what_is_not_answered_in_time_is_late() -> None:
 def test_tries_come_later_and_later_up_to_a_limit_until_one_succeeds() -> None:
     questions = Questions()
     now, delays = 0.0, []
-    for _ in range(9):
+    for _ in range(8):
         questions.retry("A", now)
         at = questions.next_deadline()
         assert at is not None
@@ -71,8 +72,21 @@ def test_tries_come_later_and_later_up_to_a_limit_until_one_succeeds() -> None:
         now = at
         assert questions.expire(now) == Late(unanswered=[], due=["A"])
         assert questions.next_deadline() is None
-    assert delays == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LAST_RETRY_SECONDS, 60.0, 60.0]
+    assert delays == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LAST_RETRY_SECONDS, 60.0]
     questions.succeeded("A")
+    questions.retry("A", now)
+    assert questions.next_deadline() == now + FIRST_RETRY_SECONDS
+
+
+def test_a_client_that_never_answers_is_left_alone_in_the_end() -> None:
+    questions = Questions()
+    now = 0.0
+    for _ in range(RETRIES):
+        questions.retry("A", now)
+        now = questions.next_deadline() or now
+        questions.expire(now)
+    questions.retry("A", now)
+    assert questions.next_deadline() is None
     questions.retry("A", now)
     assert questions.next_deadline() == now + FIRST_RETRY_SECONDS
 
