@@ -1,8 +1,8 @@
 from app.tinybase.questions import (
     FIRST_RETRY_SECONDS,
     LAST_RETRY_SECONDS,
-    RETRIES,
     OPEN_QUESTIONS,
+    RETRIES,
     Late,
     Pending,
     Questions,
