@@ -44,6 +44,9 @@ _CLIENT_DRIVEN_LOGGERS = ("uvicorn.error", "websockets.server", "websockets")
 # Loggers that say at INFO what our own lines say better.
 _CHATTY_LOGGERS = ("alembic", "asyncio", "sqlalchemy", "uvicorn.error", "uvicorn.access")
 
+# What uvicorn says of every connection that we turn away before the handshake, at ERROR.
+_REFUSED_HANDSHAKE = "ASGI callable returned without completing handshake."
+
 Event = MutableMapping[str, Any]
 
 
@@ -86,6 +89,7 @@ def configure_logs(
     root.setLevel(threshold)
     for name in _CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    logging.getLogger("uvicorn.error").addFilter(_says_something)
 
 
 def redact(_logger: object, _method: str, event: Event) -> Event:
@@ -93,6 +97,10 @@ def redact(_logger: object, _method: str, event: Event) -> Event:
     for key, value in event.items():
         event[key] = _redacted(key, value)
     return event
+
+
+def _says_something(record: logging.LogRecord) -> bool:
+    return record.msg != _REFUSED_HANDSHAKE
 
 
 def _redacted(key: str, value: object) -> object:

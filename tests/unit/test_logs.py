@@ -102,6 +102,14 @@ def test_a_traceback_that_a_client_can_cause_becomes_one_line() -> None:
     assert "Traceback" in str(another["exception"])
 
 
+def test_a_connection_that_is_turned_away_is_no_error() -> None:
+    stream = json_log()
+    log = logging.getLogger("uvicorn.error")
+    log.error("ASGI callable returned without completing handshake.")
+    log.error("something else")
+    assert [line["event"] for line in lines(stream)] == ["something else"]
+
+
 def test_console_lines_are_text() -> None:
     stream = io.StringIO()
     configure_logs(form="console", stream=stream)
