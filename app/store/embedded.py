@@ -9,6 +9,7 @@ socket in a closed folder, on no port.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -77,6 +78,7 @@ class EmbeddedPostgres:
         self._stop_seconds = stop_seconds
         self._clock = clock or SystemClock()
         self._postmaster: Postmaster | None = None
+        self._short_dir: Path | None = None
         self._url = ""
 
     async def __aenter__(self) -> Self:
@@ -114,6 +116,7 @@ class EmbeddedPostgres:
         binaries = await asyncio.to_thread(find_binaries, self._bin_dir)
         cluster = await asyncio.to_thread(prepare_cluster, self._directory, binaries)
         socket_dir = _socket_dir(cluster)
+        self._short_dir = socket_dir if socket_dir != cluster.path else None
         self._postmaster = Postmaster(
             cluster,
             socket_dir=socket_dir,
@@ -133,6 +136,9 @@ class EmbeddedPostgres:
         """Stop the server in good order; harmless when it does not run."""
         if self._postmaster is not None:
             await self._postmaster.stop(seconds=self._stop_seconds)
+        if self._short_dir is not None:
+            with contextlib.suppress(OSError):
+                self._short_dir.rmdir()
 
     async def wait(self) -> int:
         """Wait until the server ends; returns its exit status. Cancelling is safe."""

@@ -6,6 +6,7 @@ connection are handed over in `config.attributes`.
 """
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,9 @@ from .failures import (
 from .tables import metadata
 
 _SCRIPTS: Final = Path(__file__).resolve().parents[2] / "migrations"
+# Alembic keeps what it runs in a global of its own. Other processes are kept off by a lock in
+# the database.
+_one_at_a_time: Final = threading.Lock()
 
 
 def alembic_config(target: ConnectTarget) -> Config:
@@ -56,7 +60,7 @@ async def migrate(url: str) -> None:
     """
     target = _plain_target(url)
     try:
-        await asyncio.to_thread(command.upgrade, alembic_config(target), "head")
+        await asyncio.to_thread(_upgrade, target)
     except DRIVER_ERRORS as error:
         raise _told(error, target) from error
     except DBAPIError as error:
@@ -71,6 +75,11 @@ async def check_schema(url: str) -> None:
         DatabaseUnreachable, DatabaseRefused, ConfigurationInvalid: See `Database.open`.
     """
     await read_cluster(_plain_target(url))
+
+
+def _upgrade(target: ConnectTarget) -> None:
+    with _one_at_a_time:
+        command.upgrade(alembic_config(target), "head")
 
 
 def _plain_target(url: str) -> ConnectTarget:

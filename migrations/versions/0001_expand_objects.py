@@ -37,9 +37,9 @@ def _cluster() -> None:
         sa.Column("schema_version", sa.Integer, nullable=False),
         sa.Column("id_key", sa.LargeBinary, nullable=False),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False, server_default=_NOW),
-        sa.PrimaryKeyConstraint("only_row", name="cluster_pkey"),
-        sa.CheckConstraint("only_row", name="cluster_only_row_check"),
-        sa.CheckConstraint("octet_length(id_key) = 32", name="cluster_id_key_check"),
+        sa.PrimaryKeyConstraint("only_row", name=op.f("cluster_pkey")),
+        sa.CheckConstraint("only_row", name=op.f("cluster_only_row_check")),
+        sa.CheckConstraint("octet_length(id_key) = 32", name=op.f("cluster_id_key_check")),
     )
     # Every id of every object comes from this key. It is made here, once, and never changed.
     op.bulk_insert(cluster, [{"schema_version": 1, "id_key": secrets.token_bytes(32)}])
@@ -57,8 +57,10 @@ def _worker() -> None:
         sa.Column("lease_expires_at", sa.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("started_at", sa.TIMESTAMP(timezone=True), nullable=False, server_default=_NOW),
         sa.Column("version", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("worker_id", name="worker_pkey"),
-        sa.CheckConstraint("state in ('live', 'draining', 'dead')", name="worker_state_check"),
+        sa.PrimaryKeyConstraint("worker_id", name=op.f("worker_pkey")),
+        sa.CheckConstraint(
+            "state in ('live', 'draining', 'dead')", name=op.f("worker_state_check")
+        ),
     )
     op.create_index(
         "worker_place_key",
@@ -80,7 +82,7 @@ def _objects() -> None:
         sa.Column("commit_seq", sa.BigInteger, nullable=False, server_default=sa.text("0")),
         sa.Column("created_at", sa.TIMESTAMP(timezone=True), nullable=False, server_default=_NOW),
         sa.Column("committed_at", sa.TIMESTAMP(timezone=True)),
-        sa.PrimaryKeyConstraint("object_id", name="object_pkey"),
+        sa.PrimaryKeyConstraint("object_id", name=op.f("object_pkey")),
         postgresql_with={"fillfactor": 50},
     )
     op.create_table(
@@ -88,7 +90,7 @@ def _objects() -> None:
         sa.Column("object_id", sa.Uuid, nullable=False),
         sa.Column("key", sa.LargeBinary, nullable=False),
         sa.Column("value", sa.LargeBinary, nullable=False),
-        sa.PrimaryKeyConstraint("object_id", "key", name="object_row_pkey"),
+        sa.PrimaryKeyConstraint("object_id", "key", name=op.f("object_row_pkey")),
         postgresql_with={"fillfactor": 70},
     )
     # EXTERNAL, not the default: the default compresses every value over 2 kB inside the commit,

@@ -1,0 +1,89 @@
+"""The plans of the hot statements: by index, on tables that are empty and on full ones.
+
+A session keeps its plan while the tables grow under it, so the plan that is made on an empty
+table must already be the right one.
+"""
+
+import re
+
+import asyncpg
+import pytest
+
+from app.core.values import KeyRange
+from app.store.commit_statement import COMMIT_ALL, COMMIT_PUTS, SESSION, STATE
+from app.store.storage import CLAIM, LOAD, READ, RELEASE, scan_statement
+from tests.conftest import PostgresServer
+
+FILL = """
+insert into object (object_id, namespace, epoch)
+select gen_random_uuid(), 'notes', n from generate_series(1, 20000) n;
+insert into object_row
+select object_id, convert_to(n::text, 'utf8'), '' from object, generate_series(1, 4) n;
+analyze;
+"""
+
+COMMITS = {
+    "puts": (COMMIT_PUTS, "uuid, uuid[], int8[], int8[], uuid[], bytea[], bytea[]"),
+    "all": (
+        COMMIT_ALL,
+        "uuid, uuid[], int8[], int8[], uuid[], bytea[], bytea[], uuid[], bytea[], uuid[]",
+    ),
+}
+READS = {
+    "state": (STATE, "uuid[]"),
+    "claim": (CLAIM, "uuid, uuid, text, text"),
+    "load": (LOAD, "uuid, int8, int8, int4, int8"),
+    "read": (READ, "uuid, bytea[]"),
+    "scan": (scan_statement(KeyRange(start=b"a")), "uuid, bytea, bytea, int4, int8"),
+    "scan backwards": (
+        scan_statement(KeyRange(end=b"a", reverse=True)),
+        "uuid, bytea, bytea, int4, int8",
+    ),
+    "release": (RELEASE, "uuid, int8, uuid"),
+}
+
+
+async def plan(connection: "asyncpg.Connection[asyncpg.Record]", statement: str, types: str) -> str:
+    await connection.execute(f"prepare looked_at ({types}) as {statement}")
+    arguments = ", ".join("null" for _ in types.split(","))
+    rows = await connection.fetch(f"explain execute looked_at ({arguments})")
+    await connection.execute("deallocate looked_at")
+    return "\n".join(row[0] for row in rows)
+
+
+def scanned_whole(text: str) -> list[str]:
+    return re.findall(r"Seq Scan on (object\w*)", text)
+
+
+@pytest.mark.parametrize("name", COMMITS)
+async def test_a_commit_finds_its_rows_by_index(
+    postgres_server: PostgresServer, database_url: str, name: str
+) -> None:
+    assert postgres_server.url
+    connection = await asyncpg.connect(database_url, server_settings=dict(SESSION))
+    try:
+        on_empty = await plan(connection, *COMMITS[name])
+        await connection.execute(FILL)
+        on_full = await plan(connection, *COMMITS[name])
+    finally:
+        await connection.close()
+    for text in (on_empty, on_full):
+        assert not scanned_whole(text)
+        assert "object_pkey" in text
+        assert "$1" in text, "not the generic plan"
+        # Locks in the order of ids, whatever order the client sent.
+        assert re.search(r"LockRows[^\n]*\n\s*->\s*Sort[^\n]*\n\s*Sort Key: o\.object_id", text)
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_read_finds_its_rows_by_index(database_url: str, name: str) -> None:
+    connection = await asyncpg.connect(
+        database_url, server_settings={"plan_cache_mode": "force_generic_plan"}
+    )
+    try:
+        await connection.execute(FILL)
+        text = await plan(connection, *READS[name])
+    finally:
+        await connection.close()
+    assert not scanned_whole(text)
+    assert not re.search(r"Sort Key: (key|object_row\.key)", text), "the index has the order"
