@@ -68,7 +68,7 @@ class RoomRegistry:
         self._evict_seconds = evict_seconds
         self._max_rooms = max_rooms
         self._rooms: dict[UUID, Room] = {}
-        self._opening: dict[UUID, asyncio.Task[Room]] = {}
+        self._opening: dict[UUID, asyncio.Task[Room | StateroomError]] = {}
         self._leaving: dict[UUID, asyncio.Task[None]] = {}
         self._tasks = TaskOwner("registry")
 
@@ -123,11 +123,14 @@ class RoomRegistry:
         if room is None:
             opening = self._opening.get(key)
             if opening is None:
-                opening = self._tasks.start(self._open(object_id), name="activation")
+                opening = self._tasks.start(self._try_to_open(object_id), name="activation")
                 self._opening[key] = opening
                 opening.add_done_callback(lambda _task: self._opening.pop(key, None))
             # The activation belongs to all who wait for it: one caller's leaving ends nothing.
-            room = await asyncio.shield(opening)
+            opened = await asyncio.shield(opening)
+            if isinstance(opened, StateroomError):
+                raise opened
+            room = opened
         await room.wake()
         return room
 
@@ -181,6 +184,13 @@ class RoomRegistry:
             self._leaving[key] = leaving
             leaving.add_done_callback(lambda _task: self._leaving.pop(key, None))
         return leaving
+
+    async def _try_to_open(self, object_id: ObjectId) -> Room | StateroomError:
+        """Open a room. An error is for those who wait, who may be gone; it is no fault of ours."""
+        try:
+            return await self._open(object_id)
+        except StateroomError as error:
+            return error
 
     async def _open(self, object_id: ObjectId) -> Room:
         """Claim an object and make its room; the instance comes with the first event."""

@@ -1,0 +1,292 @@
+"""Clients that hold nothing back: they write without pause, log what they are told, and never
+send anything a second time.
+
+* a **writer** sends changes, and every few changes a question to the server, whose answer is a
+  receipt; only a window of unanswered questions holds it back;
+* an **announcer** makes changes too, but lets the server pull them;
+* a **watcher** only listens. Writers and announcers listen as well.
+
+A client ends when its connection does, or when its fleet is told to stop. What had reached this
+machine by then is read to its end, so that nothing that anybody was told goes unnoticed.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+
+from tests.cluster.checker import Change, History
+from tests.cluster.frames import (
+    DELETED,
+    DIFF,
+    EVERYBODY,
+    GET_HASHES,
+    GET_TABLES,
+    GET_VALUES,
+    HASHES,
+    RESPONSE,
+    SERVER,
+    Frame,
+    Stamps,
+    changes_in,
+    frame,
+    parse,
+    stamps_of,
+)
+from tests.interop.wire_json import Json
+
+DEADLINE_SECONDS = 60.0
+GONE = (OSError, EOFError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)
+"""How a connection to a server ends that is killed, stopped or not there."""
+
+_CHANGES_TO_A_QUESTION = 3
+_WINDOW_QUESTIONS = 12
+_SHARED_CELLS = 5
+
+
+class Client:
+    """One connection to one room; a watcher as it is."""
+
+    def __init__(self, name: str, room: str, history: History, progress: asyncio.Event) -> None:
+        self.name = name
+        self.room = room
+        self.heard: list[Frame] = []
+        """Everything it was told, in order; kept only by those who ask for it."""
+        self.keeps = False
+        self.close_code: int | None = None
+        self._history = history
+        self._progress = progress
+        self._socket: ClientConnection | None = None
+
+    async def run(self, url: str, joined: asyncio.Event, stop: asyncio.Event) -> None:
+        """Connect, do one's part until `stop`, and listen until the connection ends."""
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    socket = await stack.enter_async_context(connection(f"{url}/{self.room}"))
+            except GONE:
+                return
+            finally:
+                joined.set()
+            self._socket = socket
+            async with asyncio.TaskGroup() as tasks:
+                acting = tasks.create_task(self._act_until_gone(stop))
+                await self._listen(socket)
+                acting.cancel()
+            self.close_code = socket.close_code
+
+    async def act(self, stop: asyncio.Event) -> None:
+        """What it does beside listening."""
+
+    async def leave(self) -> None:
+        """Close the connection from this side."""
+        if self._socket is not None:
+            with contextlib.suppress(*GONE):
+                await self._socket.close()
+
+    async def send(self, text: str) -> None:
+        """Send a frame. Raises one of GONE."""
+        assert self._socket is not None
+        await self._socket.send(text)
+
+    async def hear(self, told: Frame) -> None:
+        """Take a frame that is no change of somebody else."""
+
+    async def _act_until_gone(self, stop: asyncio.Event) -> None:
+        with contextlib.suppress(*GONE):
+            await self.act(stop)
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        with contextlib.suppress(*GONE):
+            async for text in socket:
+                assert isinstance(text, str)
+                told = parse(text)
+                if self.keeps:
+                    self.heard.append(told)
+                if told.kind == DIFF:
+                    tables, values, _ = told.body
+                    self._history.saw(self.name, changes_in(self.room, tables, values))
+                else:
+                    await self.hear(told)
+                self._progress.set()
+
+
+class Writer(Client):
+    """Sends changes and asks for receipts."""
+
+    def __init__(
+        self, name: str, room: str, history: History, progress: asyncio.Event, stamps: Stamps
+    ) -> None:
+        super().__init__(name, room, history, progress)
+        self._stamps = stamps
+        self._count = 0
+        self._questions = 0
+        self._free = asyncio.Semaphore(_WINDOW_QUESTIONS)
+
+    async def act(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._free.acquire()
+            for _ in range(_CHANGES_TO_A_QUESTION):
+                await self.write()
+            await self.ask()
+
+    async def write(self) -> None:
+        """Send one diff of several changes."""
+        changes = self._next_changes()
+        self._history.wrote(self.name, changes)
+        await self.send(frame(EVERYBODY, f"{self.name}-{self._count}", DIFF, body_of(changes)))
+
+    async def ask(self) -> None:
+        """Ask a question whose answer is a receipt."""
+        self._questions += 1
+        question = f"{self.name}.{self._questions}"
+        self._history.asked(self.name, question)
+        await self.send(frame(SERVER, question, GET_HASHES, ""))
+
+    async def hear(self, told: Frame) -> None:
+        mine = told.request is not None and told.request.startswith(f"{self.name}.")
+        if mine and told.kind == RESPONSE and told.sender == SERVER:
+            assert told.request is not None
+            self._history.answered(self.name, told.request)
+            self._free.release()
+
+    def _next_changes(self) -> list[Change]:
+        """A row of its own, a cell that everybody writes, and now and then something special."""
+        self._count = count = self._count + 1
+        row, stamp = f"{self.name}-{count}", self._stamps.next
+        changes = [
+            Change((self.room, "log", row, "count"), stamp(), count),
+            Change((self.room, "shared", "row", f"c{count % _SHARED_CELLS}"), stamp(), row),
+        ]
+        if count % 3 == 0:
+            changes.append(Change((self.room, f"latest {self.name}"), stamp(), row))
+        if count % 4 == 0:
+            earlier = f"{self.name}-{count - 2}"
+            changes.append(Change((self.room, "log", earlier, "count"), stamp(), DELETED))
+        return changes
+
+
+class Announcer(Writer):
+    """Tells its hashes, and lets the server fetch the changes."""
+
+    async def act(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await self._free.acquire()
+            self._changes = self._next_changes()
+            # Any hashes but the server's will do.
+            hashes = [self._count, self._count]
+            await self.send(frame(EVERYBODY, f"{self.name}-{self._count}", HASHES, hashes))
+
+    async def hear(self, told: Frame) -> None:
+        if told.sender == SERVER and told.kind in (GET_TABLES, GET_VALUES):
+            with contextlib.suppress(*GONE):
+                await self._give(told)
+        else:
+            await super().hear(told)
+
+    async def _give(self, told: Frame) -> None:
+        tables, values = stamps_of(self._changes)
+        if told.kind == GET_TABLES:
+            await self.send(frame(SERVER, told.request, RESPONSE, [tables, {}]))
+            return
+        self._history.wrote(self.name, self._changes)
+        await self.send(frame(SERVER, told.request, RESPONSE, values))
+        await self.ask()
+
+
+class Fleet:
+    """All clients of one round.
+
+    Args:
+        url: Base of the rooms' addresses.
+        history: Where everything is logged.
+        numbers: Gives every client of the history a number of its own.
+    """
+
+    def __init__(self, url: str, history: History, numbers: Callable[[], int]) -> None:
+        self.clients: list[Client] = []
+        self._url = url
+        self._history = history
+        self._numbers = numbers
+        self._progress = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._joined: list[asyncio.Event] = []
+
+    def man(self, rooms: Sequence[str], *, writers: int = 2, announcers: int = 1) -> None:
+        """Put writers, announcers and a watcher into each room."""
+        for room in rooms:
+            for _ in range(writers):
+                self.clients.append(Writer(*self._common(room, "w"), self._stamps()))
+            for _ in range(announcers):
+                self.clients.append(Announcer(*self._common(room, "a"), self._stamps()))
+            self.clients.append(Client(*self._common(room, "p")))
+
+    async def proofs(self, count: int) -> None:
+        """Wait for that many more proofs.
+
+        Raises:
+            TimeoutError: There is no more progress.
+        """
+        wanted = self._history.proofs + count
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while self._history.proofs < wanted:
+                self._progress.clear()
+                await self._progress.wait()
+
+    async def joined(self) -> None:
+        """Wait until every client is connected, or has failed to."""
+        for event in self._joined:
+            await event.wait()
+
+    def stop_writing(self) -> None:
+        """Let the writers write no more."""
+        self._stop.set()
+
+    async def leave(self) -> None:
+        """Close every connection, after what the server still says."""
+        self.stop_writing()
+        await asyncio.gather(*(client.leave() for client in self.clients))
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        for client in self.clients:
+            joined = asyncio.Event()
+            self._joined.append(joined)
+            tasks.create_task(client.run(self._url, joined, self._stop))
+
+    def _common(self, room: str, letter: str) -> tuple[str, str, History, asyncio.Event]:
+        return f"{letter}{self._numbers()}", room, self._history, self._progress
+
+    def _stamps(self) -> Stamps:
+        return Stamps(self._numbers())
+
+
+@asynccontextmanager
+async def at_work(fleet: Fleet) -> AsyncIterator[Fleet]:
+    """Run a fleet; at the end of the block every client must be, or come, to its end."""
+    async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as tasks:
+        fleet.start(tasks)
+        yield fleet
+        fleet.stop_writing()
+
+
+def body_of(changes: Sequence[Change]) -> Json:
+    tables, values = stamps_of(changes)
+    return [tables, values, 1]
+
+
+def connection(url: str) -> connect:
+    """A connection to be entered, without limits, pings or a proxy."""
+    return connect(
+        url, compression=None, max_size=None, max_queue=None, ping_interval=None, proxy=None
+    )
+
+
+def moments(seed: int, count: int) -> list[int]:
+    """At which proof each round ends: anywhere, and now and then at once."""
+    chance = random.Random(seed)
+    return [0 if chance.random() < 0.1 else chance.randint(1, 1500) for _ in range(count)]
