@@ -35,21 +35,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "evict_seconds",
         "max_rooms",
         "event_timeout_seconds",
-        "call_timeout_seconds",
     ),
     "Limits": (
         "mailbox_events",
         "mailbox_bytes",
-        "buffer_bytes",
-        "unit_bytes",
         "outbox_bytes",
         "max_frame_bytes",
         "max_connections",
         "name_bytes",
     ),
-    "Commits": (
-        "commit_batch_rooms",
-        "commit_batch_bytes",
+    "Durability": (
         "relaxed_loss_ms",
         "relaxed_loss_bytes",
     ),

@@ -147,17 +147,11 @@ class Settings(BaseSettings):
     """Most rooms that a worker holds; one more is refused as overload."""
     event_timeout_seconds: Seconds = 30.0
     """Longest time that one event of an object may take."""
-    call_timeout_seconds: Seconds = 10.0
-    """Default deadline of a call to another object."""
 
     mailbox_events: Count = 1_000
     """Most events that wait for one room; beyond it, its sockets are not read."""
     mailbox_bytes: Count = 32 << 20
     """Most bytes of events that wait for one room; beyond it, its sockets are not read."""
-    buffer_bytes: Count = 8 << 20
-    """Finished writes of one room that wait for their commit; beyond it, its sockets wait too."""
-    unit_bytes: Count = 64 << 20
-    """Most bytes that one event may write between two commit points."""
     outbox_bytes: Count = 16 << 20
     """Most bytes that wait for one slow reader; beyond it, the reader is closed with 1013."""
     max_frame_bytes: Count = 20 << 20
@@ -167,10 +161,6 @@ class Settings(BaseSettings):
     name_bytes: Annotated[int, Field(ge=1, le=NAME_BYTES)] = NAME_BYTES
     """Longest object name; a longer one is refused before the handshake."""
 
-    commit_batch_rooms: Count = 256
-    """Most rooms in one commit statement."""
-    commit_batch_bytes: Count = 4 << 20
-    """About how many bytes one commit statement carries."""
     relaxed_loss_ms: Count = 1_000
     """With `durability=relaxed`: how far behind, in milliseconds, the commits may be."""
     relaxed_loss_bytes: Count = 1 << 20

@@ -4,7 +4,7 @@ import re
 
 from app.settings import Settings
 from docs import generate_errors, generate_settings
-from tests.architecture.sources import ROOT, name_of, tracked
+from tests.architecture.sources import ROOT, name_of, python_files, tracked
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
@@ -12,6 +12,16 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 def test_the_settings_page_is_up_to_date() -> None:
     page = generate_settings.PAGE.read_text("utf-8")
     assert page == generate_settings.page(), "run `make docs`"
+
+
+def test_every_setting_has_an_effect_somewhere() -> None:
+    code = "\n".join(path.read_text("utf-8") for path in python_files("app"))
+    idle = [
+        name
+        for name in Settings.model_fields
+        if not re.search(rf"(settings|self)\.{name}\b|field_validator\(\"{name}\"\)", code)
+    ]
+    assert not idle, "\n".join(idle)
 
 
 def test_the_page_of_errors_is_up_to_date_and_no_code_stands_twice() -> None:
