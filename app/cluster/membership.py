@@ -8,6 +8,7 @@ it serves nothing (architecture, section 7, 'Leases').
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from enum import Enum, auto
 
 import structlog
@@ -140,7 +141,7 @@ class Membership:
             # An answer after the deadline is worth nothing: nobody waits for it.
             async with asyncio.timeout(self._lease.margin_seconds):
                 grant = await self._leases.renew(self.worker_id, lease_seconds=self._lease_seconds)
-        except (StoreUnavailable, TimeoutError):
+        except (StateroomError, TimeoutError):
             _log.warning("renewal_failed", margin_seconds=round(self._lease.margin_seconds, 3))
             return
         if grant is None:
@@ -151,18 +152,17 @@ class Membership:
         self._lease.granted(asked_at=asked_at)
 
     async def _begin_again(self) -> None:
-        """The lease is over: throw the rooms away, come back as somebody new."""
+        """The lease is over: throw the rooms away, come back as somebody new.
+
+        Every try has an id of its own: the row that a try left behind half way is buried by the
+        next one, and what is dead stays dead. A worker that is leaving does not come back.
+        """
         if self.standing is not Standing.OUTSIDE:
-            self.standing = Standing.OUTSIDE
             self._lost(LeaseLost())
-            self._identity = WorkerIdentity(
-                worker_id=WorkerId(uuid.uuid4()),
-                node=self._identity.node,
-                slot=self._identity.slot,
-                boot_id=self._identity.boot_id,
-                address=self._identity.address,
-                version=self._identity.version,
-            )
+        if self.standing is Standing.LEAVING:
+            return
+        self.standing = Standing.OUTSIDE
+        self._identity = replace(self._identity, worker_id=WorkerId(uuid.uuid4()))
         try:
             # Our own former life in this slot is dead: it was this very process.
             await self._leases.bury(
