@@ -58,16 +58,14 @@ class EventLoop:
     """See the module.
 
     Args:
-        host: The room.
         mailbox: Where events wait.
         tasks: Owner of the pump.
         timeout_seconds: The longest a hook may take.
     """
 
-    def __init__(
-        self, host: EventHost, mailbox: Mailbox, tasks: TaskOwner, *, timeout_seconds: float
-    ) -> None:
-        self._host = host
+    _host: EventHost
+
+    def __init__(self, mailbox: Mailbox, tasks: TaskOwner, *, timeout_seconds: float) -> None:
         self._mailbox = mailbox
         self._tasks = tasks
         self._timeout = timeout_seconds
@@ -75,6 +73,10 @@ class EventLoop:
         self._idle: asyncio.Event = asyncio.Event()
         self._idle.set()
         self._stopped = False
+
+    def serve(self, host: EventHost) -> None:
+        """Say whose events they are; once, before the first one."""
+        self._host = host
 
     @property
     def free(self) -> bool:

@@ -1,7 +1,7 @@
 """Objects that the engine's tests run."""
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 from app.sdk import Connection, DurableObject, Request, Response
 
@@ -55,8 +55,8 @@ class PlainCounter(DurableObject):
 class Script(DurableObject):
     """Runs whatever coroutine function a test puts in `steps[message]`."""
 
-    steps: dict[str, Any] = {}
-    closes: list[tuple[int, str, bool]] = []
+    steps: ClassVar[dict[str, Any]] = {}
+    closes: ClassVar[list[tuple[int, str, bool]]] = []
 
     async def on_message(self, connection: Connection, message: str | bytes) -> None:
         await self.steps[str(message)](self, connection)
@@ -68,7 +68,7 @@ class Script(DurableObject):
 class Sleeper(DurableObject):
     """Its message hook waits for a future that the test holds."""
 
-    waits: list["asyncio.Future[None]"] = []
+    waits: ClassVar[list["asyncio.Future[None]"]] = []
 
     async def on_message(self, connection: Connection, message: str | bytes) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

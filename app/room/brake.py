@@ -1,0 +1,45 @@
+"""The brake: a full room asks its sockets to stop reading, and lets them go on when it has room.
+
+Full means that too many events wait, or that too much is written and not yet committed.
+"""
+
+from .commits import CommitLane
+from .connections import RoomConnection
+from .mailbox import Mailbox
+from .unit import RunningUnit
+
+
+class ReadingBrake:
+    """Who has been asked to stop.
+
+    Args:
+        lane: Knows what is not committed.
+        mailbox: Knows what waits.
+        unit: Its writers wait for room as well.
+    """
+
+    def __init__(self, lane: CommitLane, mailbox: Mailbox, unit: RunningUnit) -> None:
+        self._lane = lane
+        self._mailbox = mailbox
+        self._unit = unit
+        self._stopped: set[RoomConnection] = set()
+
+    def test(self, connection: RoomConnection) -> None:
+        """Stop the reading of a socket whose message had to be queued in a full room."""
+        if self._mailbox.over_high_water or self._lane.congested:
+            self._stopped.add(connection)
+            connection.transport.pause_reading()
+
+    def forget(self, connection: RoomConnection) -> None:
+        """The socket is gone."""
+        self._stopped.discard(connection)
+
+    def relieve(self) -> None:
+        """Let sockets read again and writers go on, if there is room."""
+        if self._lane.congested:
+            return
+        self._unit.relieve()
+        if self._stopped and self._mailbox.under_low_water:
+            stopped, self._stopped = self._stopped, set()
+            for connection in stopped:
+                connection.transport.resume_reading()

@@ -1,0 +1,209 @@
+"""The life of one room: its state, the comings and goings of its instance, and its ends.
+
+A room ends in good order (`leave`) or is thrown away (`abort`); either way it is over for good,
+and the object's next event makes another room. Between, the instance is made when an event needs
+it, and dropped when it rests or its code raises. The states and their moves are one table
+(`states`).
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from ..core.errors import LeaseLost, RoomAborted, StateroomError
+from ..sdk.durable_object import DurableObject
+from .asking import Asking
+from .brake import ReadingBrake
+from .closing import GOING_AWAY, close_for
+from .commits import CommitLane
+from .connections import ConnectionSet
+from .environment import RoomEnvironment
+from .events import EventLoop, as_fault
+from .instance import finish
+from .residence import Residence
+from .states import CLOSED_STATES, LEAVING_STATES, RoomState, move
+from .unit import RunningUnit
+
+_log = structlog.get_logger("stateroom.room")
+
+
+class RoomLife:
+    """See the module. It is the `EventHost` of the room's event loop.
+
+    Args:
+        environment: What all rooms of the worker share.
+        lane: Broken when the room is aborted.
+        unit: Ended or undone with each event.
+        members: The room's sockets.
+        residence: Where the instance lives.
+        events: Stopped when the room is over.
+        asking: Those that wait for an answer.
+        brake: Released as events leave the mailbox.
+        hears_evict: Whether the class has an `on_evict`.
+        gone: Called once when the room is over.
+    """
+
+    def __init__(
+        self,
+        *,
+        environment: RoomEnvironment,
+        lane: CommitLane,
+        unit: RunningUnit,
+        members: ConnectionSet,
+        residence: Residence,
+        events: EventLoop,
+        asking: Asking,
+        brake: ReadingBrake,
+        hears_evict: bool,
+        gone: Callable[[], None],
+    ) -> None:
+        self._environment = environment
+        self._lane = lane
+        self._unit = unit
+        self._members = members
+        self._residence = residence
+        self._events = events
+        self._asking = asking
+        self._brake = brake
+        self._hears_evict = hears_evict
+        self._gone = gone
+        self.state = RoomState.LOADING
+
+    @property
+    def closed(self) -> bool:
+        """Whether the room is over."""
+        return self.state in CLOSED_STATES
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the room is over or about to be."""
+        return self.state in LEAVING_STATES
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs, waits, is unconfirmed or is pending."""
+        return (
+            self._events.free
+            and self._lane.clean
+            and not self._residence.timers
+            and not self.leaving
+        )
+
+    @property
+    def names(self) -> dict[str, object]:
+        """Fields that identify the room in a log line."""
+        claim = self._lane.claim
+        object_id = claim.object_id
+        return {
+            "namespace": object_id.namespace,
+            "object": object_id.name if object_id.name is not None else str(object_id),
+            "epoch": claim.epoch,
+        }
+
+    def check(self) -> None:
+        """Raise RoomAborted if the room is over."""
+        if self.closed:
+            raise RoomAborted
+
+    # -- events (EventHost) --------------------------------------------------------------------
+
+    async def ready(self) -> DurableObject:
+        """Return the instance; start one if there is none."""
+        residence = self._residence
+        if self._lane.congested:
+            await self._unit.wait_for_room()
+        self.check()
+        if residence.instance is not None:
+            return residence.instance
+        if self.state in {RoomState.ACTIVE, RoomState.HIBERNATED}:
+            self.state = move(self.state, RoomState.LOADING)
+        try:
+            instance = await residence.start()
+        except StateroomError:
+            self._unit.discard()
+            raise
+        except Exception as error:
+            self.undo(error)
+            raise as_fault(error) from error
+        self.check()
+        self.finish_unit()
+        residence.instance = instance
+        if self.state is RoomState.LOADING:
+            self.state = move(self.state, RoomState.ACTIVE)
+        return instance
+
+    def finish_unit(self) -> None:
+        """The event ended well."""
+        self._unit.finish()
+
+    def undo(self, error: Exception) -> None:
+        """The event raised: undo its unit and drop the instance; the next event starts another."""
+        self._unit.discard()
+        self._residence.fault()
+        self._environment.counters("object_faults")
+        _log.error("object_fault", **self.names, exc_info=error)
+
+    def drained(self) -> None:
+        """An event has left the mailbox."""
+        self._brake.relieve()
+
+    # -- rest and ends -------------------------------------------------------------------------
+
+    async def hibernate(self) -> None:
+        """Drop the instance and keep the sockets, if the room is idle (still, after on_evict)."""
+        if self._hears_evict and self.idle and self._residence.instance is not None:
+            await self._asking.ask(lambda instance: finish(instance.on_evict("idle")))
+        if self.idle and self.state is RoomState.ACTIVE:
+            self._residence.drop(forget_rows=True)
+            self.state = move(self.state, RoomState.HIBERNATED)
+
+    async def leave(self, *, draining: bool) -> None:
+        """Give the object up in good order: end events, commit, close sockets, release.
+
+        (architecture, section 9 d.) Idle rooms without sockets leave this way (EVICTING), and
+        every room of a worker that is going away (DRAINING). Cancelling it aborts the room.
+        """
+        self.state = move(self.state, RoomState.DRAINING if draining else RoomState.EVICTING)
+        try:
+            for member in self._members:
+                member.transport.pause_reading()
+            await self._events.join()
+            self.finish_unit()
+            await self._lane.commit_point()
+            for member in list(self._members):
+                member.shut(*GOING_AWAY)
+            self._residence.drop(forget_rows=True)
+            await self._environment.store.release(self._lane.current_claim)
+        except StateroomError as error:
+            self.abort(error)
+        except asyncio.CancelledError:
+            self.abort(RoomAborted())
+            raise
+        else:
+            if not self.closed:
+                self._end(RoomAborted())
+
+    def abort(self, error: StateroomError) -> None:
+        """Throw the room away: drop what is held and unconfirmed, close every socket."""
+        if self.closed:
+            return
+        _log.warning("room_aborted", **self.names, code=error.code, reason=str(error))
+        self._environment.counters("room_aborts")
+        self.state = move(self.state, RoomState.ABORTED)
+        self._lane.break_(error)
+        self._unit.discard()
+        for member in list(self._members):
+            if isinstance(error, LeaseLost):
+                member.drop_unsent()
+            member.shut(*close_for(error))
+        self._end(error)
+
+    def _end(self, error: StateroomError) -> None:
+        self.state = move(self.state, RoomState.GONE)
+        self._lane.break_(error)
+        self._residence.drop(forget_rows=True)
+        self._events.stop(error)
+        self._asking.fail_all(error)
+        self._unit.relieve()
+        self._gone()

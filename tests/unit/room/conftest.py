@@ -1,0 +1,25 @@
+"""The engine on the in-memory twins, with the objects of this folder."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.testing.harness import ObjectHarness
+from tests.unit.room.objects import Counter, PlainCounter, Script, Sleeper
+
+_CLASSES = {"counter": Counter, "plain": PlainCounter, "script": Script, "sleeper": Sleeper}
+
+
+@pytest.fixture
+async def harness() -> AsyncIterator[ObjectHarness]:
+    Script.steps = {}
+    Script.closes = []
+    Sleeper.waits = []
+    PlainCounter.starts = 0
+    async with ObjectHarness(_CLASSES) as made:
+        yield made
+
+
+@pytest.fixture(params=["counter", "plain"])
+def namespace(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
