@@ -75,13 +75,9 @@ class ObjectHarness:
             begun=self._begun,
             lost=self._lost,
         )
-        mounts = {
-            name: cls if isinstance(cls, Mount) else make_mount(name, cls, {})
-            for name, cls in classes.items()
-        }
         self.registry = RoomRegistry(
             ids=ObjectIds(b"a cluster key of the test harness"),
-            namespaces=Namespaces(mounts),
+            namespaces=Namespaces({name: _mount(name, cls) for name, cls in classes.items()}),
             environment=RoomEnvironment(
                 store=self.store,
                 committer=self.committer,
@@ -170,6 +166,10 @@ class ObjectHarness:
         """The committed rows of an object."""
         found = self.database.objects.get(self.object_id(namespace, name).uuid)
         return dict(found.rows) if found is not None else {}
+
+
+def _mount(name: str, cls: type[Any] | Mount) -> Mount:
+    return cls if isinstance(cls, Mount) else make_mount(name, cls, {})
 
 
 async def _turn() -> None:

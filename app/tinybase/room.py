@@ -14,10 +14,11 @@ from ..sdk.connection import Connection
 from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request
 from ..sdk.multiplexing import SocketMultiplexer
+from .assemblers import Assemblers
 from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
 from .clock import ALPHABET, Clock, random_writer
 from .edits import Edited
-from .fragments import Assembler, split_remainder
+from .fragments import split_remainder
 from .layout import Entry
 from .multiplex import SUBPROTOCOL, Multiplexer
 from .options import RoomOptions
@@ -79,9 +80,11 @@ class TinyBaseRoom(StoreAccess, DurableObject):
         ctx = self.ctx
         self._options = RoomOptions.parse(ctx.settings)
         self._clients: dict[str, Connection] = {each.id: each for each in ctx.connections()}
-        self._assemblers: dict[str, Assembler] = {}
         self._silent: dict[str, Connection] = {}
         self._timetable = Timetable(ctx)
+        self._assemblers = Assemblers(
+            self._timetable, timeout_seconds=self._options.request_timeout_seconds
+        )
         self._paced = PacedSends(ctx, self._send_to)
         self._overheard = type(self).on_sync_message is not TinyBaseRoom.on_sync_message
         self._replica: Replica | None = None
@@ -117,7 +120,7 @@ class TinyBaseRoom(StoreAccess, DurableObject):
         del code, reason, clean
         if self._clients.pop(connection.id, None) is None:
             return
-        self._assemblers.pop(connection.id, None)
+        self._assemblers.forget(connection.id)
         self._silent.pop(connection.id, None)
         self._paced.forget(connection.id)
         if self._sync is not None:
@@ -142,16 +145,7 @@ class TinyBaseRoom(StoreAccess, DurableObject):
     # -- messages ------------------------------------------------------------------------------
 
     def _take_fragment(self, connection: Connection, fragment: Fragment) -> None:
-        assembler = self._assemblers.get(connection.id)
-        if assembler is None:
-            timeout = self._options.request_timeout_seconds
-            assembler = self._assemblers[connection.id] = Assembler(timeout_seconds=timeout)
-        assembled = assembler.add(fragment, self.ctx.monotonic())
-        deadline = assembler.next_deadline()
-        if deadline is None:
-            del self._assemblers[connection.id]
-        else:
-            self._timetable.wake_at(deadline, self._expire_fragments)
+        assembled = self._assemblers.add(connection.id, fragment, self.ctx.monotonic())
         if assembled is not None:
             self._take(connection, assembled.message, assembled.originals)
 
@@ -195,8 +189,8 @@ class TinyBaseRoom(StoreAccess, DurableObject):
         self._store(outcome.entries)
         for send in outcome.sends:
             self._send(send)
-        for paced in outcome.paced:
-            self._paced.begin(paced.recipient, paced.remainders)
+        for recipient, remainders in outcome.paced:
+            self._paced.begin(recipient, remainders)
 
     def _send(self, send: Send) -> None:
         recipient, remainder, exclude = send
@@ -247,16 +241,6 @@ class TinyBaseRoom(StoreAccess, DurableObject):
         if self._sync is not None:
             self._carry_out(self._sync.expire(self.ctx.monotonic()))
             self._keep_time()
-
-    def _expire_fragments(self) -> None:
-        now = self.ctx.monotonic()
-        for client_id, assembler in list(self._assemblers.items()):
-            assembler.expire(now)
-            deadline = assembler.next_deadline()
-            if deadline is None:
-                del self._assemblers[client_id]
-            else:
-                self._timetable.wake_at(deadline, self._expire_fragments)
 
     # -- the replica ---------------------------------------------------------------------------
 

@@ -26,9 +26,13 @@ class Timetable:
         self._ctx = ctx
         self._wakes: dict[str, _Wake] = {}
 
+    def now(self) -> float:
+        """The time that deadlines are told in."""
+        return self._ctx.monotonic()
+
     def wake_at(self, due: float, callback: Callable[[], None]) -> None:
         """Call `callback` at an instant of `ctx.monotonic`, or earlier if that was asked for."""
-        name = callback.__name__
+        name = callback.__qualname__
         planned = self._wakes.get(name)
         if planned is not None:
             if planned.due <= due:

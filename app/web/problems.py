@@ -24,6 +24,9 @@ _STATUS: list[tuple[type[StateroomError], int]] = [
     (ObjectFault, 500),
     (Overloaded, 503),
 ]
+_TELLS_ITS_DETAIL = (IdInvalid, Overloaded, Unsupported)
+"""Errors whose text is made of numbers and rules, never of what an author's code said."""
+
 _UNAVAILABLE = 503
 _INTERNAL = 500
 RETRY_AFTER_SECONDS = 1
@@ -61,6 +64,12 @@ def problem_of(error: StateroomError) -> Response:
         status=status,
         code=error.code,
         title=error.default_text(),
-        detail="" if isinstance(error, ObjectFault) else error.remedy,
+        detail=_detail(error),
         headers={"retry-after": str(RETRY_AFTER_SECONDS)} if status == _UNAVAILABLE else None,
     )
+
+
+def _detail(error: StateroomError) -> str:
+    if isinstance(error, ObjectFault):
+        return ""
+    return error.detail if isinstance(error, _TELLS_ITS_DETAIL) else error.remedy
