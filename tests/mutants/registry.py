@@ -1,5 +1,95 @@
-"""Deliberate faults of the store."""
+"""Deliberate faults, each of which must turn the suite red.
+
+A mutant is a named patch of the running code, switched on by `pytest --mutant NAME` before any
+test is collected. It lives here and nowhere else: the shipped code knows no such switch. Every
+mutant names the tests that should catch it, so that finding out takes seconds.
+
+To add one, write the patch in a module of this folder and list it in `MUTANTS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.mutants import store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """One fault.
+
+    Attributes:
+        what: What is wrong with it, in one line.
+        patch: Switches it on, for the rest of the process.
+        tests: What should catch it: arguments of pytest.
+    """
+
+    what: str
+    patch: Callable[[], None]
+    tests: tuple[str, ...]
+
+
+COMMITS = "tests/contract/test_committer.py"
+FENCE = "tests/integration/store/test_fence.py"
+UNKNOWN = "tests/integration/store/test_unknown_outcome.py"
+LEASES = "tests/contract/test_worker_leases.py"
+LEASE_LOCKS = "tests/integration/store/test_lease_locking.py"
+PGBOUNCER = "tests/integration/store/test_pgbouncer.py"
+
+MUTANTS: dict[str, Mutant] = {
+    "fence-by-plain-select": Mutant(
+        what="a commit looks at the epoch without locking the row",
+        patch=store.fence_by_plain_select,
+        tests=(FENCE,),
+    ),
+    "no-commit-number-check": Mutant(
+        what="a commit proves its epoch, but not the number it expects",
+        patch=store.no_commit_number_check,
+        tests=(COMMITS, UNKNOWN),
+    ),
+    "settling-by-a-read": Mutant(
+        what="after a lost answer a read decides whether the commit was applied",
+        patch=store.settling_by_a_read,
+        tests=(UNKNOWN,),
+    ),
+    "renewal-revives-a-lease": Mutant(
+        what="a renewal does not ask whether the lease has ended",
+        patch=store.renewal_revives_a_lease,
+        tests=(LEASES, LEASE_LOCKS),
+    ),
+    "load-in-the-claims-statement": Mutant(
+        what="a claim waits for the row and reads the object's rows in its own snapshot",
+        patch=store.load_in_the_claims_statement,
+        tests=(FENCE,),
+    ),
+    "claim-without-compare-and-set": Mutant(
+        what="a claim trusts its snapshot about the holder of a row that has moved since",
+        patch=store.claim_without_compare_and_set,
+        tests=(LEASE_LOCKS,),
+    ),
+    "unlocked-order": Mutant(
+        what="a commit locks its rooms in the order in which they come, and waits",
+        patch=store.unlocked_order,
+        tests=(FENCE,),
+    ),
+    "one-bad-room-fails-the-group": Mutant(
+        what="an error of one room's rows refuses every room of the group",
+        patch=store.one_bad_room_fails_the_group,
+        tests=(COMMITS,),
+    ),
+    "statement-cache-behind-a-pooler": Mutant(
+        what="named statements are used behind a pooler in transaction mode",
+        patch=store.statement_cache_behind_a_pooler,
+        tests=(PGBOUNCER,),
+    ),
+}
 
 
 def switch_on(name: str) -> None:
-    raise SystemExit(name)
+    """Apply a mutant to this process.
+
+    Raises:
+        SystemExit: There is none of that name.
+    """
+    if name not in MUTANTS:
+        raise SystemExit(f"no mutant {name!r}; there are: {', '.join(MUTANTS)}")
+    MUTANTS[name].patch()

@@ -7,6 +7,7 @@ import pytest
 from app.core.errors import LeaseLost, OwnedElsewhere
 from app.core.ids import WorkerId
 from app.store.leases import END_EXPIRED_LEASE
+from app.store.storage import CLAIM
 from tests.contract.worlds import identity
 from tests.integration.store.conftest import Site
 
@@ -108,27 +109,29 @@ async def test_a_claim_gives_up_on_a_row_that_stays_locked(site: Site) -> None:
 async def test_a_holder_that_registered_after_the_claims_snapshot_is_not_taken_for_missing(
     site: Site,
 ) -> None:
-    """The claim looks at the holder's row in its snapshot; the object may have moved since."""
+    """The claim is slowed down between its snapshot and its look at the rows, nowhere else."""
     first, late, third = await site.worker(), identity(), await site.worker()
     writes = await first.room("room")
     await site.leases.retire(first.worker_id)
+    slow = CLAIM.replace(
+        "select worker_id from worker\n", "select worker_id from worker, pg_sleep(0.3)\n", 1
+    )
+    assert slow != CLAIM
     session = await site.session()
-    async with session.transaction():
-        await session.fetch(
-            "select from object where object_id = $1 for update", writes.claim.object_id.uuid
-        )
-        claiming = asyncio.get_running_loop().create_task(
-            third.store.claim(writes.claim.object_id, third.worker_id)
-        )
-        await site.leases.register(late, lease_seconds=60)
-        await session.fetch(
-            "update object set worker_id = $2, epoch = nextval('object_epoch') "
-            "where object_id = $1",
-            writes.claim.object_id.uuid,
-            late.worker_id,
-        )
+    claiming = asyncio.get_running_loop().create_task(
+        session.fetch(slow, writes.claim.object_id.uuid, third.worker_id, "notes", "room")
+    )
+    while not await site.database.fetch(
+        "select from pg_stat_activity where wait_event = 'PgSleep'"
+    ):
+        assert not claiming.done()
+    await site.leases.register(late, lease_seconds=60)
+    await site.seize(writes, late.worker_id)
+    assert not claiming.done()
+    (row,) = await claiming
+    assert row["epoch"] is None
     with pytest.raises(OwnedElsewhere):
-        await claiming
+        await third.store.claim(writes.claim.object_id, third.worker_id)
 
 
 async def test_a_claim_by_a_worker_that_was_found_dead_meanwhile_is_refused(site: Site) -> None:
