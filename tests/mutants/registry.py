@@ -66,9 +66,9 @@ MUTANTS: dict[str, Mutant] = {
         patch=store.claim_without_compare_and_set,
         tests=(LEASE_LOCKS,),
     ),
-    "unlocked-order": Mutant(
+    "locks-as-they-come": Mutant(
         what="a commit locks its rooms in the order in which they come, and waits",
-        patch=store.unlocked_order,
+        patch=store.locks_as_they_come,
         tests=(FENCE,),
     ),
     "one-bad-room-fails-the-group": Mutant(

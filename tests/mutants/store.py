@@ -42,9 +42,9 @@ def no_commit_number_check() -> None:
     _edit_commits(_NUMBER, "")
 
 
-def unlocked_order() -> None:
-    """A plain update joined with the arrays: it locks as the plan happens to go."""
-    _edit_commits(_ORDER + _LOCK, "    order by o.object_id desc\n    for no key update of o\n")
+def locks_as_they_come() -> None:
+    """The rooms are locked in the order of the arrays, each lock is waited for."""
+    _edit_commits(_ORDER + _LOCK, "    for no key update of o\n")
 
 
 def settling_by_a_read() -> None:
