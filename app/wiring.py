@@ -19,7 +19,7 @@ from .cluster.namespaces import Namespaces, make_mount
 from .cluster.registry import RoomRegistry
 from .cluster.routes import Route, RouteTable
 from .core.clock import DatabaseClock, SystemClock
-from .core.errors import NamespaceUnknown, StateroomError
+from .core.errors import NamespaceUnknown, StartupError, StateroomError
 from .core.ids import WorkerId
 from .core.mounts import Mount
 from .core.ports import LeaseCheck
@@ -47,6 +47,7 @@ _log = structlog.get_logger("stateroom")
 
 _SLOT = 0
 _SWEEP_SECONDS = 1.0
+_RESTART_SECONDS = 1.0
 _TINYBASE_CLASS = "stateroom.tinybase:TinyBaseRoom"
 
 Classes = Mapping[str, type[Any]]
@@ -119,7 +120,21 @@ class Service:
         self._stack.push_async_callback(postgres.stop)
         url = await postgres.start()
         await migrate(url)
+        watch = TaskOwner("embedded-postgres")
+        self._stack.push_async_callback(watch.close)
+        watch.start(self._keep_running(postgres), name="watch")
         return ConnectTarget.from_url(url)
+
+    async def _keep_running(self, postgres: EmbeddedPostgres) -> None:
+        """Start the embedded Postgres again whenever it ends by itself."""
+        while True:
+            status = await postgres.wait()
+            _log.error("embedded_postgres_ended", status=status)
+            try:
+                await postgres.start()
+            except StartupError as error:
+                _log.error("embedded_postgres_not_restarted", reason=str(error))
+                await self._clock.sleep(_RESTART_SECONDS)
 
     def _committer_maker(self, database: Database) -> Any:
         def make(worker_id: WorkerId, lease: LeaseCheck) -> PostgresCommitter:

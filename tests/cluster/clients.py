@@ -44,7 +44,6 @@ GONE = (OSError, EOFError, ConnectionClosed, InvalidHandshake, InvalidMessage, T
 """How a connection to a server ends that is killed, stopped or not there."""
 
 _CHANGES_TO_A_QUESTION = 3
-_WINDOW_QUESTIONS = 12
 _SHARED_CELLS = 5
 
 
@@ -58,12 +57,21 @@ class Client:
         """Everything it was told, in order; kept only by those who ask for it."""
         self.keeps = False
         self.close_code: int | None = None
+        self.over = asyncio.Event()
         self._history = history
         self._progress = progress
         self._socket: ClientConnection | None = None
+        self._questions = 0
+        self._answers = 0
 
     async def run(self, url: str, joined: asyncio.Event, stop: asyncio.Event) -> None:
         """Connect, do one's part until `stop`, and listen until the connection ends."""
+        try:
+            await self._run(url, joined, stop)
+        finally:
+            self.over.set()
+
+    async def _run(self, url: str, joined: asyncio.Event, stop: asyncio.Event) -> None:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(DEADLINE_SECONDS):
@@ -93,8 +101,32 @@ class Client:
         assert self._socket is not None
         await self._socket.send(text)
 
+    async def ask(self) -> None:
+        """Ask a question whose answer is a receipt."""
+        self._questions += 1
+        question = f"{self.name}.{self._questions}"
+        self._history.asked(self.name, question)
+        await self.send(frame(SERVER, question, GET_HASHES, ""))
+
+    async def settled(self) -> None:
+        """Wait until what was under way has been answered, and all that was said is heard."""
+        await self.ask()
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while self._answers < self._questions:
+                self._progress.clear()
+                await self._progress.wait()
+
     async def hear(self, told: Frame) -> None:
         """Take a frame that is no change of somebody else."""
+        mine = told.request is not None and told.request.startswith(f"{self.name}.")
+        if mine and told.kind == RESPONSE and told.sender == SERVER:
+            assert told.request is not None
+            self._answers += 1
+            self._history.answered(self.name, told.request)
+            self.answered()
+
+    def answered(self) -> None:
+        """An answer has come."""
 
     async def _act_until_gone(self, stop: asyncio.Event) -> None:
         with contextlib.suppress(*GONE):
@@ -118,14 +150,16 @@ class Client:
 class Writer(Client):
     """Sends changes and asks for receipts."""
 
+    window = 12
+    """How many questions may be unanswered before it pauses."""
+
     def __init__(
         self, name: str, room: str, history: History, progress: asyncio.Event, stamps: Stamps
     ) -> None:
         super().__init__(name, room, history, progress)
         self._stamps = stamps
         self._count = 0
-        self._questions = 0
-        self._free = asyncio.Semaphore(_WINDOW_QUESTIONS)
+        self._free = asyncio.Semaphore(self.window)
 
     async def act(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -140,19 +174,8 @@ class Writer(Client):
         self._history.wrote(self.name, changes)
         await self.send(frame(EVERYBODY, f"{self.name}-{self._count}", DIFF, body_of(changes)))
 
-    async def ask(self) -> None:
-        """Ask a question whose answer is a receipt."""
-        self._questions += 1
-        question = f"{self.name}.{self._questions}"
-        self._history.asked(self.name, question)
-        await self.send(frame(SERVER, question, GET_HASHES, ""))
-
-    async def hear(self, told: Frame) -> None:
-        mine = told.request is not None and told.request.startswith(f"{self.name}.")
-        if mine and told.kind == RESPONSE and told.sender == SERVER:
-            assert told.request is not None
-            self._history.answered(self.name, told.request)
-            self._free.release()
+    def answered(self) -> None:
+        self._free.release()
 
     def _next_changes(self) -> list[Change]:
         """A row of its own, a cell that everybody writes, and now and then something special."""
@@ -173,6 +196,8 @@ class Writer(Client):
 class Announcer(Writer):
     """Tells its hashes, and lets the server fetch the changes."""
 
+    window = 1  # newer hashes would end the pull that is under way
+
     async def act(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             await self._free.acquire()
@@ -187,6 +212,11 @@ class Announcer(Writer):
                 await self._give(told)
         else:
             await super().hear(told)
+
+    async def settled(self) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await self._free.acquire()
+        await super().settled()
 
     async def _give(self, told: Frame) -> None:
         tables, values = stamps_of(self._changes)
@@ -243,9 +273,21 @@ class Fleet:
         for event in self._joined:
             await event.wait()
 
+    async def over(self) -> None:
+        """Wait until every client's connection has ended."""
+        for client in self.clients:
+            await client.over.wait()
+
     def stop_writing(self) -> None:
         """Let the writers write no more."""
         self._stop.set()
+
+    async def fall_silent(self) -> None:
+        """Stop writing, and wait until everybody has heard everything."""
+        self.stop_writing()
+        for _ in range(2):  # what the first ones ask may still make the last ones hear something
+            for client in self.clients:
+                await client.settled()
 
     async def leave(self) -> None:
         """Close every connection, after what the server still says."""

@@ -17,6 +17,9 @@ from tests.cluster.checker import History
 from tests.cluster.clients import Fleet
 from tests.cluster.server import ServerProcess
 
+SHORT_LEASE = {"STATEROOM_LEASE_SECONDS": "0.8", "STATEROOM_RENEW_SECONDS": "0.2"}
+"""For tests that wait until a lease has run out."""
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:

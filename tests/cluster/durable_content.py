@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import asyncpg
 
+from app.core.clock import SystemClock
 from tests.cluster.checker import Change, Content, History
 from tests.cluster.clients import DEADLINE_SECONDS, GONE, connection
 from tests.cluster.frames import (
@@ -26,6 +27,7 @@ select o.name, r.key, r.value from object o join object_row r using (object_id)
 where o.namespace = 'tinybase' and o.name = any($1)
 """
 _RAW = b"\x00"
+_RETRY_SECONDS = 0.05
 
 
 async def in_postgres(database_url: str, rooms: Sequence[str]) -> Content:
@@ -72,6 +74,8 @@ async def _pull(url: str, room: str) -> list[Change]:
                 answers[told.request] = told.body
             if len(answers) == 2:
                 break
+    if len(answers) < 2:
+        raise ConnectionError("the server said goodbye before it answered")
     return list(changes_in(room, answers["fresh.t"][0], answers["fresh.v"]))
 
 
@@ -82,8 +86,9 @@ async def until_served(url: str, room: str) -> None:
             try:
                 await _pull(url, room)
             except GONE:
-                continue
-            return
+                await SystemClock().sleep(_RETRY_SECONDS)
+            else:
+                return
 
 
 def _stored(room: str, key: bytes, value: bytes) -> Iterator[Change]:
