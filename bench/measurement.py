@@ -15,6 +15,7 @@ from bench.join import JoinRun
 from bench.joiner import missing_cells
 from bench.process import ServerProcess
 from bench.scenarios import Fanout, Join, Scenario
+from bench.usage import quiet_machine
 
 if TYPE_CHECKING:
     from bench.options import Options
@@ -41,6 +42,7 @@ async def measure(
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
         measurement = _Measurement(server, scenario, Path(folder), options)
         faults: list[str] = []
+        await quiet_machine(options.quiet_seconds)
         try:
             await measurement.run(kill=kill and server.durable)
         except Exception as error:  # noqa: BLE001 -- a server under test may do anything

@@ -21,6 +21,7 @@ class Options:
     seconds: float
     warmup_seconds: float
     rounds: int
+    quiet_seconds: float
     kill: bool
     results: Path
     markdown: Path | None
@@ -96,6 +97,13 @@ def add_numbers(parser: argparse.ArgumentParser) -> None:
         "--rounds", type=int, default=3, help="times each measurement is repeated, in turn (3)"
     )
     parser.add_argument(
+        "--quiet",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="wait so long at most, before each measurement, for others to leave the machine idle",
+    )
+    parser.add_argument(
         "--no-kill",
         dest="kill",
         action="store_false",
@@ -115,6 +123,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         seconds=values.seconds,
         warmup_seconds=max(values.warmup, 0.1),
         rounds=values.rounds,
+        quiet_seconds=values.quiet,
         kill=values.kill,
         results=values.results,
         markdown=values.markdown,

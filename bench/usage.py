@@ -19,6 +19,7 @@ QUIET_SECONDS = 0.4
 QUIET_CPU_SHARE = 0.04
 """Less CPU than this share of `QUIET_SECONDS` counts as idle."""
 SETTLE_LIMIT_SECONDS = 60.0
+QUIET_MACHINE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,21 @@ def machine_cpu_seconds() -> float:
     fields = (_PROC / "stat").read_text().splitlines()[0].split()[1:]
     user, nice, system, _idle, _wait, irq, soft_irq = (int(field) for field in fields[:7])
     return (user + nice + system + irq + soft_irq) * _TICK_SECONDS
+
+
+async def quiet_machine(limit_seconds: float) -> None:
+    """Wait until the machine has been nearly idle for a second, at most `limit_seconds`.
+
+    Meant for the moment before a server is started: whatever runs then is somebody else's.
+    """
+    cores = os.cpu_count() or 1
+    deadline = time.perf_counter() + limit_seconds
+    while time.perf_counter() < deadline:
+        before, begun = machine_cpu_seconds(), time.perf_counter()
+        await asyncio.sleep(1.0)
+        used = machine_cpu_seconds() - before
+        if used <= QUIET_MACHINE_SHARE * cores * (time.perf_counter() - begun):
+            return
 
 
 class ProcessTree:
