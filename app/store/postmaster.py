@@ -126,6 +126,7 @@ class Postmaster:
         # A pid file that a crash left behind may name a process id that is somebody else's by
         # now (always so in containers). This variable tells Postgres to overlook that one.
         environment = {"PG_GRANDPARENT_PID": stale[_PID_LINE]} if stale else {}
+        self._log_path.touch(mode=0o600)
         mode = "ab" if self._log_bytes() < _LOG_KEEP_BYTES else "wb"
         with self._log_path.open(mode) as log:
             self._log_start = log.tell()

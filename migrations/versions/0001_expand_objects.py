@@ -94,7 +94,9 @@ def _objects() -> None:
         postgresql_with={"fillfactor": 70},
     )
     # EXTERNAL, not the default: the default compresses every value over 2 kB inside the commit,
-    # while the row locks of the whole group are held. Disk is cheaper than that wait.
+    # while the row locks of the whole group are held. Measured with JSON text: 200 kB commit in
+    # 3-5 ms against 6-9, 2 MB in 23-40 ms against 68-84, and reads alike, for three times the
+    # disk. Smaller values are the same either way.
     op.execute("ALTER TABLE object_row ALTER COLUMN value SET STORAGE EXTERNAL")
 
 

@@ -1,6 +1,7 @@
 """The embedded Postgres: made, started, found again, and never two at once."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -205,6 +206,22 @@ async def test_a_failed_start_tells_the_last_lines_of_the_log(directory: DataDir
     assert 'invalid value for parameter "shared_buffers"' in str(caught.value)
     assert str(directory.path / "postgres.log") in caught.value.remedy
     assert postgres.pid is None
+
+
+async def test_its_log_is_closed_to_others_and_does_not_quote_rows(
+    directory: DataDirectory,
+) -> None:
+    log = directory.path / "postgres.log"
+    log.unlink()
+    async with EmbeddedPostgres(directory) as postgres:
+        await ask(postgres.url, "create table kept (word text unique)")
+        for _ in range(2):
+            with contextlib.suppress(asyncpg.UniqueViolationError):
+                await ask(postgres.url, "insert into kept values ('private')")
+    text = log.read_text()
+    assert "duplicate key value" in text
+    assert "private" not in text
+    assert _mode(log) == 0o600
 
 
 async def test_a_cluster_of_another_major_version_is_refused(directory: DataDirectory) -> None:
