@@ -47,7 +47,9 @@ class PgBouncer:
     def start(self) -> None:
         binary = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
         if binary is None:
-            pytest.fail("pgbouncer is not installed; on Debian: apt-get install pgbouncer")
+            # `make test` has to work with Python and make alone; CI installs it and must not skip.
+            missing = "pgbouncer is not installed; on Debian: apt-get install pgbouncer"
+            pytest.fail(missing) if "CI" in os.environ else pytest.skip(missing)  # noqa: TID251 - CI says so in no other way
         self._folder.mkdir()
         self._folder.chmod(0o777)
         config = self._folder / "pgbouncer.ini"
