@@ -28,6 +28,10 @@ UNKNOWN: Final = Absence.UNKNOWN
 DELETED: Final = Absence.DELETED
 
 
+class TransactionOpen(RuntimeError):
+    """A unit cannot end inside a transaction."""
+
+
 class Layer:
     """Writes to distinct keys; None stands for a deletion."""
 
@@ -107,8 +111,9 @@ class WriteBuffer:
 
     @property
     def unit_bytes(self) -> int:
-        """Bytes of the running event's writes."""
-        return sum(layer.size_bytes for layer in self._stack)
+        """Bytes of the running event's writes, those of open transactions included."""
+        stack = self._stack
+        return stack[0].size_bytes if len(stack) == 1 else sum(each.size_bytes for each in stack)
 
     def lookup(self, key: bytes) -> bytes | Absence:
         """Return the newest value, DELETED, or UNKNOWN when committed rows must be asked."""
@@ -135,10 +140,10 @@ class WriteBuffer:
         """End the running unit; returns whether sends made after it must wait for a commit.
 
         Raises:
-            RuntimeError: A transaction is still open.
+            TransactionOpen: A transaction is still open; nothing is changed.
         """
         if len(self._stack) != 1:
-            raise RuntimeError("a commit point inside a transaction")
+            raise TransactionOpen("a commit point inside a transaction")
         unit = self._stack[0]
         if not unit.entries and not unit.wiped:
             return False

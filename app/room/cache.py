@@ -33,9 +33,9 @@ class RowCache:
         """Begin with the first page of the object's rows."""
         self.clear()
         if complete:
+            self.complete = True  # until a row does not fit
             for key, value in rows:
                 self._store(key, value)
-            self.complete = True
 
     def clear(self) -> None:
         """Forget everything."""
@@ -76,10 +76,10 @@ class RowCache:
             self._size = 0
             self.complete = True
         for key, value in layer.entries.items():
-            if key in layer.uncached:
-                self.forget(key)
-            elif value is None and self.complete:
+            if value is None and self.complete:
                 self._drop(key)
+            elif key in layer.uncached:
+                self.forget(key)
             else:
                 self._store(key, value)
 

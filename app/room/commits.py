@@ -67,7 +67,8 @@ class CommitLane:
         self._taken = 0
         self._queued = False
         self._broken = False
-        self._oldest_unconfirmed: float | None = None
+        self._oldest_pending: float | None = None
+        self._oldest_in_flight: float | None = None
         self._waiters: list[tuple[int, asyncio.Future[Receipt]]] = []
 
     @property
@@ -135,7 +136,7 @@ class CommitLane:
         if layer is None:
             return None
         self._taken += 1
-        self._oldest_unconfirmed = None
+        self._oldest_in_flight, self._oldest_pending = self._oldest_pending, None
         claim = self.claim
         return WriteBatch(
             claim.object_id,
@@ -157,6 +158,7 @@ class CommitLane:
             self._failed(error)
             return
         self._commit_seq = outcome.commit_seq
+        self._oldest_in_flight = None
         self.cache.absorb(self.buffer.confirm())
         ready = self.gate.confirm(self._taken)
         if self.buffer.dirty and not self._queued:
@@ -171,6 +173,7 @@ class CommitLane:
     def break_(self, error: StateroomError) -> None:
         """Drop what is held and unconfirmed; nothing is ever delivered or committed again."""
         self._broken = True
+        self._queued = True  # it will never be asked for a batch again
         self.gate.break_()
         for _, future in self._waiters:
             if not future.done():
@@ -190,9 +193,10 @@ class CommitLane:
     def _loss_is_bounded(self) -> bool:
         """Under `relaxed`: whether what a crash could lose is still within the setting."""
         now = self._clock.monotonic()
-        if self._oldest_unconfirmed is None:
-            self._oldest_unconfirmed = now
-        age_ms = (now - self._oldest_unconfirmed) * 1000
+        if self._oldest_pending is None:
+            self._oldest_pending = now
+        oldest = self._oldest_pending if self._oldest_in_flight is None else self._oldest_in_flight
+        age_ms = (now - oldest) * 1000
         return (
             age_ms <= self._limits.relaxed_loss_ms
             and self.buffer.unconfirmed_bytes <= self._limits.relaxed_loss_bytes

@@ -125,7 +125,7 @@ class RoomConnection:
 
     def receive(self, message: str | bytes) -> None:
         """See `core.sockets.SocketSink.receive`."""
-        if self.state is ConnectionState.OPEN and not self.deaf:
+        if self.state is ConnectionState.OPEN:
             self._host.take_message(self, message)
 
     def ended(self, code: int, reason: str, *, clean: bool) -> None:
@@ -175,6 +175,9 @@ class ConnectionSet:
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def __contains__(self, member: object) -> bool:
+        return isinstance(member, RoomConnection) and member.serial in self._members
 
     def __iter__(self) -> Iterator[RoomConnection]:
         return iter(self._members.values())

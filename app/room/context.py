@@ -7,6 +7,7 @@ from typing import NoReturn, Protocol
 import structlog
 
 from ..core.clock import Clock, DatabaseClock, Timer
+from ..core.errors import RoomAborted
 from ..core.frames import OutgoingMessage
 from ..core.ids import ObjectId
 from ..core.mounts import Mount
@@ -16,6 +17,8 @@ from .outputs import Broadcast, Output
 from .storage import RoomStorage
 
 _log = structlog.get_logger("stateroom.object")
+
+_OVER = "this instance of the object is over"
 
 
 class InstanceAborted(BaseException):
@@ -30,8 +33,27 @@ class ContextHost(Protocol):
         ...
 
     def run_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
-        """Run a callback as an event, unless the instance is gone by then."""
+        """Run a callback as an event."""
         ...
+
+    def abort(self, reason: str) -> None:
+        """Throw the room away."""
+        ...
+
+
+class _NoHost:
+    """What the context of a dropped instance speaks to."""
+
+    def stage(self, output: Output) -> None:
+        del output
+        raise RoomAborted(_OVER)
+
+    def run_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
+        del seconds, callback
+        raise RoomAborted(_OVER)
+
+    def abort(self, reason: str) -> None:
+        """There is nothing left to throw away."""
 
 
 class RoomContext:
@@ -48,13 +70,18 @@ class RoomContext:
         clock: Clock,
         database_clock: DatabaseClock,
     ) -> None:
-        self._host = host
+        self._host: ContextHost = host
         self._mount = mount
         self._members = members
         self._clock = clock
         self._database_clock = database_clock
         self.id = object_id
         self.storage = storage
+
+    def end(self) -> None:
+        """The instance is over: whoever still holds its context gets RoomAborted from it."""
+        self._host = _NoHost()
+        self.storage.end()
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -86,14 +113,20 @@ class RoomContext:
         """See `sdk.Context.broadcast`."""
         left_out = exclude if isinstance(exclude, RoomConnection) else None
         members = self._members
-        if len(members) > (left_out is not None):
+        if len(members) > (left_out in members):
             self._host.stage(
                 Broadcast(OutgoingMessage(message), left_out, members.latest_serial, tag)
             )
 
     def call_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
         """See `sdk.Context.call_later`."""
-        return self._host.run_later(seconds, callback)
+        host = self._host
+
+        def run() -> Awaitable[None] | None:
+            # It may have been queued when an event before it raised and the instance went.
+            return callback() if self._host is host else None
+
+        return host.run_later(seconds, run)
 
     def now(self) -> int:
         """See `sdk.Context.now`."""
@@ -113,4 +146,5 @@ class RoomContext:
 
     def abort(self, reason: str = "the object called abort") -> NoReturn:
         """See `sdk.Context.abort`."""
+        self._host.abort(reason)
         raise InstanceAborted(reason)

@@ -6,17 +6,21 @@ wait.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from ..core.errors import EventTimedOut, ObjectFault, RoomAborted, StateroomError
+from ..core.errors import ObjectFault, RoomAborted, StateroomError
 from ..core.tasks import TaskOwner
+from .connections import RoomConnection
 from .context import InstanceAborted
-from .instance import finish
+from .instance import run_hook
 from .mailbox import Event, Mailbox
 
 _EVENTS_BETWEEN_BREATHS = 64
+
+Failing = Callable[[Exception], None]
+"""Told when an event could not be run or its hook raised."""
 
 
 class EventHost(Protocol):
@@ -42,16 +46,29 @@ class EventHost(Protocol):
         """Throw the room away."""
         ...
 
+    def turn_away(self, connection: RoomConnection, error: Exception) -> None:
+        """The message of this client could not be handled: close its socket."""
+        ...
+
     def drained(self) -> None:
         """An event has left the mailbox."""
         ...
 
 
 class Turn(Enum):
-    """Whether an event runs at the moment."""
+    """Whether an event runs at the moment, or none ever will."""
 
     FREE = auto()
     TAKEN = auto()
+    OVER = auto()
+
+
+class Intake(Enum):
+    """OPEN takes events. CLOSING takes none, and runs those that wait. STOPPED runs none."""
+
+    OPEN = auto()
+    CLOSING = auto()
+    STOPPED = auto()
 
 
 class EventLoop:
@@ -72,7 +89,7 @@ class EventLoop:
         self._turn = Turn.FREE
         self._idle: asyncio.Event = asyncio.Event()
         self._idle.set()
-        self._stopped = False
+        self._intake = Intake.OPEN
 
     def serve(self, host: EventHost) -> None:
         """Say whose events they are; once, before the first one."""
@@ -97,59 +114,85 @@ class EventLoop:
 
         Raises:
             Overloaded: The mailbox is full.
+            RoomAborted: No more events are taken.
         """
+        if self._intake is not Intake.OPEN:
+            raise RoomAborted
         self._mailbox.put(event, always=always)
         if self._turn is Turn.FREE:
-            self._start_pump(None, None)
+            self._start_pump(None, _ignore)
 
-    def run_inline(self, event_hook: Callable[..., Any], *arguments: Any) -> Exception | None:
-        """Run a plain hook now; only when `free`. Returns what it raised.
+    def run_inline(
+        self,
+        hook: Callable[[RoomConnection, str | bytes], Any],
+        connection: RoomConnection,
+        message: str | bytes,
+    ) -> None:
+        """Run a plain message hook now; only when `free`. Raises nothing of the author's.
 
         When the hook turns out to return something to await, the pump takes it from there.
         """
         self._turn = Turn.TAKEN
         try:
-            result = event_hook(*arguments)
-        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
-            self._turn = Turn.FREE
-            self._host.undo(error)
-            return error
+            result = hook(connection, message)
+            if result is None:
+                self._turn = Turn.FREE
+                self._host.finish_unit()
+            else:
+                self._start_pump(lambda: result, _turning_away(self._host, connection))
         except InstanceAborted as error:
+            self._aborted(error)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - author's code
             self._turn = Turn.FREE
-            self._host.abort(_aborted(error))
-            return None
-        if result is not None:
-            self._start_pump(result, None)
-            return None
-        self._turn = Turn.FREE
-        self._host.finish_unit()
-        return None
+            fault = _blamed(error)
+            self._host.undo(fault)
+            self._host.turn_away(connection, fault)
+        if self._intake is not Intake.OPEN:
+            self._rest()
+
+    def close(self, farewell: Event | None) -> None:
+        """Take no more events; those that wait are still run, and the farewell as the last."""
+        if farewell is not None:
+            self.submit(farewell, always=True)
+        self._intake = Intake.CLOSING
+        if self._turn is Turn.FREE:
+            self._turn = Turn.OVER
 
     def stop(self, error: Exception) -> None:
-        """Fail every waiting event; the running one is left to end by itself."""
-        self._stopped = True
+        """Fail every waiting event and take no more; the running one is left to end by itself."""
+        self._intake = Intake.STOPPED
+        if self._turn is Turn.FREE:
+            self._turn = Turn.OVER
         for event in self._mailbox.drain():
             event.fail(error)
 
-    def _start_pump(self, first: Awaitable[Any] | None, event: Event | None) -> None:
+    def _rest(self) -> None:
+        """No event runs any more."""
+        self._turn = Turn.FREE if self._intake is Intake.OPEN else Turn.OVER
+
+    def _start_pump(self, first: Callable[[], Any] | None, fail: Failing) -> None:
         self._turn = Turn.TAKEN
         self._idle.clear()
-        self._tasks.start(self._pump(first, event), name="events")
+        self._tasks.start(self._pump(first, fail), name="events")
 
-    async def _pump(self, first: Awaitable[Any] | None, event: Event | None) -> None:
+    async def _pump(self, first: Callable[[], Any] | None, fail: Failing) -> None:
         try:
             if first is not None:
-                await self._guard(_constant(first), event)
+                await self._guard(first, fail)
             count = 0
-            while self._mailbox and not self._stopped:
+            while self._mailbox:
                 current = self._mailbox.take()
                 self._host.drained()
                 await self._run(current)
                 count += 1
                 if count % _EVENTS_BETWEEN_BREATHS == 0:
                     await _breathe()
+        except asyncio.CancelledError:
+            # The worker stops without waiting for the event: what it did must not be kept.
+            self._host.abort(RoomAborted())
+            raise
         finally:
-            self._turn = Turn.FREE
+            self._rest()
             self._idle.set()
 
     async def _run(self, event: Event) -> None:
@@ -158,32 +201,40 @@ class EventLoop:
         except Exception as error:  # noqa: BLE001 - whatever it is, the event has failed
             event.fail(error)
             return
-        await self._guard(lambda: event.hook(instance), event)
+        await self._guard(lambda: event.hook(instance), event.fail)
 
-    async def _guard(self, call: Callable[[], Any], event: Event | None) -> None:
+    async def _guard(self, hook: Callable[[], Any], fail: Failing) -> None:
         """Run one hook to its end, and end its unit one way or the other."""
-        deadline = asyncio.timeout(self._timeout)
         try:
-            async with deadline:
-                await finish(call())
-        except InstanceAborted as error:
-            self._host.abort(_aborted(error))
-        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
-            fault = EventTimedOut() if deadline.expired() else error
-            self._host.undo(fault)
-            if event is not None:
-                event.fail(fault)
-        else:
-            if not self._stopped:
+            await run_hook(hook, timeout_seconds=self._timeout)
+            if self._intake is not Intake.STOPPED:
                 self._host.finish_unit()
+        except InstanceAborted as error:
+            self._aborted(error)
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
+            if self._intake is not Intake.STOPPED:
+                self._host.undo(error)
+            fail(error)
+
+    def _aborted(self, error: InstanceAborted) -> None:
+        self._host.abort(RoomAborted(str(error)))
 
 
-def _constant(result: Awaitable[Any]) -> Callable[[], Awaitable[Any]]:
-    return lambda: result
+def _turning_away(host: EventHost, connection: RoomConnection) -> Failing:
+    return lambda error: host.turn_away(connection, error)
 
 
-def _aborted(error: InstanceAborted) -> StateroomError:
-    return RoomAborted(str(error))
+def _ignore(_error: Exception) -> None:
+    """Nobody waits for this."""
+
+
+def _blamed(error: BaseException) -> Exception:
+    """What a plain hook raised; a cancelled future's error is an error of the hook like others."""
+    if isinstance(error, Exception):
+        return error
+    fault = ObjectFault("what the hook asked for was cancelled")
+    fault.__cause__ = error
+    return fault
 
 
 async def _breathe() -> None:

@@ -1,13 +1,17 @@
 """One instance of an author's class: how it is made, and which of its hooks need a task."""
 
+import asyncio
 import inspect
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..core.errors import EventTimedOut, ObjectFault
 from ..core.mounts import Mount
 from ..sdk.durable_object import DurableObject
 from .context import RoomContext
+
+_WAITED_IN_VAIN = "what the hook waited for was cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,38 @@ class ClassTraits:
         )
 
 
-async def start_instance(mount: Mount, context: RoomContext) -> DurableObject:
-    """Make an instance and run its `on_start`; what the author's code raises goes through."""
+async def start_instance(
+    mount: Mount, context: RoomContext, *, timeout_seconds: float
+) -> DurableObject:
+    """Make an instance and run its `on_start`; raises what `run_hook` raises."""
     instance: DurableObject = mount.cls(context)
-    await finish(instance.on_start())
+    await run_hook(instance.on_start, timeout_seconds=timeout_seconds)
     return instance
+
+
+async def run_hook(hook: Callable[[], Awaitable[Any] | Any], *, timeout_seconds: float) -> None:
+    """Run code of the author to its end.
+
+    Raises:
+        EventTimedOut: It took too long.
+        ObjectFault: It waited for something that was cancelled, which is not the same as being
+            cancelled itself.
+        CancelledError: The task that runs it is cancelled.
+        BaseException: Whatever it raised.
+    """
+    deadline = asyncio.timeout(timeout_seconds)
+    try:
+        async with deadline:
+            await finish(hook())
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise ObjectFault(_WAITED_IN_VAIN) from error
+    except Exception as error:
+        if deadline.expired():
+            raise EventTimedOut from error
+        raise
 
 
 async def finish(result: Awaitable[Any] | Any) -> Any:

@@ -8,19 +8,27 @@ it, and dropped when it rests or its code raises. The states and their moves are
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
-from ..core.errors import LeaseLost, RoomAborted, StateroomError
+from ..core.errors import (
+    LeaseLost,
+    OwnershipLost,
+    RoomAborted,
+    StateroomError,
+    StoreUnavailable,
+)
 from ..sdk.durable_object import DurableObject
 from .asking import Asking
 from .brake import ReadingBrake
 from .closing import GOING_AWAY, close_for
 from .commits import CommitLane
-from .connections import ConnectionSet
+from .connections import ConnectionSet, RoomConnection
+from .context import InstanceAborted
 from .environment import RoomEnvironment
 from .events import EventLoop, as_fault
-from .instance import finish
+from .mailbox import Event
 from .residence import Residence
 from .states import CLOSED_STATES, LEAVING_STATES, RoomState, move
 from .unit import RunningUnit
@@ -91,6 +99,10 @@ class RoomLife:
         )
 
     @property
+    def _deserted(self) -> bool:
+        return self.idle and not self._members
+
+    @property
     def names(self) -> dict[str, object]:
         """Fields that identify the room in a log line."""
         claim = self._lane.claim
@@ -118,19 +130,33 @@ class RoomLife:
             return residence.instance
         if self.state in {RoomState.ACTIVE, RoomState.HIBERNATED}:
             self.state = move(self.state, RoomState.LOADING)
+        instance = await self._start()
+        residence.instance = instance
+        if self.state is RoomState.LOADING:
+            self.state = move(self.state, RoomState.ACTIVE)
+        return instance
+
+    async def _start(self) -> DurableObject:
+        """Make the instance, or leave everything as if it had not been tried."""
+        residence = self._residence
         try:
+            await residence.prepare()
+            self.check()
             instance = await residence.start()
-        except StateroomError:
+            self.check()
+            self.finish_unit()
+        except (OwnershipLost, LeaseLost) as error:
+            self.abort(error)  # the claim is worth nothing any more: another room must make one
+            raise
+        except InstanceAborted as error:
+            raise RoomAborted(str(error)) from None
+        except (StoreUnavailable, RoomAborted):
             self._unit.discard()
+            residence.drop(forget_rows=False)
             raise
         except Exception as error:
             self.undo(error)
             raise as_fault(error) from error
-        self.check()
-        self.finish_unit()
-        residence.instance = instance
-        if self.state is RoomState.LOADING:
-            self.state = move(self.state, RoomState.ACTIVE)
         return instance
 
     def finish_unit(self) -> None:
@@ -144,6 +170,10 @@ class RoomLife:
         self._environment.counters("object_faults")
         _log.error("object_fault", **self.names, exc_info=error)
 
+    def turn_away(self, connection: RoomConnection, error: Exception) -> None:
+        """Close the socket of a client whose message could not be handled."""
+        connection.shut(*close_for(error))
+
     def drained(self) -> None:
         """An event has left the mailbox."""
         self._brake.relieve()
@@ -153,7 +183,8 @@ class RoomLife:
     async def hibernate(self) -> None:
         """Drop the instance and keep the sockets, if the room is idle (still, after on_evict)."""
         if self._hears_evict and self.idle and self._residence.instance is not None:
-            await self._asking.ask(lambda instance: finish(instance.on_evict("idle")))
+            with suppress(StateroomError):  # it is logged, and nothing may depend on on_evict
+                await self._asking.ask(lambda instance: instance.on_evict("idle"))
         if self.idle and self.state is RoomState.ACTIVE:
             self._residence.drop(forget_rows=True)
             self.state = move(self.state, RoomState.HIBERNATED)
@@ -162,27 +193,40 @@ class RoomLife:
         """Give the object up in good order: end events, commit, close sockets, release.
 
         (architecture, section 9 d.) Idle rooms without sockets leave this way (EVICTING), and
-        every room of a worker that is going away (DRAINING). Cancelling it aborts the room.
+        every room of a worker that is going away (DRAINING). What a client says from now on is
+        not heard any more: it comes back and says it to the next owner. An idle room that has
+        got something to do meanwhile stays. Cancelling it aborts the room.
         """
+        if self.leaving or not (draining or self._deserted):
+            return
         self.state = move(self.state, RoomState.DRAINING if draining else RoomState.EVICTING)
+        self._events.close(farewell=self._farewell("draining" if draining else "idle"))
         try:
-            for member in self._members:
-                member.transport.pause_reading()
-            await self._events.join()
-            self.finish_unit()
-            await self._lane.commit_point()
-            for member in list(self._members):
-                member.shut(*GOING_AWAY)
-            self._residence.drop(forget_rows=True)
-            await self._environment.store.release(self._lane.current_claim)
-        except StateroomError as error:
-            self.abort(error)
+            await self._give_up()
         except asyncio.CancelledError:
             self.abort(RoomAborted())
             raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the room must not stay half open
+            self.abort(as_fault(error))
         else:
             if not self.closed:
                 self._end(RoomAborted())
+
+    async def _give_up(self) -> None:
+        for member in self._members:
+            member.transport.pause_reading()
+        await self._events.join()
+        self.finish_unit()
+        await self._lane.commit_point()
+        for member in list(self._members):
+            member.shut(*GOING_AWAY)
+        self._residence.drop(forget_rows=True)
+        await self._environment.store.release(self._lane.current_claim)
+
+    def _farewell(self, reason: str) -> Event | None:
+        if not self._hears_evict or self._residence.instance is None:
+            return None
+        return Event(lambda instance: instance.on_evict(reason), fail=_ignore)
 
     def abort(self, error: StateroomError) -> None:
         """Throw the room away: drop what is held and unconfirmed, close every socket."""
@@ -207,3 +251,7 @@ class RoomLife:
         self._asking.fail_all(error)
         self._unit.relieve()
         self._gone()
+
+
+def _ignore(_error: Exception) -> None:
+    """The engine has logged it; nobody else waits for this event."""

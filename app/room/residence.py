@@ -4,10 +4,10 @@ Making one loads the first page of rows into the cache (unless the cache is stil
 `on_start`. Dropping one cancels its timers; rows, sockets and the claim are not its own.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from ..core.clock import Timer
+from ..core.errors import RoomAborted, StateroomError
 from ..core.limits import PRELOAD_BYTES, PRELOAD_ROWS
 from ..core.mounts import Durability, Mount
 from ..sdk.durable_object import DurableObject
@@ -33,6 +33,7 @@ class Residence:
         unit: The running unit.
         members: The room's sockets.
         fire: Queues a timer's callback as an event.
+        abort: Throws the room away.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Residence:
         unit: RunningUnit,
         members: ConnectionSet,
         fire: Callable[[Callable[[], Awaitable[None] | None]], None],
+        abort: Callable[[StateroomError], None],
     ) -> None:
         self.instance: DurableObject | None = None
         self.timers = InstanceTimers(environment.clock)
@@ -53,15 +55,17 @@ class Residence:
         self._unit = unit
         self._members = members
         self._fire = fire
+        self._abort = abort
         self._backoff = FaultBackoff()
         self._loaded = False
+        self._context: RoomContext | None = None
 
-    async def start(self) -> DurableObject:
-        """Make an instance and run its `on_start` as a unit of its own.
+    async def prepare(self) -> None:
+        """Sit out the pause after faults, and load the first page of rows.
 
         Raises:
-            StateroomError: The rows could not be loaded.
-            Exception: Whatever the author's code raised; the unit is undone.
+            OwnershipLost: The rows belong to another owner by now.
+            StoreUnavailable: The database is away.
         """
         environment = self._environment
         pause = self._backoff.wait_seconds(environment.clock.monotonic())
@@ -69,13 +73,26 @@ class Residence:
             await environment.clock.sleep(pause)
         if not self._loaded:
             await self._load()
-        async with asyncio.timeout(environment.limits.event_timeout_seconds):
-            return await start_instance(self._mount, self._context())
+
+    async def start(self) -> DurableObject:
+        """Make an instance and run its `on_start`; raises what the author's code raises.
+
+        The caller drops what was made when it raises.
+        """
+        context = self._context = self._make_context()
+        return await start_instance(
+            self._mount,
+            context,
+            timeout_seconds=self._environment.limits.event_timeout_seconds,
+        )
 
     def drop(self, *, forget_rows: bool) -> None:
         """Let the instance go; with `forget_rows` the cache as well, to free memory."""
         self.instance = None
         self.timers.cancel_all()
+        if self._context is not None:
+            self._context.end()
+            self._context = None
         if forget_rows:
             self._lane.cache.clear()
             self._loaded = False
@@ -93,6 +110,10 @@ class Residence:
         """See `ContextHost`."""
         return self.timers.add(seconds, lambda: self._fire(callback))
 
+    def abort(self, reason: str) -> None:
+        """See `ContextHost`."""
+        self._abort(RoomAborted(reason))
+
     async def _load(self) -> None:
         lane = self._lane
         if self._mount.durability is Durability.NONE:
@@ -104,7 +125,7 @@ class Residence:
             lane.cache.fill(page.rows, complete=not page.more)
         self._loaded = True
 
-    def _context(self) -> RoomContext:
+    def _make_context(self) -> RoomContext:
         environment = self._environment
         storage = RoomStorage(
             self._unit,

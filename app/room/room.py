@@ -17,7 +17,6 @@ from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
 from .asking import Asking
 from .brake import ReadingBrake
-from .closing import close_for
 from .commits import CommitLane
 from .connections import ConnectionSet, RoomConnection
 from .environment import RoomEnvironment
@@ -106,6 +105,7 @@ class Room:
             unit=self._unit,
             members=self.members,
             fire=self._take_timer,
+            abort=self.abort,
         )
         self._delivery = OutputDelivery(
             self.members,
@@ -146,7 +146,7 @@ class Room:
         self.members.add(connection)
         self._submit(
             lambda instance: instance.on_connect(connection, request),
-            fail=lambda error: self._turn_away(connection, error),
+            fail=lambda error: self._life.turn_away(connection, error),
             always=True,
         )
         return connection
@@ -159,11 +159,18 @@ class Room:
         """
 
         async def hook(instance: DurableObject) -> Response:
-            response: Response = await finish(instance.on_request(request))
+            response = await finish(instance.on_request(request))
+            if not isinstance(response, Response):
+                raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
             return response
 
-        response = await self._asking.ask(hook, size_bytes=len(request.body))
+        response: Response = await self._asking.ask(hook, size_bytes=len(request.body))
         return response, self.lane.receipt
+
+    @property
+    def open(self) -> bool:
+        """Whether events are taken."""
+        return not self._life.leaving
 
     @property
     def state(self) -> RoomState:
@@ -208,16 +215,17 @@ class Room:
             instance is not None
             and self._traits.plain_message
             and self._events.free
+            and not connection.deaf
             and not self.lane.congested
         ):
-            error = self._events.run_inline(instance.on_message, connection, message)
-            if error is not None:
-                self._turn_away(connection, error)
+            self._events.run_inline(instance.on_message, connection, message)
+            return
+        if self._life.leaving or (connection.deaf and not self._events.running):
             return
         self._submit(
             lambda current: None if connection.deaf else current.on_message(connection, message),
             size_bytes=len(message),
-            fail=lambda error: self._turn_away(connection, error),
+            fail=lambda error: self._life.turn_away(connection, error),
         )
         self._brake.test(connection)
 
@@ -225,9 +233,9 @@ class Room:
         """Forget a socket; `on_close` follows as an event, once."""
         self.members.remove(connection)
         self._brake.forget(connection)
-        if self._life.closed or not self._traits.hears_close:
+        if self._life.leaving or not self._traits.hears_close:
             return
-        asleep = self._residence.instance is None and not self._mailbox
+        asleep = self._residence.instance is None and self._events.free
         if asleep and not self._traits.wakes_on_close:
             return
         self._submit(
@@ -266,9 +274,6 @@ class Room:
 
     def _relieve(self) -> None:
         self._brake.relieve()
-
-    def _turn_away(self, connection: RoomConnection, error: Exception) -> None:
-        connection.shut(*close_for(error))
 
     def _deliver(self, outputs: Sequence[Output]) -> None:
         """Let outputs go, if the lease still holds at this very step (invariant 2)."""

@@ -4,8 +4,9 @@ Keys are ordered by their bytes; the upper bound of a prefix is found on bytes a
 (conformance list, H).
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 
+from ..core.errors import StorageRefused
 from ..core.ids import ObjectId
 from ..core.ports import ObjectStore
 from ..core.values import KeyRange
@@ -27,7 +28,23 @@ def key_range(
 
     Raises:
         TypeError: `start` together with `start_after`, or a limit below 1.
+        StorageRefused: A bound holds a lone surrogate.
     """
+    try:
+        return _key_range(prefix, start, start_after, end, reverse=reverse, limit=limit)
+    except UnicodeEncodeError:
+        raise StorageRefused("a bound of a list holds a lone surrogate") from None
+
+
+def _key_range(
+    prefix: str | None,
+    start: str | None,
+    start_after: str | None,
+    end: str | None,
+    *,
+    reverse: bool,
+    limit: int | None,
+) -> KeyRange | None:
     if start is not None and start_after is not None:
         raise TypeError("start and start_after exclude one another")
     if limit is not None and limit < 1:
@@ -69,7 +86,7 @@ def merge_page(committed: Rows, overlay: Overlay, wanted: KeyRange) -> Rows:
 
 async def committed_pages(
     store: ObjectStore, object_id: ObjectId, wanted: KeyRange, overlay: Overlay
-) -> AsyncIterator[tuple[Rows, Overlay]]:
+) -> AsyncGenerator[tuple[Rows, Overlay], None]:
     """Yield the range's committed rows page by page, each with the overlay of its stretch.
 
     A limit is widened by the deletions in the overlay, so that a limited list stays right around

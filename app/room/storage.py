@@ -5,6 +5,7 @@ the buffer as it was when the list was asked for.
 """
 
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
@@ -14,10 +15,11 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from enum import Enum, auto
 from typing import Any, Protocol
 
-from ..core.errors import Overloaded, StorageRefused, Unsupported
+from ..core.errors import Overloaded, RoomAborted, StorageRefused, Unsupported
 from ..core.limits import KEY_BYTES, KEYS_PER_CALL, VALUE_BYTES
 from ..core.ports import ObjectStore
 from ..core.storage_codec import decode_value, encode_value
@@ -41,6 +43,14 @@ class StorageHost(Protocol):
     async def wait_for_room(self) -> None:
         """Wait until the buffer of finished units is below its bound."""
         ...
+
+
+class _Use(Enum):
+    """What an instance may do with its storage."""
+
+    ALL = auto()
+    READING = auto()  # durability none: there is never anything to find
+    NOTHING = auto()  # the instance is over; another one may have taken its place
 
 
 class _Done:
@@ -77,10 +87,15 @@ class RoomStorage:
         self._store = store
         self._object_id = lane.claim.object_id
         self._unit_bytes = unit_bytes
-        self._stores = stores
+        self._use = _Use.ALL if stores else _Use.READING
+
+    def end(self) -> None:
+        """The instance is over: whoever still holds its storage gets RoomAborted from it."""
+        self._use = _Use.NOTHING
 
     async def get(self, key: str, default: Any = None, *, no_cache: bool = False) -> Any:
         """See `sdk.Storage.get`."""
+        self._check_alive()
         raw = _key(key)
         found = self._known(raw)
         if isinstance(found, Absence):
@@ -89,6 +104,7 @@ class RoomStorage:
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """See `sdk.Storage.get_many`."""
+        self._check_alive()
         raws = sorted({_key(key) for key in _bounded(keys)})
         known = {raw: self._known(raw) for raw in raws}
         missing = [raw for raw, value in known.items() if isinstance(value, Absence)]
@@ -118,20 +134,22 @@ class RoomStorage:
         found: dict[str, Any] = {}
         if wanted is None:
             return found
-        async for rows in self._merged(wanted):
-            for key, value in rows:
-                found[key.decode()] = decode_value(value)
-                if len(found) == limit:
-                    return found
+        async with aclosing(self._merged(wanted)) as pages:
+            async for rows in pages:
+                for key, value in rows:
+                    found[key.decode()] = decode_value(value)
+                    if len(found) == limit:
+                        return found
         return found
 
     async def stream(self, *, prefix: str | None = None) -> AsyncIterator[tuple[str, Any]]:
         """See `sdk.Storage.stream`."""
         wanted = key_range(prefix, None, None, None, reverse=False, limit=None)
         if wanted is not None:
-            async for rows in self._merged(wanted):
-                for key, value in rows:
-                    yield key.decode(), decode_value(value)
+            async with aclosing(self._merged(wanted)) as pages:
+                async for rows in pages:
+                    for key, value in rows:
+                        yield key.decode(), decode_value(value)
 
     def put(
         self, key: str, value: Any, *, allow_unconfirmed: bool = False, no_cache: bool = False
@@ -191,10 +209,12 @@ class RoomStorage:
 
     async def sync(self) -> Receipt:
         """See `sdk.Storage.sync`."""
+        self._check_alive()
         return await self._host.commit_point()
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator["RoomTransaction"]:
+        self._check_alive()
         buffer = self._lane.buffer
         open_one = RoomTransaction(self._lane, buffer.savepoint())
         try:
@@ -211,25 +231,31 @@ class RoomStorage:
     ) -> Awaitable[None]:
         self._check_storing()
         lane = self._lane
+        size = lane.buffer.unit_bytes
+        for raw, stored in writes.items():
+            size += len(raw) + (0 if stored is None else len(stored))
+        if size > self._unit_bytes:
+            raise Overloaded(f"one event wrote {size} bytes, the limit is {self._unit_bytes}")
         top = lane.buffer.top
         for raw, stored in writes.items():
             top.set(raw, stored)
         if no_cache:
             top.uncached.update(writes)
         top.confirmed = top.confirmed or confirmed
-        if top.size_bytes > self._unit_bytes:
-            raise Overloaded(
-                f"one event wrote {top.size_bytes} bytes, the limit is {self._unit_bytes}"
-            )
         self._host.wrote()
         return _Done(self._host.wait_for_room) if lane.congested else _DONE
 
     def _check_storing(self) -> None:
-        if not self._stores:
+        if self._use is not _Use.ALL:
+            self._check_alive()
             raise Unsupported(
                 "this namespace has durability=none and stores nothing",
                 remedy="Mount the class with durability=commit or relaxed.",
             )
+
+    def _check_alive(self) -> None:
+        if self._use is _Use.NOTHING:
+            raise RoomAborted("this instance of the object is over")
 
     def _known(self, raw: bytes) -> bytes | Absence | None:
         """What buffer and cache say: a value, None when there is none, or UNKNOWN."""
@@ -247,16 +273,19 @@ class RoomStorage:
                 cache.remember(raw, found.get(raw), generation=generation)
         return found
 
-    async def _merged(self, wanted: KeyRange) -> AsyncIterator[Rows]:
+    async def _merged(self, wanted: KeyRange) -> AsyncGenerator[Rows, None]:
         """Pages of rows, the buffer as of now laid over the committed ones."""
+        self._check_alive()
         wiped, overlay = self._lane.buffer.overlay()
         cache = self._lane.cache
         if wiped or cache.complete:
             rows = {} if wiped else cache.rows()
             yield merge_page(list(rows.items()), overlay, wanted)
             return
-        async for page, overlaid in committed_pages(self._store, self._object_id, wanted, overlay):
-            yield merge_page(page, overlaid, wanted)
+        pages = committed_pages(self._store, self._object_id, wanted, overlay)
+        async with aclosing(pages):
+            async for page, overlaid in pages:
+                yield merge_page(page, overlaid, wanted)
 
 
 class RoomTransaction:
@@ -284,6 +313,8 @@ def _key(key: str) -> bytes:
         raw = key.encode()
     except UnicodeEncodeError:
         raise StorageRefused("a key holds a lone surrogate") from None
+    except AttributeError:
+        raise TypeError(f"a key is text, not {type(key).__name__}") from None
     if len(raw) > KEY_BYTES:
         raise StorageRefused(f"a key has {len(raw)} bytes, the limit is {KEY_BYTES}")
     return raw

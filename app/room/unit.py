@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 from ..core.values import Receipt
+from .buffer import TransactionOpen
 from .commits import CommitLane
 from .outputs import Close, Output
 
@@ -43,11 +44,19 @@ class RunningUnit:
             self._stray = asyncio.get_running_loop().call_soon(self._finish_stray)
 
     def finish(self) -> None:
-        """End the unit well."""
+        """End the unit well.
+
+        Raises:
+            TransactionOpen: It cannot end here; nothing is lost.
+        """
         outputs = self._outputs
         if outputs:
             self._outputs = []
-        self._lane.seal(outputs)
+        try:
+            self._lane.seal(outputs)
+        except TransactionOpen:
+            self._outputs = outputs
+            raise
 
     def discard(self) -> None:
         """Undo the unit: its writes and its outputs."""
@@ -74,5 +83,5 @@ class RunningUnit:
 
     def _finish_stray(self) -> None:
         self._stray = None
-        if self._alive() and not self._in_event():
-            self.finish()
+        if self._alive() and not self._in_event() and not self._lane.buffer.in_transaction:
+            self.finish()  # after a transaction, its end asks again

@@ -1,0 +1,49 @@
+"""An object whose events a test writes on the spot."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+from app.sdk import Connection, DurableObject, Request, Response, Storage
+from app.testing.harness import ObjectHarness
+
+Step = Callable[["Lab"], Awaitable[Any] | Any]
+
+
+class Lab(DurableObject):
+    """Runs the step it is given as a whole event of `on_request`."""
+
+    step: ClassVar[Step | None] = None
+    result: ClassVar[Any] = None
+    begun: ClassVar[int] = 0
+
+    def on_start(self) -> None:
+        Lab.begun += 1
+
+    async def on_request(self, request: Request) -> Response:
+        step = Lab.step
+        assert step is not None
+        result = step(self)
+        Lab.result = await result if isinstance(result, Awaitable) else result
+        return Response()
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        self.ctx.broadcast(message)
+
+    @property
+    def storage(self) -> Storage:
+        return self.ctx.storage
+
+
+async def perform(harness: ObjectHarness, step: Step, name: str = "a") -> Any:
+    """Run one event of the object and return what it returned; its writes are committed."""
+    Lab.step = step
+    await harness.request("lab", name, Request())
+    return Lab.result
+
+
+async def forget(harness: ObjectHarness, name: str = "a") -> None:
+    """Let the object hibernate, so that nothing of it is in memory."""
+    room = await harness.room("lab", name)
+    await harness.settle()
+    await room.hibernate()
+    assert not room.awake
