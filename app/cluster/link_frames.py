@@ -1,0 +1,97 @@
+"""The frames of a link between two workers, as bytes. Pure.
+
+A frame is a header (payload length, kind, stream) and a payload. A stream is one socket or one
+call; its number is made by whoever opens it, odd by the side that dialled, even by the other.
+What describes something is JSON, what carries a client's bytes is raw.
+"""
+
+import struct
+from enum import IntEnum
+from typing import NamedTuple
+
+from ..core.errors import StateroomError
+
+_HEADER = struct.Struct(">IBI")
+MAX_PAYLOAD_BYTES = 32 << 20
+
+
+class FrameKind(IntEnum):
+    """What a frame says. The first three are the handshake, on stream 0."""
+
+    HELLO = 1
+    PROOF = 2
+    PING = 3
+    PONG = 4
+    OPEN = 10  # edge -> owner: a client's socket wants this object
+    ACCEPT = 11  # owner -> edge: it is in
+    REFUSE = 12  # owner -> edge: it is not, and why
+    TEXT = 13  # either way
+    BINARY = 14  # either way
+    CLOSE = 15  # owner -> edge: close the client's socket
+    END = 16  # edge -> owner: the client's socket is gone
+    CREDIT = 17  # either way: so many more bytes may be sent on this stream
+    CALL = 20  # caller -> owner: one request
+    ANSWER = 21  # owner -> caller
+    FAIL = 22  # owner -> caller
+
+
+class Frame(NamedTuple):
+    """One frame."""
+
+    kind: FrameKind
+    stream: int
+    payload: bytes
+
+
+class LinkGarbled(StateroomError):
+    """The other end of a link does not speak its protocol."""
+
+    code = "link_garbled"
+    retryable = True
+
+
+def encode_frame(kind: FrameKind, stream: int, payload: bytes) -> bytes:
+    """Return a frame as bytes."""
+    return _HEADER.pack(len(payload), kind, stream) + payload
+
+
+class FrameReader:
+    """Cuts a byte stream into frames; holds at most one unfinished frame.
+
+    Attributes:
+        limit_bytes: The largest payload that is taken; small until the other end is known.
+    """
+
+    def __init__(self, *, limit_bytes: int = MAX_PAYLOAD_BYTES) -> None:
+        self.limit_bytes = limit_bytes
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes as they come; return the frames that are complete now.
+
+        Raises:
+            LinkGarbled: A kind nobody knows, or a payload over the limit.
+        """
+        buffer = self._buffer
+        buffer += data
+        frames: list[Frame] = []
+        start = 0
+        while len(buffer) - start >= _HEADER.size:
+            length, kind, stream = _HEADER.unpack_from(buffer, start)
+            if length > self.limit_bytes:
+                raise LinkGarbled(f"a frame of {length} bytes")
+            end = start + _HEADER.size + length
+            if len(buffer) < end:
+                break
+            frames.append(Frame(_kind(kind), stream, bytes(buffer[start + _HEADER.size : end])))
+            start = end
+        if start:
+            del buffer[:start]
+        return frames
+
+
+def _kind(number: int) -> FrameKind:
+    try:
+        return FrameKind(number)
+    except ValueError:
+        raise LinkGarbled(f"a frame of the unknown kind {number}") from None
