@@ -32,7 +32,7 @@ from .namespaces import Namespaces
 _log = structlog.get_logger("stateroom.registry")
 
 _CLAIM_PAUSE_SECONDS = 0.1
-_JOIN_TRIES = 3
+_TRIES = 3
 
 
 class RoomRegistry:
@@ -92,14 +92,8 @@ class RoomRegistry:
         Raises:
             StateroomError: The object could not be reached; nothing was sent to the socket.
         """
-        for attempt in range(_JOIN_TRIES):
-            room = await self.room(object_id)
-            try:
-                return room.join(request, transport, connection_id)
-            except RoomAborted:
-                if attempt == _JOIN_TRIES - 1:
-                    raise
-        raise RoomAborted
+        room = await self.room(object_id)
+        return room.join(request, transport, connection_id)
 
     async def request(self, object_id: ObjectId, request: Request) -> tuple[Response, Receipt]:
         """Run an object's `on_request`.
@@ -111,28 +105,42 @@ class RoomRegistry:
         return await room.request(request)
 
     async def room(self, object_id: ObjectId) -> Room:
-        """Return the object's room with a started instance.
+        """Return the object's room, open and with a started instance.
+
+        It stays so until the caller awaits something.
 
         Raises:
             StateroomError: It could not be claimed, loaded or started.
         """
+        for _ in range(_TRIES):
+            room = await self._find(object_id)
+            if room.open:
+                await room.wake()
+            if room.open:
+                return room
+        raise RoomAborted
+
+    async def _find(self, object_id: ObjectId) -> Room:
+        """Return the object's room, or make it; it may be leaving again by now."""
         key = object_id.uuid
         while (leaving := self._leaving.get(key)) is not None:
             await asyncio.wait([leaving])
         room = self._rooms.get(key)
-        if room is None:
-            opening = self._opening.get(key)
-            if opening is None:
-                opening = self._tasks.start(self._try_to_open(object_id), name="activation")
-                self._opening[key] = opening
-                opening.add_done_callback(lambda _task: self._opening.pop(key, None))
-            # The activation belongs to all who wait for it: one caller's leaving ends nothing.
-            opened = await asyncio.shield(opening)
-            if isinstance(opened, StateroomError):
-                raise opened
-            room = opened
-        await room.wake()
-        return room
+        if room is not None:
+            return room
+        opening = self._opening.get(key)
+        if opening is None:
+            opening = self._tasks.start(self._try_to_open(object_id), name="activation")
+            self._opening[key] = opening
+            opening.add_done_callback(lambda _task: self._opening.pop(key, None))
+        # The activation belongs to all who wait for it: one caller's leaving ends nothing.
+        await asyncio.wait([opening])
+        if opening.cancelled():
+            raise WorkerLeaving
+        opened = opening.result()
+        if isinstance(opened, StateroomError):
+            raise opened
+        return opened
 
     def abort_all(self, error: StateroomError) -> None:
         """Throw every room away."""
@@ -144,6 +152,8 @@ class RoomRegistry:
         await self._membership.leave()
         try:
             async with asyncio.timeout(deadline_seconds):
+                if self._opening:  # they end by themselves: nothing is claimed any more
+                    await asyncio.wait(self._opening.values())
                 await asyncio.gather(*(self._leave(room) for room in list(self._rooms.values())))
         except TimeoutError:
             _log.warning("drain_timed_out", rooms=len(self._rooms))
@@ -195,9 +205,13 @@ class RoomRegistry:
     async def _open(self, object_id: ObjectId) -> Room:
         """Claim an object and make its room; the instance comes with the first event."""
         mount = self.namespaces.mount(object_id.namespace)
-        if len(self._rooms) >= self._max_rooms:
+        # This activation is counted among those under way.
+        if len(self._rooms) + len(self._opening) > self._max_rooms:
             raise Overloaded(f"this worker holds {len(self._rooms)} rooms")
         claim = await self._claim(object_id)
+        if self._membership.standing is Standing.LEAVING:
+            await self._environment.store.release(claim)
+            raise WorkerLeaving
         if claim.worker_id != self._membership.worker_id or not self._membership.holds():
             raise LeaseLost
         room = Room(mount=mount, environment=self._environment, claim=claim, gone=self._forget)
