@@ -12,7 +12,9 @@ the sockets are the shipped twins.
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,13 +40,25 @@ _LEASE_SECONDS = 3.0
 _SETTLE_TURNS = 50
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerBounds:
+    """What a worker may do, as its settings say: see `RoomRegistry`."""
+
+    claim_wait_seconds: float = 0.0
+    evict_seconds: float = 60.0
+    max_rooms: int = 10_000
+
+
 class ObjectHarness:
     """See the module.
 
     Args:
         classes: Namespace to class, or to a `Mount` made with `make_mount`.
         limits: Bounds of each room.
-        database: Share one between harnesses to have several workers.
+        bounds: Bounds of the worker.
+        database: Share one between harnesses to have several workers, and the clock with it.
+        clock: The time of the worker and of a database made here.
+        node: Which machine the worker stands on.
     """
 
     def __init__(
@@ -52,18 +66,34 @@ class ObjectHarness:
         classes: Mapping[str, type[Any] | Mount],
         *,
         limits: RoomLimits | None = None,
+        bounds: WorkerBounds | None = None,
         database: MemoryDatabase | None = None,
+        clock: FakeClock | None = None,
         node: str = "node",
     ) -> None:
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.database = database or MemoryDatabase(self.clock)
         self.database_clock = DatabaseClock(self.clock)
         self.store = MemoryObjectStore(self.database)
         self.worker_id = WorkerId(uuid.uuid4())
         self.committer = MemoryCommitter(self.database, self.worker_id)
+        self.counted: Counter[str] = Counter()
+        """How often each countable thing happened: `rooms_opened`, `object_faults`, ..."""
         self._tasks = TaskOwner("rooms")
+        self._sweeper = TaskOwner("sweeper")
         self._connection_number = 0
-        self.membership = Membership(
+        self.membership = self._make_membership(node)
+        self.registry = self._make_registry(
+            {
+                name: cls if isinstance(cls, Mount) else make_mount(name, cls, {})
+                for name, cls in classes.items()
+            },
+            limits or RoomLimits(),
+            bounds or WorkerBounds(),
+        )
+
+    def _make_membership(self, node: str) -> Membership:
+        return Membership(
             leases=MemoryWorkerLeases(self.database),
             clock=self.clock,
             database_clock=self.database_clock,
@@ -75,9 +105,13 @@ class ObjectHarness:
             begun=self._begun,
             lost=self._lost,
         )
-        self.registry = RoomRegistry(
+
+    def _make_registry(
+        self, mounts: Mapping[str, Mount], limits: RoomLimits, bounds: WorkerBounds
+    ) -> RoomRegistry:
+        return RoomRegistry(
             ids=ObjectIds(b"a cluster key of the test harness"),
-            namespaces=Namespaces({name: _mount(name, cls) for name, cls in classes.items()}),
+            namespaces=Namespaces(mounts),
             environment=RoomEnvironment(
                 store=self.store,
                 committer=self.committer,
@@ -85,14 +119,14 @@ class ObjectHarness:
                 clock=self.clock,
                 database_clock=self.database_clock,
                 tasks=self._tasks,
-                limits=limits or RoomLimits(),
+                limits=limits,
+                counters=self._count,
             ),
             membership=self.membership,
-            claim_wait_seconds=0.0,
-            evict_seconds=60.0,
-            max_rooms=10_000,
+            claim_wait_seconds=bounds.claim_wait_seconds,
+            evict_seconds=bounds.evict_seconds,
+            max_rooms=bounds.max_rooms,
         )
-        self._sweeper = TaskOwner("sweeper")
 
     async def __aenter__(self) -> Self:
         await self.membership.start()
@@ -116,6 +150,9 @@ class ObjectHarness:
         self.worker_id = worker_id
         self.committer.worker_id = worker_id
 
+    def _count(self, name: str) -> None:
+        self.counted[name] += 1
+
     def _lost(self, error: StateroomError) -> None:
         self.registry.abort_all(error)
 
@@ -126,6 +163,11 @@ class ObjectHarness:
     async def room(self, namespace: str, name: str) -> Room:
         """The live room of an object, started if it was not."""
         return await self.registry.room(self.object_id(namespace, name))
+
+    def live_room(self, namespace: str, name: str) -> Room | None:
+        """The live room of an object, if it is in memory; nothing is started."""
+        key = self.object_id(namespace, name).uuid
+        return next((room for room in self.registry.rooms if room.object_id.uuid == key), None)
 
     async def connect(
         self, namespace: str, name: str, *, request: Request | None = None

@@ -5,15 +5,31 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.testing.harness import ObjectHarness
-from tests.unit.room.objects import Counter, PlainCounter, Script, Sleeper
+from tests.unit.room.objects import (
+    Counter,
+    PlainCounter,
+    Probe,
+    QueuedProbe,
+    Script,
+    Sleeper,
+)
 
-_CLASSES = {"counter": Counter, "plain": PlainCounter, "script": Script, "sleeper": Sleeper}
+_CLASSES = {
+    "counter": Counter,
+    "plain": PlainCounter,
+    "script": Script,
+    "sleeper": Sleeper,
+    "probe": Probe,
+    "queued": QueuedProbe,
+}
 
 
 @pytest.fixture
 async def harness() -> AsyncIterator[ObjectHarness]:
     Script.steps = {}
     Script.closes = []
+    Probe.hooks = {}
+    Probe.heard = []
     Sleeper.waits = []
     PlainCounter.starts = 0
     async with ObjectHarness(_CLASSES) as made:

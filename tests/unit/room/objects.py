@@ -1,6 +1,7 @@
 """Objects that the engine's tests run."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from app.sdk import Connection, DurableObject, Request, Response
@@ -75,3 +76,42 @@ class Sleeper(DurableObject):
         self.waits.append(future)
         await future
         connection.send(message)
+
+
+class Probe(DurableObject):
+    """Every hook runs what a test put in `hooks` under its name, if anything."""
+
+    hooks: ClassVar[dict[str, Callable[..., Any]]] = {}
+    heard: ClassVar[list[str]] = []
+
+    def on_start(self) -> Any:
+        return self._run("start")
+
+    def on_connect(self, connection: Connection, request: Request) -> Any:
+        return self._run("connect", connection)
+
+    def on_message(self, connection: Connection, message: str | bytes) -> Any:
+        return self._run("message", connection, message)
+
+    def on_close(self, connection: Connection, code: int, reason: str, clean: bool) -> Any:
+        return self._run("close", connection)
+
+    def on_request(self, request: Request) -> Any:
+        return self._run("request")
+
+    def on_evict(self, reason: str) -> Any:
+        return self._run("evict", reason)
+
+    def _run(self, name: str, *arguments: Any) -> Any:
+        self.heard.append(name)
+        hook = self.hooks.get(name)
+        return None if hook is None else hook(self, *arguments)
+
+
+class QueuedProbe(Probe):
+    """The same with a coroutine for messages, which always goes through the mailbox."""
+
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        result = self._run("message", connection, message)
+        if result is not None:
+            await result

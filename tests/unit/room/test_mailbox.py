@@ -26,23 +26,25 @@ def test_35_events_come_out_in_the_order_they_went_in() -> None:
 
 def test_sockets_stop_at_the_mark_and_go_on_at_half_of_it() -> None:
     mailbox = _mailbox(events=4)
-    for _ in range(3):
+    over = []
+    for _ in range(4):
         mailbox.put(_event())
-    assert not mailbox.over_high_water
-    mailbox.put(_event())
-    assert mailbox.over_high_water
-    mailbox.take()
-    assert not mailbox.under_low_water
-    mailbox.take()
-    assert mailbox.under_low_water
+        over.append(mailbox.over_high_water)
+    assert over == [False, False, False, True]
+    under = []
+    for _ in range(3):
+        mailbox.take()
+        under.append(mailbox.under_low_water)
+    assert under == [False, True, True]
 
 
 def test_bytes_count_like_events_do() -> None:
     mailbox = _mailbox(size_bytes=100)
-    mailbox.put(_event(99))
-    assert not mailbox.over_high_water
-    mailbox.put(_event(1))
-    assert mailbox.over_high_water
+    over = []
+    for size in (99, 1):
+        mailbox.put(_event(size))
+        over.append(mailbox.over_high_water)
+    assert over == [False, True]
     mailbox.take()
     assert mailbox.under_low_water
 
