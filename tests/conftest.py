@@ -8,6 +8,7 @@ cuts is off: nothing here tests the disk.
 
 import asyncio
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -23,7 +24,7 @@ from app.store.database import Database
 from app.store.driver import ConnectTarget
 from app.store.embedded import EmbeddedPostgres
 from app.store.migration import migrate
-from tests.doubles.pgbouncer import PgBouncer
+from tests.doubles.pgbouncer import MISSING, PgBouncer, find_pgbouncer
 
 MIGRATED = "stateroom_tests"
 UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100"}
@@ -36,6 +37,7 @@ where datname = current_database() and pid <> pg_backend_pid()
 truncate object, object_row, worker;
 """
 
+_LEFT_OUT = pytest.StashKey[int]()
 _numbers = itertools.count(1)
 
 
@@ -69,6 +71,32 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests.mutants.registry import switch_on  # noqa: PLC0415 - imports what it breaks
 
         switch_on(name)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the pooler's tests out where there is no pooler; CI installs it and leaves out none.
+
+    `make test` has to work on a machine with Python and make alone.
+    """
+    if find_pgbouncer() is not None or "CI" in os.environ:  # noqa: TID251 - CI says so in no other way
+        return
+    left_out = [item for item in items if _needs_pooler(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not _needs_pooler(item)]
+        config.stash[_LEFT_OUT] = len(left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what did not run."""
+    count = terminalreporter.config.stash.get(_LEFT_OUT, 0)
+    if count or (find_pgbouncer() is None and "CI" not in os.environ):  # noqa: TID251 - see above
+        terminalreporter.write_line(f"NOT RUN: the tests through PgBouncer; {MISSING}", red=True)
+
+
+def _needs_pooler(item: pytest.Item) -> bool:
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return "pgbouncer" in getattr(item, "fixturenames", ()) or "pgbouncer" in parameters.values()
 
 
 @pytest.fixture(scope="session")
