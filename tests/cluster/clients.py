@@ -70,6 +70,7 @@ class Client:
             await self._run(url, joined, stop)
         finally:
             self.over.set()
+            self._progress.set()
 
     async def _run(self, url: str, joined: asyncio.Event, stop: asyncio.Event) -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -260,11 +261,14 @@ class Fleet:
         """Wait for that many more proofs.
 
         Raises:
+            ConnectionError: Everybody's connection has ended before.
             TimeoutError: There is no more progress.
         """
         wanted = self._history.proofs + count
         async with asyncio.timeout(DEADLINE_SECONDS):
             while self._history.proofs < wanted:
+                if all(client.over.is_set() for client in self.clients):
+                    raise ConnectionError("every client is gone")
                 self._progress.clear()
                 await self._progress.wait()
 

@@ -17,8 +17,10 @@ from tests.cluster.checker import History
 from tests.cluster.clients import Fleet
 from tests.cluster.server import ServerProcess
 
-SHORT_LEASE = {"STATEROOM_LEASE_SECONDS": "0.8", "STATEROOM_RENEW_SECONDS": "0.2"}
+SHORT_LEASE = {"STATEROOM_LEASE_SECONDS": "2", "STATEROOM_RENEW_SECONDS": "0.4"}
 """For tests that wait until a lease has run out."""
+LONG_LEASE = {"STATEROOM_LEASE_SECONDS": "20"}
+"""For tests that no lease has a part in: a slow machine must not end one."""
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.interop.wire_json import loads
 
 START_SECONDS = 60.0
 END_SECONDS = 60.0
-MUTANT_VARIABLE = "STATEROOM_TESTS_MUTANT"
+MUTANT_VARIABLE = "TESTS_MUTANT"
 """Names a deliberate fault that the server is started with (tests/mutants)."""
 
 _FAULTS = frozenset(

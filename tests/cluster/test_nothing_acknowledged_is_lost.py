@@ -12,7 +12,7 @@ import pytest
 
 from app.core.clock import SystemClock
 from tests.cluster.clients import at_work, moments
-from tests.cluster.conftest import Stage
+from tests.cluster.conftest import LONG_LEASE, Stage
 from tests.cluster.durable_content import check
 from tests.cluster.server import ServerProcess
 
@@ -56,7 +56,7 @@ async def test_nothing_that_anybody_was_told_is_lost_by_sigkill_at_random_moment
     stage: Stage, seed: int
 ) -> None:
     chance = random.Random(seed)
-    server = stage.server()
+    server = stage.server(**LONG_LEASE)
     (steady,) = stage.new_rooms(1)
     rooms = [steady]
     for moment in moments(seed, KILLS):

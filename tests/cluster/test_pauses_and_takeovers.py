@@ -11,7 +11,7 @@ import asyncpg
 from app.core.clock import SystemClock
 from app.store.embedded import EmbeddedPostgres
 from tests.cluster.clients import DEADLINE_SECONDS, Announcer, Fleet, Writer, at_work
-from tests.cluster.conftest import SHORT_LEASE, Stage
+from tests.cluster.conftest import LONG_LEASE, SHORT_LEASE, Stage
 from tests.cluster.durable_content import check, in_postgres, until_served
 
 ROOMS = 3
@@ -34,13 +34,14 @@ async def until_no_lease(database_url: str) -> None:
         await session.close()
 
 
-async def write_to_a_server_that_stands_still(fleet: Fleet) -> None:
+async def speak_to_a_server_that_stands_still(fleet: Fleet) -> None:
+    """Writers write, everybody asks: what needs a commit, and what could be answered at once."""
     for client in fleet.clients:
         client.keeps = True
         if isinstance(client, Writer) and not isinstance(client, Announcer):
             for _ in range(WRITES_WHILE_PAUSED):
                 await client.write()
-            await client.ask()
+        await client.ask()
 
 
 def assert_heard_nothing(fleet: Fleet) -> None:
@@ -55,16 +56,17 @@ async def test_a_server_that_was_paused_beyond_its_lease_says_nothing_and_begins
     await server.start()
     rooms = stage.new_rooms(ROOMS)
     fleet = stage.fleet(server)
+    fleet.man(stage.new_rooms(1), writers=0, announcers=0)
     fleet.man(rooms)
     async with at_work(fleet):
         await fleet.proofs(PROOFS)
         await fleet.fall_silent()
         server.pause()
-        await write_to_a_server_that_stands_still(fleet)
+        await speak_to_a_server_that_stands_still(fleet)
         await until_no_lease(postgres.url)
         server.go_on()
     assert_heard_nothing(fleet)
-    assert server.said("room_aborted") == ROOMS
+    assert server.said("room_aborted") == ROOMS + 1
     await check(stage.history, database_url=postgres.url, url=None, rooms=rooms)
     await until_served(server.url, rooms[0])
     await check(stage.history, database_url=postgres.url, url=server.url, rooms=rooms)
@@ -97,18 +99,19 @@ async def test_a_paused_server_whose_rooms_were_taken_over_can_neither_commit_no
     stage: Stage, postgres: EmbeddedPostgres
 ) -> None:
     first = stage.server(database_url=postgres.url, **SHORT_LEASE)
-    second = stage.server(database_url=postgres.url, **SHORT_LEASE)
+    second = stage.server(database_url=postgres.url, **LONG_LEASE)
     await first.start()
     await second.start()
     rooms = stage.new_rooms(ROOMS)
     before, after = stage.fleet(first), stage.fleet(second)
+    before.man(stage.new_rooms(1), writers=0, announcers=0)
     before.man(rooms)
     async with at_work(before):
         await before.proofs(PROOFS)
         await before.fall_silent()
         known = stage.history.unacknowledged()
         first.pause()
-        await write_to_a_server_that_stands_still(before)
+        await speak_to_a_server_that_stands_still(before)
         unheard = stage.history.unacknowledged() - known
         assert len(unheard) > ROOMS * WRITES_WHILE_PAUSED
         after.man(rooms)

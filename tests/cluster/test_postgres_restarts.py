@@ -14,7 +14,7 @@ import pytest
 from app.core.clock import SystemClock
 from app.store.embedded import EmbeddedPostgres
 from tests.cluster.clients import DEADLINE_SECONDS, at_work
-from tests.cluster.conftest import SHORT_LEASE, Stage
+from tests.cluster.conftest import LONG_LEASE, SHORT_LEASE, Stage
 from tests.cluster.durable_content import check, until_served
 from tests.cluster.server import ServerProcess
 
@@ -50,7 +50,7 @@ async def until_readiness(server: ServerProcess, status: int) -> None:
 async def test_writers_stay_connected_over_restarts_and_nothing_is_lost(
     stage: Stage, postgres: EmbeddedPostgres, stop: Stop
 ) -> None:
-    server = stage.server(database_url=postgres.url, STATEROOM_LEASE_SECONDS="20")
+    server = stage.server(database_url=postgres.url, **LONG_LEASE)
     await server.start()
     fleet = stage.fleet(server)
     fleet.man(stage.new_rooms(ROOMS))

@@ -4,7 +4,7 @@ import pytest
 
 from app.store.embedded import EmbeddedPostgres
 from tests.cluster.clients import at_work
-from tests.cluster.conftest import SHORT_LEASE, Stage
+from tests.cluster.conftest import LONG_LEASE, SHORT_LEASE, Stage
 from tests.cluster.durable_content import check, until_served
 
 ROOMS = 6
@@ -12,7 +12,7 @@ ROOMS = 6
 
 @pytest.mark.parametrize("moment", [0, 1, 500])
 async def test_a_stop_under_load_drains_and_loses_nothing(stage: Stage, moment: int) -> None:
-    server = stage.server()
+    server = stage.server(**LONG_LEASE)
     await server.start()
     rooms = stage.new_rooms(ROOMS)
     fleet = stage.fleet(server)
@@ -49,7 +49,7 @@ async def test_a_stop_while_the_database_is_away_ends_and_loses_nothing(
 async def test_an_embedded_postgres_that_dies_alone_is_started_again_and_nothing_is_lost(
     stage: Stage,
 ) -> None:
-    server = stage.server()
+    server = stage.server(**LONG_LEASE)
     await server.start()
     rooms = stage.new_rooms(ROOMS)
     for _ in range(2):

@@ -1,8 +1,9 @@
 """Deliberate faults, each of which must turn the suite red.
 
 A mutant is a named patch of the running code, switched on by `pytest --mutant NAME` before any
-test is collected. It lives here and nowhere else: the shipped code knows no such switch. Every
-mutant names the tests that should catch it, so that finding out takes seconds.
+test is collected; servers that the cluster tests start have it too. It lives here and nowhere
+else: the shipped code knows no such switch. Every mutant names the tests that should catch it,
+so that finding out takes seconds.
 
 To add one, write the patch in a module of this folder and list it in `MUTANTS`.
 """
@@ -10,7 +11,9 @@ To add one, write the patch in a module of this folder and list it in `MUTANTS`.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.mutants import store
+from app.settings.sources import environ
+from tests.cluster.server import MUTANT_VARIABLE
+from tests.mutants import service, store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,9 @@ UNKNOWN = "tests/integration/store/test_unknown_outcome.py"
 LEASES = "tests/contract/test_worker_leases.py"
 LEASE_LOCKS = "tests/integration/store/test_lease_locking.py"
 PGBOUNCER = "tests/integration/store/test_pgbouncer.py"
+KILLS = "tests/cluster/test_nothing_acknowledged_is_lost.py"
+MEMBERSHIP = "tests/cluster/test_membership.py"
+ROOM = "tests/unit/room"
 
 MUTANTS: dict[str, Mutant] = {
     "fence-by-plain-select": Mutant(
@@ -81,11 +87,36 @@ MUTANTS: dict[str, Mutant] = {
         patch=store.statement_cache_behind_a_pooler,
         tests=(PGBOUNCER,),
     ),
+    "gate-opens-at-send": Mutant(
+        what="outputs are delivered when they are made, before their commit",
+        patch=service.gate_opens_at_send,
+        tests=(KILLS,),
+    ),
+    "replica-ignores-every-tenth-diff": Mutant(
+        what="every tenth change is relayed and not merged",
+        patch=service.replica_ignores_every_tenth_diff,
+        tests=(KILLS,),
+    ),
+    "speaks-after-its-lease": Mutant(
+        what="outputs leave whether or not the lease still holds",
+        patch=service.speaks_after_its_lease,
+        tests=(ROOM,),
+    ),
+    "registers-again-under-the-same-id": Mutant(
+        what="a registration that failed half way is made again under its dead id",
+        patch=service.registers_again_under_the_same_id,
+        tests=(MEMBERSHIP,),
+    ),
+    "refused-commit-taken-for-done": Mutant(
+        what="a room goes on after the fence refused its commit",
+        patch=service.a_refused_commit_is_taken_for_done,
+        tests=(ROOM,),
+    ),
 }
 
 
 def switch_on(name: str) -> None:
-    """Apply a mutant to this process.
+    """Apply a mutant to this process and to the servers that it will start.
 
     Raises:
         SystemExit: There is none of that name.
@@ -93,3 +124,4 @@ def switch_on(name: str) -> None:
     if name not in MUTANTS:
         raise SystemExit(f"no mutant {name!r}; there are: {', '.join(MUTANTS)}")
     MUTANTS[name].patch()
+    environ[MUTANT_VARIABLE] = name

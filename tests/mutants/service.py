@@ -1,0 +1,75 @@
+"""Faults of the engine, of the replica and of the worker's standing."""
+
+from contextlib import suppress
+from dataclasses import replace
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+from app.cluster.membership import Membership, Standing
+from app.core.errors import LeaseLost, StateroomError
+from app.core.ids import WorkerId
+from app.room.commits import CommitLane
+from app.room.gate import OutputGate
+from app.room.room import Room
+from app.tinybase.replica import Applied, Replica
+
+
+def gate_opens_at_send() -> None:
+    """Outputs are delivered when they are made, the commit follows."""
+
+    def offer(self: OutputGate[Any], outputs: Any) -> Any:
+        return () if self._broken else outputs
+
+    _replace(OutputGate, "offer", offer)
+
+
+def replica_ignores_every_tenth_diff() -> None:
+    """The frame is relayed all the same."""
+    original = Replica.apply
+    diffs = count(1)
+
+    def apply(self: Replica, changes: Any, now_ms: int, **named: Any) -> Applied | None:
+        return None if next(diffs) % 10 == 0 else original(self, changes, now_ms, **named)
+
+    _replace(Replica, "apply", apply)
+
+
+def speaks_after_its_lease() -> None:
+    """What may leave by the gate leaves, whether or not the lease still holds."""
+
+    def deliver(self: Room, outputs: Any) -> None:
+        self._delivery.deliver(outputs)
+
+    _replace(Room, "_deliver", deliver)
+
+
+def registers_again_under_the_same_id() -> None:
+    """A life that began half way is begun again, though its row is dead by then."""
+
+    async def begin_again(self: Membership) -> None:
+        if self.standing is not Standing.OUTSIDE:
+            self.standing = Standing.OUTSIDE
+            self._lost(LeaseLost())
+            self._identity = replace(self._identity, worker_id=WorkerId(uuid4()))
+        who = self._identity
+        with suppress(StateroomError):
+            await self._leases.bury(node=who.node, slot=who.slot, boot_id=who.boot_id)
+            await self._register()
+
+    _replace(Membership, "_begin_again", begin_again)
+
+
+def a_refused_commit_is_taken_for_done() -> None:
+    """The fence holds, and nobody listens to it: the room goes on as if it had committed."""
+    original = CommitLane.settle
+
+    def settle(self: CommitLane, outcome: Any) -> None:
+        done = type(outcome)(type(outcome.result).COMMITTED, outcome.commit_seq, None)
+        original(self, done)
+
+    _replace(CommitLane, "settle", settle)
+
+
+def _replace(owner: Any, name: str, new: Any) -> None:
+    setattr(owner, name, new)
