@@ -1,10 +1,14 @@
 """An object whose events a test writes on the spot."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
+from app.core.tasks import TaskOwner
 from app.sdk import Connection, DurableObject, Request, Response, Storage
 from app.testing.harness import ObjectHarness
+
+_tasks = TaskOwner("test")
 
 Step = Callable[["Lab"], Awaitable[Any] | Any]
 
@@ -47,3 +51,8 @@ async def forget(harness: ObjectHarness, name: str = "a") -> None:
     await harness.settle()
     await room.hibernate()
     assert not room.awake
+
+
+def begin(harness: ObjectHarness, step: Step) -> "asyncio.Task[Any]":
+    """Start one event without waiting for its end."""
+    return _tasks.start(perform(harness, step), name="event")
