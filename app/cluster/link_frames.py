@@ -9,7 +9,7 @@ import struct
 from enum import IntEnum
 from typing import NamedTuple
 
-from ..core.errors import StateroomError
+from ..core.errors import LinkGarbled
 
 _HEADER = struct.Struct(">IBI")
 MAX_PAYLOAD_BYTES = 32 << 20
@@ -41,13 +41,6 @@ class Frame(NamedTuple):
     kind: FrameKind
     stream: int
     payload: bytes
-
-
-class LinkGarbled(StateroomError):
-    """The other end of a link does not speak its protocol."""
-
-    code = "link_garbled"
-    retryable = True
 
 
 def encode_frame(kind: FrameKind, stream: int, payload: bytes) -> bytes:

@@ -15,19 +15,12 @@ from typing import Any
 from uuid import UUID
 
 from ..core.codec import JsonError, dump_json, parse_json
-from ..core.errors import StateroomError
+from ..core.errors import LinkRefused
 from ..core.ids import WorkerId
 from .link_frames import Frame, FrameKind, encode_frame
 
 VERSION = 1
 _NONCE_BYTES = 16
-
-
-class LinkRefused(StateroomError):
-    """The other end of a link could not prove that it belongs to this cluster."""
-
-    code = "link_refused"
-    retryable = True
 
 
 class Role(Enum):

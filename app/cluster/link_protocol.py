@@ -12,13 +12,13 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from ..core.codec import JsonError, dump_json, parse_json
+from ..core.errors import LinkGarbled
 from ..core.ids import WorkerId
 from .link_frames import (
     MAX_PAYLOAD_BYTES,
     Frame,
     FrameKind,
     FrameReader,
-    LinkGarbled,
     encode_frame,
 )
 from .link_handshake import Handshake, HandshakeState, Role

@@ -22,6 +22,9 @@ away under the call).
     ├── OwnershipLost                the fence refused a commit
     ├── OwnedElsewhere               another worker holds the object
     ├── LeaseLost                    this worker's lease has ended
+    ├── LinkBroken                   the link to another worker is gone
+    ├── LinkGarbled                  the other end of a link makes no sense
+    ├── LinkRefused                  the other end of a link proved nothing
     ├── WorkerLeaving                this worker gives its objects up
     ├── RoomAborted                  the live object was thrown away
     ├── ObjectFault                  the author's code raised
@@ -162,6 +165,31 @@ class LeaseLost(StateroomError):
     default_remedy = "Try again in a moment."
     retryable = True
     reset = True
+
+
+class LinkBroken(StateroomError):
+    """The link to the worker that holds the object is gone."""
+
+    code = "link_broken"
+    default_remedy = "Try again in a moment."
+    retryable = True
+    reset = True
+
+
+class LinkGarbled(StateroomError):
+    """The other end of a link does not speak its protocol."""
+
+    code = "link_garbled"
+    default_remedy = "Run the same version on all workers."
+    retryable = True
+
+
+class LinkRefused(StateroomError):
+    """The other end of a link could not prove that it belongs to this cluster."""
+
+    code = "link_refused"
+    default_remedy = "Check that both workers serve the same database."
+    retryable = True
 
 
 class WorkerLeaving(StateroomError):

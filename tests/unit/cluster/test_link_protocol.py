@@ -4,8 +4,8 @@ import uuid
 
 import pytest
 
-from app.cluster.link_frames import FrameKind, LinkGarbled, encode_frame
-from app.cluster.link_handshake import Handshake, LinkRefused, Role, link_key
+from app.cluster.link_frames import FrameKind, encode_frame
+from app.cluster.link_handshake import Handshake, Role, link_key
 from app.cluster.link_protocol import (
     WINDOW_BYTES,
     Event,
@@ -15,6 +15,7 @@ from app.cluster.link_protocol import (
     Taken,
     Told,
 )
+from app.core.errors import LinkGarbled, LinkRefused
 from app.core.ids import WorkerId
 
 KEY = link_key(b"the cluster's key")

@@ -1,0 +1,392 @@
+"""One live link: the shell that moves bytes for a `LinkProtocol` and joins streams to sockets.
+
+At the edge (where the client's socket is) a stream is a `RemoteSink`: the client's messages go
+in, the owner's come out on the client's transport. At the owner it is a `RemoteTransport`, which
+a room cannot tell from a socket of its own. A broken link ends every socket that ran over it and
+fails every call; nobody waits for ever.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from ..core.errors import LinkBroken, StateroomError
+from ..core.frames import OutgoingMessage
+from ..core.ids import WorkerId
+from ..core.sockets import SocketSink, SocketTransport
+from .link_errors import error_from, error_meta
+from .link_frames import FrameKind
+from .link_protocol import WINDOW_BYTES, LinkProtocol, LinkState, Ready, Taken, Told
+
+_log = structlog.get_logger("stateroom.link")
+
+_GOING_AWAY = (1012, "link_broken")
+_RETURN_AT_BYTES = 4 << 20
+_RETURN_SECONDS = 0.02
+
+
+class LinkHost(Protocol):
+    """What an incoming stream is given to."""
+
+    def opened(self, link: "Link", stream: int, meta: Mapping[str, Any]) -> None:
+        """A client's socket at the other side wants an object of ours."""
+        ...
+
+    def called(self, link: "Link", stream: int, meta: Mapping[str, Any], body: bytes) -> None:
+        """A caller at the other side asks an object of ours."""
+        ...
+
+
+class Link(asyncio.Protocol):
+    """See the module.
+
+    Args:
+        protocol: The pure half, before its first byte.
+        host: Takes what the other side opens.
+        lost: Called once when the link is over.
+    """
+
+    def __init__(
+        self, protocol: LinkProtocol, host: LinkHost, lost: Callable[["Link"], None]
+    ) -> None:
+        self._protocol = protocol
+        self._host = host
+        self._lost = lost
+        self._transport: asyncio.Transport | None = None
+        self._flush_planned = False
+        self._edges: dict[int, RemoteSink] = {}
+        self._owned: dict[int, RemoteTransport] = {}
+        self._answers: dict[int, asyncio.Future[tuple[Mapping[str, Any], bytes]]] = {}
+        self.peer: WorkerId | None = None
+        self.ready: asyncio.Future[WorkerId] = asyncio.get_running_loop().create_future()
+        self.heard_at = asyncio.get_running_loop().time()
+
+    @property
+    def alive(self) -> bool:
+        """Whether streams can be opened."""
+        return self._protocol.state is LinkState.READY
+
+    # -- asyncio.Protocol ----------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say hello."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows for mypy
+        self._transport = transport
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; what makes no sense ends the link."""
+        self.heard_at = asyncio.get_running_loop().time()
+        try:
+            events = self._protocol.receive(data)
+        except StateroomError as error:
+            _log.warning("link_refused", code=error.code, reason=str(error))
+            self.close()
+            return
+        for event in events:
+            if isinstance(event, Told):
+                self._told(event)
+            elif isinstance(event, Taken):
+                self._taken(event)
+            elif isinstance(event, Ready):
+                self.peer = event.peer
+                if not self.ready.done():
+                    self.ready.set_result(event.peer)
+        self._flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End everything that ran over this link."""
+        del exc
+        self._protocol.state = LinkState.BROKEN
+        if not self.ready.done():
+            self.ready.set_exception(LinkBroken())
+            self.ready.exception()
+        edges, self._edges = self._edges, {}
+        owned, self._owned = self._owned, {}
+        answers, self._answers = self._answers, {}
+        for sink in edges.values():
+            sink.broken()
+        for transport in owned.values():
+            transport.ended(1006, "", clean=False)
+        for answer in answers.values():
+            if not answer.done():
+                answer.set_exception(LinkBroken())
+                answer.exception()
+        self._lost(self)
+
+    # -- the edge's side -----------------------------------------------------------------------
+
+    async def open(self, meta: Mapping[str, Any], transport: SocketTransport) -> "RemoteSink":
+        """Bring a client's socket to an object at the other side.
+
+        Raises:
+            StateroomError: The other side refused, or the link broke.
+        """
+        stream = self._new_stream()
+        sink = RemoteSink(self, stream, transport)
+        answer = self._expect(stream)
+        self._edges[stream] = sink
+        self.tell(FrameKind.OPEN, stream, meta)
+        try:
+            await answer
+        except BaseException:
+            self._edges.pop(stream, None)
+            self.tell(FrameKind.END, stream, {"code": 1006, "reason": "", "clean": False})
+            raise
+        return sink
+
+    async def call(self, meta: Mapping[str, Any], body: bytes) -> tuple[Mapping[str, Any], bytes]:
+        """Ask an object at the other side.
+
+        Raises:
+            StateroomError: What it answered, or the link broke.
+        """
+        stream = self._new_stream()
+        answer = self._expect(stream)
+        self.tell(FrameKind.CALL, stream, meta, body)
+        return await answer
+
+    def forget(self, stream: int) -> None:
+        """The client of a stream is gone."""
+        self._edges.pop(stream, None)
+
+    # -- the owner's side ----------------------------------------------------------------------
+
+    def own(self, stream: int) -> "RemoteTransport":
+        """The transport for a stream that the other side opened."""
+        transport = self._owned[stream] = RemoteTransport(self, stream)
+        return transport
+
+    def refuse(self, stream: int, error: StateroomError) -> None:
+        """Turn a stream away."""
+        self._owned.pop(stream, None)
+        self.tell(FrameKind.REFUSE, stream, error_meta(error))
+
+    def fail(self, stream: int, error: StateroomError) -> None:
+        """Answer a call with an error."""
+        self.tell(FrameKind.FAIL, stream, error_meta(error))
+
+    # -- both ----------------------------------------------------------------------------------
+
+    def tell(
+        self, kind: FrameKind, stream: int, meta: Mapping[str, Any] | None = None, body: bytes = b""
+    ) -> None:
+        """Send a frame; frames of one step of the loop leave in one write."""
+        self._protocol.tell(kind, stream, meta, body)
+        self._plan_flush()
+
+    def returned(self, stream: int, count: int) -> None:
+        """Bytes of a stream were taken here."""
+        self._protocol.returned(stream, count)
+        self._plan_flush()
+
+    def waiting_bytes(self, stream: int) -> int:
+        """What was told on a stream and not yet taken."""
+        return self._protocol.waiting_bytes(stream)
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        self._protocol.ping()
+        self._flush()
+
+    def close(self) -> None:
+        """End the link; everything on it ends with it."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _new_stream(self) -> int:
+        if not self.alive:
+            raise LinkBroken
+        return self._protocol.new_stream()
+
+    def _expect(self, stream: int) -> "asyncio.Future[tuple[Mapping[str, Any], bytes]]":
+        answer: asyncio.Future[tuple[Mapping[str, Any], bytes]]
+        answer = asyncio.get_running_loop().create_future()
+        self._answers[stream] = answer
+        answer.add_done_callback(lambda _: self._answers.pop(stream, None))
+        return answer
+
+    def _plan_flush(self) -> None:
+        if not self._flush_planned:
+            self._flush_planned = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_planned = False
+        data = self._protocol.take()
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _told(self, told: Told) -> None:
+        kind, stream, meta, body = told
+        if kind is FrameKind.OPEN:
+            self._host.opened(self, stream, meta)
+        elif kind is FrameKind.CALL:
+            self._host.called(self, stream, meta, body)
+        elif kind in {FrameKind.ACCEPT, FrameKind.ANSWER}:
+            self._answer(stream, meta, body)
+        elif kind in {FrameKind.REFUSE, FrameKind.FAIL}:
+            self._edges.pop(stream, None)
+            self._answer_error(stream, error_from(meta))
+        elif (sink := self._edges.get(stream)) is not None:
+            sink.told(kind, meta, body)
+        elif (transport := self._owned.get(stream)) is not None:
+            if kind is FrameKind.END:
+                del self._owned[stream]
+            transport.told(kind, meta, body)
+
+    def _taken(self, taken: Taken) -> None:
+        sink = self._edges.get(taken.stream)
+        if sink is not None:
+            sink.taken(taken.waiting_bytes)
+
+    def _answer(self, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
+        answer = self._answers.get(stream)
+        if answer is not None and not answer.done():
+            answer.set_result((meta, body))
+
+    def _answer_error(self, stream: int, error: StateroomError) -> None:
+        answer = self._answers.get(stream)
+        if answer is not None and not answer.done():
+            answer.set_exception(error)
+
+
+class RemoteSink:
+    """A client's socket at the edge, whose object is at the other side; a `SocketSink`."""
+
+    def __init__(self, link: Link, stream: int, transport: SocketTransport) -> None:
+        self._link = link
+        self._stream = stream
+        self._transport = transport
+        self._paused = False
+        self._owed = 0
+        self._over = False
+
+    def receive(self, message: str | bytes) -> None:
+        """See `SocketSink.receive`."""
+        if isinstance(message, str):
+            body = message.encode("utf-8", "surrogatepass")
+            self._link.tell(FrameKind.TEXT, self._stream, body=body)
+        else:
+            self._link.tell(FrameKind.BINARY, self._stream, body=message)
+        if not self._paused and self._link.waiting_bytes(self._stream) >= WINDOW_BYTES:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def ended(self, code: int, reason: str, *, clean: bool) -> None:
+        """See `SocketSink.ended`."""
+        if not self._over:
+            self._over = True
+            meta = {"code": code, "reason": reason, "clean": clean}
+            self._link.tell(FrameKind.END, self._stream, meta)
+            self._link.forget(self._stream)
+
+    def told(self, kind: FrameKind, meta: Mapping[str, Any], body: bytes) -> None:
+        """The object says something."""
+        if kind is FrameKind.CLOSE:
+            self._transport.close(int(meta["code"]), str(meta["reason"]))
+            return
+        message = OutgoingMessage.from_utf8(body) if kind is FrameKind.TEXT else None
+        self._transport.send([message or OutgoingMessage(body)])
+        self._owed += len(body)
+        self._give_back()
+
+    def taken(self, waiting_bytes: int) -> None:
+        """The object has taken some of what the client said."""
+        if self._paused and waiting_bytes < WINDOW_BYTES // 2:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def broken(self) -> None:
+        """The link is gone: the client shall come back."""
+        self._over = True
+        self._transport.close(*_GOING_AWAY)
+
+    def _give_back(self) -> None:
+        """Return credit once the client's machine has taken what was sent."""
+        if not self._owed or self._over:
+            return
+        if self._transport.buffered_bytes < WINDOW_BYTES:
+            owed, self._owed = self._owed, 0
+            self._link.returned(self._stream, owed)
+        else:
+            asyncio.get_running_loop().call_later(_RETURN_SECONDS, self._give_back)
+
+
+class RemoteTransport:
+    """A client of a room that is connected at another worker; a `SocketTransport`."""
+
+    def __init__(self, link: Link, stream: int) -> None:
+        self._link = link
+        self._stream = stream
+        self._reading = True
+        self._unreturned = 0
+        self._over = False
+        self._early: tuple[int, str, bool] | None = None
+        self._sink: SocketSink | None = None
+
+    def attach(self, sink: SocketSink) -> None:
+        """The room has taken the socket in: let the edge go on."""
+        self._sink = sink
+        if self._early is not None:
+            code, reason, clean = self._early
+            sink.ended(code, reason, clean=clean)
+        else:
+            self._link.tell(FrameKind.ACCEPT, self._stream)
+
+    @property
+    def buffered_bytes(self) -> int:
+        """See `SocketTransport.buffered_bytes`: what the client has not taken, as far as known."""
+        return self._link.waiting_bytes(self._stream)
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> None:
+        """See `SocketTransport.send`."""
+        if not self._over:
+            for message in messages:
+                kind = FrameKind.TEXT if message.text else FrameKind.BINARY
+                self._link.tell(kind, self._stream, body=message.payload)
+
+    def close(self, code: int, reason: str) -> None:
+        """See `SocketTransport.close`."""
+        if not self._over:
+            self._link.tell(FrameKind.CLOSE, self._stream, {"code": code, "reason": reason})
+
+    def abort(self) -> None:
+        """See `SocketTransport.abort`."""
+        self.close(*_GOING_AWAY)
+
+    def pause_reading(self) -> None:
+        """See `SocketTransport.pause_reading`: credit is kept until the room has space."""
+        self._reading = False
+
+    def resume_reading(self) -> None:
+        """See `SocketTransport.resume_reading`."""
+        self._reading = True
+        unreturned, self._unreturned = self._unreturned, 0
+        if unreturned:
+            self._link.returned(self._stream, unreturned)
+
+    def told(self, kind: FrameKind, meta: Mapping[str, Any], body: bytes) -> None:
+        """The client says something, or is gone."""
+        if kind is FrameKind.END:
+            self.ended(int(meta["code"]), str(meta["reason"]), clean=bool(meta["clean"]))
+            return
+        if self._sink is not None:
+            text = body.decode("utf-8", "surrogatepass") if kind is FrameKind.TEXT else None
+            self._sink.receive(body if text is None else text)
+        if self._reading:
+            self._link.returned(self._stream, len(body))
+        else:
+            self._unreturned += len(body)
+
+    def ended(self, code: int, reason: str, *, clean: bool) -> None:
+        """The client, or the link to it, is gone."""
+        if self._over:
+            return
+        self._over = True
+        if self._sink is None:
+            self._early = (code, reason, clean)
+        else:
+            self._sink.ended(code, reason, clean=clean)
