@@ -18,6 +18,7 @@ from ..core.errors import (
     RoomAborted,
     StateroomError,
     StoreUnavailable,
+    WorkerLeaving,
 )
 from ..sdk.durable_object import DurableObject
 from .asking import Asking
@@ -204,7 +205,7 @@ class RoomLife:
         try:
             await self._give_up()
         except asyncio.CancelledError:
-            self.abort(RoomAborted())
+            self.abort(WorkerLeaving() if draining else RoomAborted())
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the room must not stay half open
             self.abort(as_fault(error))

@@ -4,12 +4,20 @@ import asyncio
 
 import pytest
 
-from app.core.errors import ObjectFault, RoomAborted
+from app.core.errors import (
+    LeaseLost,
+    ObjectFault,
+    RoomAborted,
+)
+from app.core.storage_codec import decode_value
+from app.core.tasks import TaskOwner
 from app.room.states import RoomState
 from app.sdk import Connection
 from app.testing.harness import ObjectHarness
-from tests.unit.room.objects import Counter, PlainCounter, Script
+from tests.unit.room.objects import Counter, PlainCounter, Probe, Script, Sleeper
 from tests.unit.room.seen import awake, closed, state
+
+tasks = TaskOwner("test")
 
 
 async def test_an_idle_object_hibernates_keeps_its_sockets_and_wakes_unnoticed(
@@ -139,3 +147,121 @@ async def test_timers_run_as_events_and_keep_the_object_awake(harness: ObjectHar
     assert awake(room)
     await harness.advance(2.0)
     assert alice.take() == ["tick"]
+
+
+# -- on_evict ----------------------------------------------------------------------------------
+
+
+async def test_an_object_hears_why_its_instance_is_dropped_and_may_still_write(
+    harness: ObjectHarness,
+) -> None:
+    reasons: list[str] = []
+
+    def evict(self: Probe, reason: str) -> None:
+        reasons.append(reason)
+        self.ctx.storage.put("reason", reason)
+
+    Probe.hooks = {"evict": evict}
+    alice = await harness.connect("probe", "a")
+    room = await harness.room("probe", "a")
+    await harness.advance(13.0)
+    assert state(room) is RoomState.HIBERNATED
+    assert reasons == ["idle"]
+    alice.say("wake")
+    await harness.settle()
+    assert state(room) is RoomState.ACTIVE
+    await harness.registry.drain(deadline_seconds=60)
+    assert reasons == ["idle", "draining"]
+    stored = harness.stored("probe", "a")
+    assert decode_value(stored[b"reason"]) == "draining"
+
+
+async def test_on_evict_that_raises_keeps_nobody_from_resting_or_leaving(
+    harness: ObjectHarness,
+) -> None:
+    Probe.hooks = {"evict": lambda *_: 1 / 0}
+    alice = await harness.connect("probe", "a")
+    room = await harness.room("probe", "a")
+    await room.hibernate()
+    assert state(room) is RoomState.HIBERNATED
+    alice.say("wake")
+    await harness.advance(1.0)
+    await harness.registry.drain(deadline_seconds=60)
+    assert closed(alice) == (1012, "service restart")
+    assert len(harness.registry) == 0
+
+
+async def test_an_object_that_finds_something_to_do_in_on_evict_stays_awake(
+    harness: ObjectHarness,
+) -> None:
+    Probe.hooks = {"evict": lambda self, _reason: self.ctx.call_later(5.0, lambda: None) and None}
+    room = await harness.room("probe", "a")
+    await room.hibernate()
+    assert state(room) is RoomState.ACTIVE
+    assert awake(room)
+
+
+# -- hibernation -------------------------------------------------------------------------------
+
+
+async def test_a_room_that_is_not_idle_does_not_rest(harness: ObjectHarness) -> None:
+    alice = await harness.connect("sleeper", "a")
+    alice.say("one")
+    await harness.settle()
+    room = await harness.room("sleeper", "a")
+    await room.hibernate()
+    assert awake(room)
+    Sleeper.waits[0].set_result(None)
+
+
+async def test_with_writes_on_their_way_a_room_does_not_rest(harness: ObjectHarness) -> None:
+    alice = await harness.connect("plain", "a")
+    room = await harness.room("plain", "a")
+    harness.committer.hold()
+    alice.say("count")
+    await room.hibernate()
+    assert awake(room)
+
+
+async def test_199_a_start_that_fails_on_waking_closes_the_socket_that_woke_it(
+    harness: ObjectHarness,
+) -> None:
+    alice = await harness.connect("probe", "a")
+    room = await harness.room("probe", "a")
+    await room.hibernate()
+    Probe.hooks = {"start": lambda _self: 1 / 0}
+    alice.say("wake")
+    await harness.settle()
+    assert closed(alice) == (1011, "object_fault")
+
+
+async def test_200_an_abort_closes_the_sockets_of_a_sleeping_room_too(
+    harness: ObjectHarness,
+) -> None:
+    alice = await harness.connect("plain", "a")
+    room = await harness.room("plain", "a")
+    await room.hibernate()
+    room.abort(RoomAborted())
+    assert closed(alice) == (1012, "room_aborted")
+
+
+async def test_a_lost_lease_drops_what_a_socket_has_not_sent_yet(harness: ObjectHarness) -> None:
+    alice = await harness.connect("plain", "a")
+    bob = await harness.connect("plain", "a")
+    alice.stall()
+    bob.say("count")
+    await harness.settle()
+    room = await harness.room("plain", "a")
+    room.abort(LeaseLost())
+    assert alice.aborted
+    assert not bob.aborted
+    assert closed(bob) == (1013, "lease_lost")
+
+
+async def test_a_second_abort_changes_nothing(harness: ObjectHarness) -> None:
+    alice = await harness.connect("plain", "a")
+    room = await harness.room("plain", "a")
+    room.abort(LeaseLost())
+    room.abort(RoomAborted())
+    assert closed(alice) == (1013, "lease_lost")
+    assert harness.counted["room_aborts"] == 1

@@ -9,10 +9,13 @@ import pytest
 from app.core.errors import Overloaded, StorageRefused
 from app.core.limits import CACHE_BYTES, KEY_BYTES, VALUE_BYTES
 from app.core.mounts import Durability, Mount
+from app.core.tasks import TaskOwner
 from app.room.limits import RoomLimits
 from app.sdk import ObjectFault, RoomAborted, Storage, Unsupported
 from app.testing.harness import ObjectHarness
 from tests.unit.room.lab import Lab, forget, perform
+
+_tasks = TaskOwner("test")
 
 
 @pytest.fixture
@@ -233,15 +236,10 @@ async def test_90_a_get_gives_the_value_as_of_the_call(harness: ObjectHarness) -
         lab.storage.put("key", "old")
 
     async def step(lab: Lab) -> Any:
-        reading = lab.storage.get("key")
-        task = harness_task(reading)
-        await turn()
+        reading = _tasks.start(lab.storage.get("key"), name="get")
+        await harness.settle()
         lab.storage.put("key", "new")
-        return await task
-
-    from asyncio import ensure_future as harness_task  # noqa: TID251, PLC0415 - the test owns it
-
-    from app.testing.harness import _turn as turn  # noqa: PLC0415 - one turn of the loop
+        return await reading
 
     await perform(harness, write)
     await forget(harness)

@@ -1,0 +1,138 @@
+"""An instance is started: what can go wrong, and who is to blame."""
+
+import asyncio
+
+import pytest
+
+from app.core.errors import (
+    LeaseLost,
+    ObjectFault,
+    StorageRefused,
+    StoreUnavailable,
+)
+from app.core.tasks import TaskOwner
+from app.room.states import RoomState
+from app.sdk import Request
+from app.testing.harness import ObjectHarness
+from tests.unit.room.objects import Probe
+from tests.unit.room.seen import awake, closed, state
+
+tasks = TaskOwner("test")
+
+
+async def test_a_room_whose_rows_have_another_owner_is_given_up_at_once(
+    harness: ObjectHarness,
+) -> None:
+    alice = await harness.connect("plain", "a")
+    room = await harness.room("plain", "a")
+    await room.hibernate()
+    row = harness.database.objects[room.object_id.uuid]
+    row.epoch = harness.database.next_epoch()
+    alice.say("count")
+    await harness.settle()
+    assert closed(alice) == (1012, "ownership_lost")
+    assert len(harness.registry) == 0
+    again = await harness.connect("plain", "a")
+    again.say("count")
+    await harness.settle()
+    assert again.take() == ["1"]
+
+
+async def test_while_the_database_is_away_a_start_fails_and_is_nobodys_fault(
+    harness: ObjectHarness,
+) -> None:
+    room = await harness.room("plain", "a")
+    await room.hibernate()
+    harness.database.away = True
+    with pytest.raises(StoreUnavailable):
+        await harness.request("plain", "a", Request())
+    harness.database.away = False
+    assert (await harness.request("plain", "a", Request())).status == 404
+    assert harness.counted["object_faults"] == 0
+
+
+async def test_an_object_whose_start_cannot_read_is_not_to_blame_either(
+    harness: ObjectHarness,
+) -> None:
+    async def start(self: Probe) -> None:
+        self.ctx.call_later(1.0, lambda: None)
+        harness.database.away = away
+        await self.ctx.storage.get("key", no_cache=True)
+
+    away = True
+    room = await harness.room("probe", "a")
+    room.lane.cache.forget(b"key")
+    room._residence.drop(forget_rows=False)
+    Probe.hooks = {"start": start}
+    with pytest.raises(StoreUnavailable):
+        await harness.request("probe", "a", Request())
+    harness.database.away = away = False
+    assert harness.clock.pending <= 2, "the timer of the start that failed is forgotten"
+    assert harness.counted["object_faults"] == 0
+
+
+async def test_a_start_that_keeps_refusing_is_slowed_down_like_any_fault(
+    harness: ObjectHarness,
+) -> None:
+    def start(self: Probe) -> None:
+        self.ctx.storage.put("key", object())
+
+    Probe.hooks = {"start": start}
+    for attempt in range(3):
+        with pytest.raises(StorageRefused):
+            await harness.room("probe", "a")
+        await harness.advance(0.1 if attempt < 2 else 0.0)
+    assert harness.counted["object_faults"] >= 2
+    waiting = tasks.start(harness.room("probe", "a"), name="room")
+    await harness.settle()
+    assert not waiting.done()
+    await harness.advance(6.0)
+    with pytest.raises(StorageRefused):
+        await waiting
+
+
+async def test_what_a_start_wrote_and_said_goes_with_it_when_it_fails(
+    harness: ObjectHarness,
+) -> None:
+    def start(self: Probe) -> None:
+        self.ctx.storage.put("key", 1)
+        self.ctx.broadcast("starting")
+        raise RuntimeError("not today")
+
+    alice = await harness.connect("probe", "a")
+    room = await harness.room("probe", "a")
+    await room.hibernate()
+    Probe.hooks = {"start": start}
+    with pytest.raises(ObjectFault):
+        await harness.request("probe", "a", Request())
+    assert alice.take() == []
+    assert harness.stored("probe", "a") == {}
+
+
+async def test_a_start_is_a_unit_of_its_own_and_outlives_a_failing_first_event(
+    harness: ObjectHarness,
+) -> None:
+    Probe.hooks = {
+        "start": lambda self: self.ctx.storage.put("started", 1) and None,
+        "request": lambda _self: 1 / 0,
+    }
+    with pytest.raises(ObjectFault):
+        await harness.request("probe", "a", Request())
+    await harness.settle()
+    assert harness.stored("probe", "a").keys() == {b"started"}
+
+
+async def test_a_room_aborted_while_it_starts_serves_nobody(harness: ObjectHarness) -> None:
+    gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    Probe.hooks = {"start": lambda _self: gate}
+    waiting = tasks.start(harness.room("probe", "a"), name="room")
+    await harness.settle()
+    room = harness.live_room("probe", "a")
+    assert room is not None
+    room.abort(LeaseLost())
+    with pytest.raises(LeaseLost):
+        await waiting
+    gate.set_result(None)
+    await harness.settle()
+    assert not awake(room)
+    assert state(room) is RoomState.GONE
