@@ -10,132 +10,120 @@ The base class is not a documented interface, so uvicorn is pinned to a range an
 tests/integration/web checks this class and the plain one with the same suite.
 """
 
-from collections.abc import Sequence
+from asyncio import TimerHandle
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
-from ..core.frames import OutgoingMessage
-from ..core.sockets import SocketSink
+from .door import DirectSocket
 
 DIRECT_EXTENSION = "stateroom.direct"
 
-_CLOSE_DEADLINE_SECONDS = 5.0
-
-
-class DirectSocket:
-    """The direct door of one socket; a `core.sockets.SocketTransport`.
-
-    Args:
-        protocol: The protocol object that owns the socket.
-    """
-
-    __slots__ = ("_paused", "_protocol")
-
-    def __init__(self, protocol: "DirectWebSocketProtocol") -> None:
-        self._protocol = protocol
-        self._paused = False
-
-    def attach(self, sink: SocketSink) -> None:
-        """Give every further message to `sink`, beginning with those that already wait.
-
-        How the socket ends is still told by ASGI's `websocket.disconnect`.
-        """
-        self._protocol.hand_over_to(sink)
-
-    @property
-    def buffered_bytes(self) -> int:
-        """See `SocketTransport.buffered_bytes`."""
-        return self._protocol.transport.get_write_buffer_size()
-
-    def send(self, messages: Sequence[OutgoingMessage]) -> None:
-        """See `SocketTransport.send`."""
-        protocol = self._protocol
-        if protocol.close_sent or protocol.disconnected:
-            return
-        if len(messages) == 1:
-            protocol.transport.write(messages[0].frame)
-        else:
-            protocol.transport.write(b"".join([message.frame for message in messages]))
-
-    def close(self, code: int, reason: str) -> None:
-        """See `SocketTransport.close`.
-
-        The close frame queues behind unsent bytes; a client that does not take them within five
-        seconds is dropped.
-        """
-        self._protocol.close_directly(code, reason)
-
-    def abort(self) -> None:
-        """See `SocketTransport.abort`."""
-        self._protocol.transport.abort()
-
-    def pause_reading(self) -> None:
-        """See `SocketTransport.pause_reading`."""
-        if not self._paused and not self._protocol.transport.is_closing():
-            self._paused = True
-            self._protocol.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """See `SocketTransport.resume_reading`."""
-        if self._paused:
-            self._paused = False
-            if not self._protocol.transport.is_closing():
-                self._protocol.transport.resume_reading()
+_FLUSH_DEADLINE_SECONDS = 5.0
+_SWITCHING = 101
+_BAD_REQUEST = 400
 
 
 class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
     """See the module."""
 
-    sink: SocketSink | None = None
+    door: DirectSocket | None = None
+    taken_over = False
+    _drop_timer: TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come: the request first, then frames."""
+        if self.taken_over and self.door is not None:
+            self.door.begin_turn()
+        super().data_received(data)
+        if not self.handshake_initiated and self.conn.handshake_exc is not None:
+            self._refuse_request()
 
     def handle_connect(self, event: Request) -> None:
         """Offer the direct door to the application, whose task runs in a later step."""
         super().handle_connect(event)
-        if self.response.status_code == 101:  # noqa: PLR2004 - Switching Protocols
+        if self.response.status_code == _SWITCHING:
+            self.door = DirectSocket(self)
             extensions: dict[str, Any] = self.scope["extensions"]
-            extensions[DIRECT_EXTENSION] = {"socket": DirectSocket(self)}
+            extensions[DIRECT_EXTENSION] = {"socket": self.door}
 
-    def hand_over_to(self, sink: SocketSink) -> None:
+    def hand_over_to(self, door: DirectSocket) -> None:
         """Deliver what waits in the ASGI queue, in order, then everything directly."""
-        self.sink = sink
+        self.taken_over = True
+        door.begin_turn()
         kept: list[Any] = []
         while not self.queue.empty():
             message = self.queue.get_nowait()
             if message["type"] != "websocket.receive":
                 kept.append(message)
             elif (text := message.get("text")) is not None:
-                sink.receive(text)
+                door.take(text)
             else:
-                sink.receive(message["bytes"] or b"")
+                door.take(message["bytes"] or b"")
         for message in kept:
             self.queue.put_nowait(message)
         if self.read_paused:
             self.read_paused = False
-            self.transport.resume_reading()
+            door.read_if_wanted()
 
     def send_receive_event_to_app(self) -> None:
         """A whole message has arrived."""
-        sink = self.sink
-        if sink is None:
-            super().send_receive_event_to_app()
-            return
         data = self.frames[0] if len(self.frames) == 1 else b"".join(self.frames)
         self.frames = []
         if self.close_sent:
             return
-        if self.curr_msg_data_type != "text":
-            sink.receive(bytes(data))
+        message: str | bytes
+        if self.curr_msg_data_type == "text":
+            try:
+                message = data.decode()
+            except UnicodeDecodeError:
+                self.conn.send_close(1007)
+                self.handle_parser_exception()
+                return
+        else:
+            message = bytes(data)
+        if self.taken_over and self.door is not None:
+            self.door.take(message)
             return
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            self.conn.send_close(1007)
-            self.handle_parser_exception()
+        if isinstance(message, str):
+            self.queue.put_nowait({"type": "websocket.receive", "text": message})
+        else:
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": message})
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+    def handle_close(self, event: Any) -> None:
+        """The client closes, or answers our close."""
+        super().handle_close(event)
+        self._drop_if_stuck()
+
+    def handle_parser_exception(self) -> None:
+        """The client broke the protocol."""
+        super().handle_parser_exception()
+        self._drop_if_stuck()
+
+    def keepalive_timeout(self) -> None:
+        """No pong has come; while we do not read, that is no fault of the client."""
+        if self.taken_over and self.door is not None and not self.door.reads:
+            self.pong_timer = self.loop.call_later(self.ping_timeout or 0.0, self.keepalive_timeout)
             return
-        sink.receive(text)
+        super().keepalive_timeout()
+        self._drop_if_stuck()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is over."""
+        if self._drop_timer is not None:
+            self._drop_timer.cancel()
+        super().connection_lost(exc)
+
+    async def send(self, message: Any) -> None:
+        """ASGI's way; a refusal with a status completes the handshake."""
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            self.handshake_complete = True
 
     def close_directly(self, code: int, reason: str) -> None:
         """Begin the closing handshake, behind what is already written."""
@@ -153,4 +141,24 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
             self.read_paused = False
             self.transport.resume_reading()
         # transport.close() would wait for a reader that has stopped; abort does not.
-        self.close_timer = self.loop.call_later(_CLOSE_DEADLINE_SECONDS, self.transport.abort)
+        self.close_timer = self.loop.call_later(_FLUSH_DEADLINE_SECONDS, self.transport.abort)
+
+    def _refuse_request(self) -> None:
+        """The request is one that the HTTP parser takes and the WebSocket engine does not."""
+        self.handshake_initiated = self.handshake_complete = self.close_sent = True
+        answer = b"".join(self.conn.data_to_send())
+        if not answer:
+            text = "Not a valid WebSocket request.\n"
+            answer = (
+                f"HTTP/1.1 {_BAD_REQUEST} Bad Request\r\nConnection: close\r\n"
+                f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(text)}\r\n"
+                f"\r\n{text}"
+            ).encode()
+        self.transport.write(answer)
+        self.transport.close()
+
+    def _drop_if_stuck(self) -> None:
+        """A closed transport waits for its reader, and some have stopped reading for good."""
+        transport = self.transport
+        if self._drop_timer is None and transport.is_closing():
+            self._drop_timer = self.loop.call_later(_FLUSH_DEADLINE_SECONDS, transport.abort)

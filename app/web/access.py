@@ -8,7 +8,7 @@ it. Tokens are compared in constant time (architecture, section 6).
 import hmac
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from starlette.responses import Response
 
@@ -109,5 +109,8 @@ def _bearer(header: str) -> str:
 
 
 def _query_token(query: str) -> str:
-    values = parse_qs(query, max_num_fields=100).get("token") if "token=" in query else None
-    return values[0] if values else ""
+    for field in query.split("&"):
+        name, _, value = field.partition("=")
+        if name == "token":
+            return unquote_plus(value)
+    return ""

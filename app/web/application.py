@@ -1,9 +1,14 @@
-"""The Starlette application: which address is whose."""
+"""The Starlette application: which address is whose.
+
+Addresses are told apart by the raw path: `/%6Civez` is a room and `/a%0Ab` is one, whatever
+they decode to.
+"""
 
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import StateroomError
 from .access import AccessPolicy
@@ -23,7 +28,7 @@ def build_application(
     health: HealthEndpoints,
     access: AccessPolicy,
     reserved: frozenset[str],
-) -> Starlette:
+) -> ASGIApp:
     """Put the endpoints in their places."""
 
     async def elsewhere(http: HttpRequest) -> Response:
@@ -47,7 +52,7 @@ def build_application(
     async def gone_wrong(_http: HttpRequest, _error: Exception) -> Response:
         return problem(status=500, code="internal", title="Something went wrong in the server")
 
-    return Starlette(
+    application = Starlette(
         routes=[
             Route("/livez", health.livez, methods=["GET", "HEAD"]),
             Route("/readyz", health.readyz, methods=["GET", "HEAD"]),
@@ -58,3 +63,11 @@ def build_application(
         ],
         exception_handlers={Exception: gone_wrong},
     )
+
+    async def by_raw_path(scope: Scope, receive: Receive, send: Send) -> None:
+        raw = scope.get("raw_path")
+        if raw:
+            scope = {**scope, "path": raw.decode("latin-1")}
+        await application(scope, receive, send)
+
+    return by_raw_path

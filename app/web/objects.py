@@ -60,8 +60,8 @@ class ObjectEndpoint:
         name = check_name(address.name, limit_bytes=self._name_bytes)
         object_id = self._registry.ids.from_name(address.namespace, name)
         body = await self._body(http)
-        if body is None:
-            return problem(status=413, code="body_too_large", title="The body is too large")
+        if isinstance(body, Response):
+            return body
         answer, receipt = await self._registry.request(
             object_id, request_of(http, address.rest, body)
         )
@@ -74,14 +74,24 @@ class ObjectEndpoint:
             media_type=answer.media_type,
         )
 
-    async def _body(self, http: HttpRequest) -> bytes | None:
-        """Read the body within its bounds; None when it is too large."""
+    async def _body(self, http: HttpRequest) -> bytes | Response:
+        """Read the body within its bounds of size and time, or say which it broke."""
         chunks: list[bytes] = []
         size = 0
-        async with asyncio.timeout(_BODY_SECONDS):
-            async for chunk in http.stream():
-                size += len(chunk)
-                if size > self._body_bytes:
-                    return None
-                chunks.append(chunk)
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                async for chunk in http.stream():
+                    size += len(chunk)
+                    if size > self._body_bytes:
+                        return problem(
+                            status=413, code="body_too_large", title="The body is too large"
+                        )
+                    chunks.append(chunk)
+        except TimeoutError:
+            return problem(
+                status=408,
+                code="body_too_slow",
+                title="The body did not come in time",
+                headers={"connection": "close"},
+            )
         return b"".join(chunks)

@@ -6,15 +6,22 @@ with. Messages that wait together are still sent one by one: ASGI has no word fo
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
+from starlette.websockets import WebSocketDisconnect
+
+from ..core.clock import Clock
 from ..core.frames import OutgoingMessage
+from ..core.sockets import SocketSink
 from ..core.tasks import TaskOwner
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
 
 _CLOSE_DEADLINE_SECONDS = 5.0
+_TURN_SECONDS = 0.01
 
 
 class _CloseFrame(NamedTuple):
@@ -28,17 +35,20 @@ class QueuedSocket:
     Args:
         send: ASGI's callable, after the handshake.
         tasks: Owner of the writer.
+        clock: Measures turns and deadlines.
     """
 
-    def __init__(self, send: Send, tasks: TaskOwner) -> None:
+    def __init__(self, send: Send, tasks: TaskOwner, clock: Clock) -> None:
         self._send = send
         self._tasks = tasks
+        self._clock = clock
         self._waiting: deque[OutgoingMessage | _CloseFrame] = deque()
         self._bytes = 0
-        self._writing = False
+        self._writer: asyncio.Task[None] | None = None
         self._over = False
         self._readable = asyncio.Event()
         self._readable.set()
+        self._life: asyncio.Timeout | None = None
 
     @property
     def buffered_bytes(self) -> int:
@@ -55,17 +65,22 @@ class QueuedSocket:
         self._start_writing()
 
     def close(self, code: int, reason: str) -> None:
-        """See `SocketTransport.close`."""
+        """See `SocketTransport.close`; a client that reads no more is dropped in the end."""
         if not self._over:
             self._over = True
             self._waiting.append(_CloseFrame(code, reason))
             self._start_writing()
+            self._clock.call_later(_CLOSE_DEADLINE_SECONDS, self._drop_if_stuck)
 
     def abort(self) -> None:
-        """See `SocketTransport.abort`; ASGI can do no more than to stop sending."""
+        """See `SocketTransport.abort`; ASGI can do no more than to stop sending and reading."""
         self._over = True
         self._waiting.clear()
         self._bytes = 0
+        if self._writer is not None:
+            self._writer.cancel()
+        if self._life is not None:
+            self._life.reschedule(0.0)
 
     def pause_reading(self) -> None:
         """See `SocketTransport.pause_reading`."""
@@ -75,35 +90,58 @@ class QueuedSocket:
         """See `SocketTransport.resume_reading`."""
         self._readable.set()
 
-    async def readable(self) -> None:
-        """Wait until messages may be read."""
-        await self._readable.wait()
+    async def carry(self, receive: Receive, sink: SocketSink) -> Message | None:
+        """Give every message to the sink; return ASGI's word on the end, None after `abort`.
+
+        A client that sends much at once gets turns of some milliseconds.
+        """
+        turn_ends = self._clock.monotonic() + _TURN_SECONDS
+        try:
+            async with asyncio.timeout(None) as self._life:
+                while True:
+                    await self._readable.wait()
+                    message = await receive()
+                    if message["type"] == "websocket.disconnect":
+                        return message
+                    text = message.get("text")
+                    sink.receive(text if text is not None else message.get("bytes") or b"")
+                    if self._clock.monotonic() >= turn_ends:
+                        await self._clock.sleep(0)
+                        turn_ends = self._clock.monotonic() + _TURN_SECONDS
+        except TimeoutError:
+            return None
+        finally:
+            self._life = None
 
     def _start_writing(self) -> None:
-        if not self._writing:
-            self._writing = True
-            self._tasks.start(self._write(), name="socket-writer")
+        if self._writer is None:
+            self._writer = self._tasks.start(self._write(), name="socket-writer")
 
     async def _write(self) -> None:
         try:
             while self._waiting:
                 entry = self._waiting.popleft()
                 if isinstance(entry, _CloseFrame):
-                    async with asyncio.timeout(_CLOSE_DEADLINE_SECONDS):
-                        await self._send(
-                            {"type": "websocket.close", "code": entry.code, "reason": entry.reason}
-                        )
+                    await self._send(
+                        {"type": "websocket.close", "code": entry.code, "reason": entry.reason}
+                    )
                     return
                 await self._send(_event(entry))
                 self._bytes -= len(entry.payload)
-        except (OSError, RuntimeError, TimeoutError):
-            # The client is gone, which the reader learns by itself, or reads nothing at all.
-            self.abort()
+        except (OSError, RuntimeError, WebSocketDisconnect):
+            # The client is gone, which the reader learns by itself.
+            self._over = True
+            self._waiting.clear()
+            self._bytes = 0
         finally:
-            self._writing = False
+            self._writer = None
+
+    def _drop_if_stuck(self) -> None:
+        if self._writer is not None:
+            self.abort()
 
 
-def _event(message: OutgoingMessage) -> dict[str, Any]:
+def _event(message: OutgoingMessage) -> Message:
     if message.text:
         text = message.payload.decode("utf-8", "replace")
         return {"type": "websocket.send", "text": text}

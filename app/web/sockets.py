@@ -7,10 +7,11 @@ the room and the transport talk to one another directly; this task only waits fo
 import re
 import secrets
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 from starlette.responses import Response
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..cluster.registry import RoomRegistry
 from ..cluster.routes import RouteTable
@@ -124,7 +125,8 @@ class SocketGateway:
         try:
             sink = await self._registry.connect(object_id, request, transport, _new_id())
         except StateroomError as error:
-            await websocket.close(*self._close_for(error))
+            with suppress(WebSocketDisconnect):
+                await websocket.close(*self._close_for(error))
             return
         await _pump(websocket, transport, sink)
 
@@ -163,25 +165,21 @@ class SocketGateway:
         direct = websocket.scope.get("extensions", {}).get(_DIRECT_EXTENSION)
         if direct is not None:
             return direct["socket"]
-        return QueuedSocket(websocket.send, self._tasks)
+        return QueuedSocket(websocket.send, self._tasks, self._clock)
 
 
 async def _pump(websocket: WebSocket, transport: Any, sink: SocketSink) -> None:
     """Carry messages to the sink until the socket ends, and tell it how."""
-    queued = transport if isinstance(transport, QueuedSocket) else None
-    if queued is None:
-        transport.attach(sink)
     code, reason, clean = _VANISHED, "", False
     try:
-        while True:
-            if queued is not None:
-                await queued.readable()
+        if isinstance(transport, QueuedSocket):
+            message = await transport.carry(websocket.receive, sink)
+        else:
+            transport.attach(sink)
             message = await websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                code, reason, clean = _end_of(message)
-                return
-            text = message.get("text")
-            sink.receive(text if text is not None else message.get("bytes") or b"")
+            await transport.delivered()
+        if message is not None:
+            code, reason, clean = _end_of(message)
     finally:
         sink.ended(code, reason, clean=clean)
 

@@ -1,0 +1,87 @@
+"""Services behind each kind of server, on the Postgres of this test process."""
+
+import asyncio
+import itertools
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from app.settings import load_settings
+from app.store.migration import migrate
+from tests.conftest import PostgresServer
+
+from .objects import CLASSES
+from .running_service import RunningService, ServerKind
+from .wire_socket import drop_open_sockets
+
+StartService = Callable[..., RunningService]
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def start_service(postgres_server: PostgresServer, open_folder: Path) -> Iterator[StartService]:
+    """Starts services, each on a database of its own; they are stopped at the end."""
+    with ExitStack() as stack:
+
+        def start(kind: ServerKind, **settings: Any) -> RunningService:
+            number = next(_numbers)
+            settings.setdefault("database_url", asyncio.run(_database(postgres_server, number)))
+            chosen = load_settings(
+                data_dir=open_folder / f"web-{number}",
+                routes="presence/**=presence,**=tinybase",
+                namespaces="presence=stateroom.tinybase:TinyBaseRoom?durability=none",
+                **settings,
+            )
+            return stack.enter_context(RunningService(chosen, CLASSES, kind))
+
+        yield start
+
+
+@pytest.fixture(scope="session", params=list(ServerKind), ids=str)
+def kind(request: pytest.FixtureRequest) -> ServerKind:
+    """Each kind of server in its turn."""
+    found: ServerKind = request.param
+    return found
+
+
+@pytest.fixture(scope="session")
+def service(start_service: StartService, kind: ServerKind) -> RunningService:
+    """An open service with small bounds."""
+    return start_service(kind, max_frame_bytes=1 << 20, outbox_bytes=1 << 20, mailbox_events=50)
+
+
+@pytest.fixture(scope="session")
+def port(service: RunningService) -> int:
+    """Where that service listens."""
+    return service.port
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def no_socket_is_left() -> AsyncIterator[None]:
+    yield
+    await drop_open_sockets()
+
+
+@pytest.fixture
+def name() -> str:
+    """An object that no other test uses."""
+    return f"object-{uuid.uuid4().hex}"
+
+
+async def _database(server: PostgresServer, number: int) -> str:
+    name = f"web_{number}"
+    connection = await asyncpg.connect(server.url)
+    try:
+        await connection.execute(f"create database {name} template template0")
+    finally:
+        await connection.close()
+    url = server.database_url(name)
+    await migrate(url)
+    return url
