@@ -41,6 +41,7 @@ docs: setup ## Write the pages that are generated from the code
 
 ##@ Measure
 bench: setup ## Load test, side by side with TinyBase's own servers
+	$(BIN)/python -m bench --install
 	$(BIN)/python -m bench $(ARGS)
 
 soak: setup ## Our server alone under load, an hour a scenario (ARGS="--seconds 600")

@@ -75,6 +75,11 @@ class RoomRegistry:
     def __len__(self) -> int:
         return len(self._rooms)
 
+    def __contains__(self, object_id: ObjectId) -> bool:
+        """Whether the object's room is here, or on its way."""
+        key = object_id.uuid
+        return key in self._rooms or key in self._opening or key in self._leaving
+
     @property
     def rooms(self) -> Iterable[Room]:
         """The rooms of this worker now."""

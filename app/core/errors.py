@@ -36,6 +36,7 @@ away under the call).
 """
 
 from typing import ClassVar
+from uuid import UUID
 
 
 class StateroomError(Exception):
@@ -156,6 +157,20 @@ class OwnedElsewhere(StateroomError):
     code = "owned_elsewhere"
     default_remedy = "Try again in a moment."
     retryable = True
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        remedy: str | None = None,
+        worker_id: UUID | None = None,
+        address: str = "",
+    ) -> None:
+        super().__init__(detail, remedy=remedy)
+        self.worker_id = worker_id
+        """Who holds it, as far as is known."""
+        self.address = address
+        """Where that worker can be reached by others; empty when it cannot."""
 
 
 class LeaseLost(StateroomError):

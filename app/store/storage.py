@@ -37,7 +37,8 @@ with me as materialized (
     select o.epoch, o.worker_id,
            o.worker_id is distinct from $2 and w.worker_id is not null and w.state <> 'dead'
                as held,
-           coalesce(w.lease_expires_at <= clock_timestamp(), true) as expired
+           coalesce(w.lease_expires_at <= clock_timestamp(), true) as expired,
+           w.address
     from object o left join worker w on w.worker_id = o.worker_id
     where o.object_id = $1
 ), locked as materialized (
@@ -59,7 +60,8 @@ with me as materialized (
 )
 select coalesce(taken.epoch, made.epoch) as epoch,
        coalesce(taken.commit_seq, made.commit_seq) as commit_seq,
-       exists (select from me) as live, seen.held, seen.expired, seen.worker_id as holder
+       exists (select from me) as live, seen.held, seen.expired, seen.worker_id as holder,
+       seen.address
 from (values (1)) as one (n) left join taken on true left join made on true left join seen on true
 """
 
@@ -149,7 +151,7 @@ class PostgresObjectStore:
             if not row["live"]:
                 raise LeaseLost
             if row["held"] and not row["expired"]:
-                raise OwnedElsewhere
+                raise OwnedElsewhere(worker_id=row["holder"], address=row["address"] or "")
             if row["held"]:
                 await self._database.fetch(END_EXPIRED_LEASE, row["holder"])
             else:

@@ -108,7 +108,7 @@ class MemoryObjectStore:
         holder = self._database.workers.get(found.worker_id) if found.worker_id else None
         if holder is not None and found.worker_id is not None and found.worker_id != worker_id:
             if self._database.live(found.worker_id):
-                raise OwnedElsewhere
+                raise OwnedElsewhere(worker_id=found.worker_id, address=holder.identity.address)
             holder.dead = True
         found.worker_id = worker_id
         found.epoch = self._database.next_epoch()

@@ -7,7 +7,7 @@ import pytest
 from app.core.errors import LeaseLost, OwnedElsewhere, OwnershipLost
 from app.core.ids import CommitSeq, ObjectId, WorkerId
 from app.core.values import Claim, CommitResult, KeyRange
-from tests.contract.worlds import World, identity, live_worker
+from tests.contract.worlds import ADDRESS, World, identity, live_worker
 from tests.doubles.batch_source import Lease, Writes, commit
 
 KEYS = [b"", b"\x00", b"\x00\x01", b"A", b"a", b"a\x00", b"ab", b"b", b"\x7f", b"\x80", b"\xff"]
@@ -58,8 +58,10 @@ async def test_epochs_ascend_and_are_never_used_twice_even_for_a_row_made_anew(
 async def test_an_object_of_a_live_worker_is_owned_elsewhere(world: World) -> None:
     owner, other = await live_worker(world), await live_worker(world)
     claim = await world.store.claim(room(world), owner)
-    with pytest.raises(OwnedElsewhere):
+    with pytest.raises(OwnedElsewhere) as refused:
         await world.store.claim(room(world), other)
+    assert refused.value.worker_id == owner
+    assert refused.value.address == ADDRESS
     await world.store.load(claim, rows=1, size_bytes=1)
 
 

@@ -19,6 +19,7 @@ from app.testing.memory import (
 )
 
 LEASE_SECONDS = 60.0
+ADDRESS = "127.0.0.1:1"
 
 
 def identity(*, node: str | None = None, slot: int = 0, boot_id: str = "boot") -> WorkerIdentity:
@@ -29,7 +30,7 @@ def identity(*, node: str | None = None, slot: int = 0, boot_id: str = "boot") -
         node=node if node is not None else f"node-{worker_id}",
         slot=slot,
         boot_id=boot_id,
-        address="http://127.0.0.1:1",
+        address=ADDRESS,
         version="0",
     )
 
