@@ -23,8 +23,9 @@ from .link_protocol import WINDOW_BYTES, LinkProtocol, LinkState, Ready, Taken, 
 _log = structlog.get_logger("stateroom.link")
 
 _GOING_AWAY = (1012, "link_broken")
-_RETURN_AT_BYTES = 4 << 20
 _RETURN_SECONDS = 0.02
+CLOSE_DEADLINE_SECONDS = 5.0
+"""How long a close may wait behind what a slow client has not taken."""
 
 
 class LinkHost(Protocol):
@@ -175,6 +176,11 @@ class Link(asyncio.Protocol):
     ) -> None:
         """Send a frame; frames of one step of the loop leave in one write."""
         self._protocol.tell(kind, stream, meta, body)
+        self._plan_flush()
+
+    def hurry(self, stream: int) -> None:
+        """Drop what waits on a stream, so that its close gets through."""
+        self._protocol.hurry(stream)
         self._plan_flush()
 
     def returned(self, stream: int, count: int) -> None:
@@ -352,10 +358,13 @@ class RemoteTransport:
         """See `SocketTransport.close`."""
         if not self._over:
             self._link.tell(FrameKind.CLOSE, self._stream, {"code": code, "reason": reason})
+            loop = asyncio.get_running_loop()
+            loop.call_later(CLOSE_DEADLINE_SECONDS, self._link.hurry, self._stream)
 
     def abort(self) -> None:
         """See `SocketTransport.abort`."""
         self.close(*_GOING_AWAY)
+        self._link.hurry(self._stream)
 
     def pause_reading(self) -> None:
         """See `SocketTransport.pause_reading`: credit is kept until the room has space."""

@@ -146,6 +146,16 @@ class LinkProtocol:
         else:
             self._send(half, kind, stream, payload)
 
+    def hurry(self, stream: int) -> None:
+        """Drop what of a stream waits for credit, but for what closes or ends it."""
+        half = self._streams.get(stream)
+        if half is None or self.state is LinkState.BROKEN:
+            return
+        waiting, half.queue, half.queued = half.queue, deque(), 0
+        for kind, payload in waiting:
+            if kind not in _COUNTED:
+                self._send(half, kind, stream, payload)
+
     def returned(self, stream: int, count: int) -> None:
         """Tell the other side that bytes of a stream were taken here; small ones are gathered."""
         half = self._streams.get(stream)

@@ -1,0 +1,164 @@
+"""Whole workers in one process: real rooms and links, memory in place of Postgres."""
+
+import uuid
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from app.cluster.link_handshake import link_key
+from app.cluster.links import Links
+from app.cluster.locator import Locator
+from app.cluster.membership import Membership
+from app.cluster.namespaces import Namespaces, make_mount
+from app.cluster.registry import RoomRegistry
+from app.core.clock import DatabaseClock, SystemClock
+from app.core.errors import StateroomError
+from app.core.ids import ObjectId, ObjectIds, WorkerId
+from app.core.ports import LeaseCheck
+from app.core.tasks import TaskOwner
+from app.core.values import WorkerIdentity
+from app.room.environment import RoomEnvironment
+from app.room.limits import RoomLimits
+from app.sdk import Request
+from app.testing.memory import (
+    MemoryCommitter,
+    MemoryDatabase,
+    MemoryObjectStore,
+    MemoryWorkerLeases,
+)
+from app.testing.sockets import MemorySocket
+
+CLUSTER_KEY = b"the key of a cluster in one process"
+LEASE_SECONDS = 1.0
+
+
+class Worker:
+    """One worker on a shared database; `async with` starts it, `kill` ends it like SIGKILL."""
+
+    def __init__(
+        self,
+        database: MemoryDatabase,
+        classes: Mapping[str, type[Any]],
+        *,
+        limits: RoomLimits | None = None,
+        patience_seconds: float = 5.0,
+    ) -> None:
+        self.clock = SystemClock()
+        self.database = database
+        self._stack = AsyncExitStack()
+        self._connections = 0
+        self._tasks = TaskOwner("rooms")
+        self.worker_id = WorkerId(uuid.uuid4())
+        self.committer = MemoryCommitter(database, self.worker_id)
+        self._identity = WorkerIdentity(
+            worker_id=self.worker_id,
+            node=f"node-{self.worker_id}",
+            slot=0,
+            boot_id="boot",
+            address="",
+            version="0",
+        )
+        self._classes = classes
+        self._limits = limits or RoomLimits()
+        self._patience = patience_seconds
+        self.links: Links
+        self.membership: Membership
+        self.registry: RoomRegistry
+        self.locator: Locator
+
+    async def __aenter__(self) -> Self:
+        database_clock = DatabaseClock(self.clock)
+        ids = ObjectIds(CLUSTER_KEY)
+        mounts = {name: make_mount(name, cls, {}) for name, cls in self._classes.items()}
+
+        async def begun(worker_id: WorkerId, lease: LeaseCheck) -> None:
+            del lease
+            self.committer.worker_id = worker_id
+
+        def lost(error: StateroomError) -> None:
+            self.registry.abort_all(error)
+
+        self.links = Links(
+            key=link_key(CLUSTER_KEY),
+            worker_id=lambda: self.membership.worker_id,
+            host=_Later(self),
+            clock=self.clock,
+        )
+        host, port = await self.links.listen("127.0.0.1", 0)
+        self.membership = Membership(
+            leases=MemoryWorkerLeases(self.database),
+            clock=self.clock,
+            database_clock=database_clock,
+            identity=replace(self._identity, address=f"{host}:{port}"),
+            lease_seconds=LEASE_SECONDS,
+            renew_seconds=LEASE_SECONDS / 4,
+            begun=begun,
+            lost=lost,
+        )
+        self.registry = RoomRegistry(
+            ids=ids,
+            namespaces=Namespaces(mounts),
+            environment=RoomEnvironment(
+                store=MemoryObjectStore(self.database),
+                committer=self.committer,
+                lease=self.membership,
+                clock=self.clock,
+                database_clock=database_clock,
+                tasks=self._tasks,
+                limits=self._limits,
+            ),
+            membership=self.membership,
+            claim_wait_seconds=0.0,
+            evict_seconds=60.0,
+            max_rooms=10_000,
+        )
+        self.locator = Locator(self.registry, clock=self.clock, patience_seconds=self._patience)
+        self.locator.use(self.links)
+        await self.membership.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End without a word to the database or the other workers."""
+        await self.links.close()
+        await self.locator.close()
+        await self.registry.close()
+        await self._tasks.close()
+        await self.membership._tasks.close()
+
+    def object_id(self, namespace: str, name: str) -> ObjectId:
+        return self.registry.ids.from_name(namespace, name)
+
+    async def connect(self, namespace: str, name: str) -> MemorySocket:
+        self._connections += 1
+        socket = MemorySocket()
+        sink = await self.locator.connect(
+            self.object_id(namespace, name),
+            Request(path="/somewhere"),
+            socket,
+            f"{self.worker_id}-{self._connections}",
+        )
+        socket.attach(sink)
+        return socket
+
+
+class _Later:
+    """The link host of a worker, whose locator is made after its links."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def opened(self, link: Any, stream: int, meta: Mapping[str, Any]) -> None:
+        self._worker.locator.opened(link, stream, meta)
+
+    def called(self, link: Any, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
+        self._worker.locator.called(link, stream, meta, body)
