@@ -74,7 +74,8 @@ class OutputDelivery:
                 for member in self._recipients(output):
                     waiting.setdefault(member, []).append(output.message)
             elif isinstance(output, Close):
-                self._hand_over(output.to, waiting.pop(output.to, ()))
+                if (messages := waiting.pop(output.to, None)) is not None:
+                    self._hand_over(output.to, messages)
                 output.to.shut(output.code, output.reason)
             else:
                 output.run()

@@ -1,0 +1,93 @@
+"""Parts of a room, joined as the room joins them, without the rest of it."""
+
+from collections.abc import Sequence
+
+from app.core.errors import StateroomError
+from app.core.ids import ObjectIds
+from app.core.mounts import Durability
+from app.core.values import Claim
+from app.room.commits import CommitLane
+from app.room.limits import RoomLimits
+from app.room.outputs import Output, Release
+from app.room.unit import RunningUnit
+from app.testing.clock import FakeClock
+from app.testing.memory import MemoryCommitter, MemoryDatabase, MemoryObjectStore
+
+_ID = ObjectIds(b"key of a cluster").from_name("bench", "x")
+
+
+class LaneBench:
+    """A commit lane on the twins, its committer held; outputs are texts.
+
+    Attributes:
+        said: What was delivered.
+        broken: The error the lane failed with.
+        progress: How often it told of progress.
+    """
+
+    def __init__(
+        self,
+        *,
+        durability: Durability = Durability.COMMIT,
+        limits: RoomLimits | None = None,
+    ) -> None:
+        self.clock = FakeClock()
+        self.database = MemoryDatabase(self.clock)
+        self.store = MemoryObjectStore(self.database)
+        self.worker_id = self.database.add_worker()
+        self.committer = MemoryCommitter(self.database, self.worker_id)
+        self.committer.hold()
+        self.durability = durability
+        self.limits = limits or RoomLimits()
+        self.said: list[str] = []
+        self.broken: StateroomError | None = None
+        self.progress = 0
+        self.in_event = False
+        self.alive = True
+
+    async def open(self) -> "LaneBench":
+        """Claim the object."""
+        self.claim: Claim = await self.store.claim(_ID, self.worker_id)
+        self.lane = CommitLane(
+            claim=self.claim,
+            committer=self.committer,
+            durability=self.durability,
+            limits=self.limits,
+            clock=self.clock,
+            deliver=self._deliver,
+            failed=self._fail,
+            progress=self._progress,
+        )
+        self.unit = RunningUnit(self.lane, in_event=lambda: self.in_event, alive=lambda: self.alive)
+        return self
+
+    @property
+    def rows(self) -> dict[bytes, bytes]:
+        """What is committed."""
+        return self.database.objects[_ID.uuid].rows
+
+    def put(self, key: str, value: str = "v", *, confirmed: bool = True) -> None:
+        """Write in the running unit."""
+        top = self.lane.buffer.top
+        top.set(key.encode(), value.encode())
+        top.confirmed = top.confirmed or confirmed
+
+    def say(self, text: str) -> Output:
+        """An output."""
+        return Release(lambda: self.said.append(text))
+
+    def end_unit(self, *texts: str) -> None:
+        """End the unit with these outputs."""
+        self.lane.seal([self.say(text) for text in texts])
+
+    def _deliver(self, outputs: Sequence[Output]) -> None:
+        for output in outputs:
+            assert isinstance(output, Release)
+            output.run()
+
+    def _fail(self, error: StateroomError) -> None:
+        self.broken = error
+        self.lane.break_(error)
+
+    def _progress(self) -> None:
+        self.progress += 1

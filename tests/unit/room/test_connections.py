@@ -1,0 +1,281 @@
+"""One socket of a room, and all of them."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from app.core.errors import Overloaded, StorageRefused
+from app.core.frames import OutgoingMessage
+from app.core.tasks import TaskOwner
+from app.room.connections import ConnectionSet, ConnectionState, RoomConnection
+from app.room.limits import RoomLimits
+from app.sdk import Connection, Request
+from app.testing.harness import ObjectHarness
+from app.testing.sockets import MemorySocket
+from tests.unit.room.objects import PlainCounter, Probe
+from tests.unit.room.seen import closed
+
+_tasks = TaskOwner("test")
+
+
+class Notes:
+    """A room that only writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.staged: list[object] = []
+        self.heard: list[str | bytes] = []
+        self.ends: list[tuple[int, str, bool]] = []
+
+    def stage_send(self, connection: RoomConnection, message: OutgoingMessage) -> None:
+        self.staged.append(message.payload)
+
+    def stage_close(self, connection: RoomConnection, code: int, reason: str) -> None:
+        self.staged.append((code, reason))
+
+    def take_message(self, connection: RoomConnection, message: str | bytes) -> None:
+        self.heard.append(message)
+
+    def take_end(self, connection: RoomConnection, code: int, reason: str, *, clean: bool) -> None:
+        self.ends.append((code, reason, clean))
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+@pytest.fixture
+def socket() -> MemorySocket:
+    return MemorySocket()
+
+
+@pytest.fixture
+def connection(notes: Notes, socket: MemorySocket) -> RoomConnection:
+    return RoomConnection(notes, connection_id="alice", serial=1, transport=socket)
+
+
+def _messages(*texts: str) -> Sequence[OutgoingMessage]:
+    return [OutgoingMessage(text) for text in texts]
+
+
+def test_178_179_tags_are_added_and_taken_away(connection: RoomConnection) -> None:
+    connection.tag("a", "b", "a")
+    connection.untag("b", "never")
+    assert connection.tags == {"a"}
+
+
+def test_176_ten_tags_are_accepted_and_eleven_refused(connection: RoomConnection) -> None:
+    connection.tag(*(f"tag-{number}" for number in range(10)))
+    connection.tag("tag-3")
+    with pytest.raises(ValueError, match="at most 10"):
+        connection.tag("one more")
+    assert len(connection.tags) == 10
+
+
+def test_176_a_tag_of_256_characters_is_accepted_and_one_more_refused(
+    connection: RoomConnection,
+) -> None:
+    connection.tag("é" * 256)
+    with pytest.raises(ValueError, match="at most 256"):
+        connection.tag("x" * 257)
+
+
+def test_180_an_attachment_is_none_at_first_and_always_a_copy(connection: RoomConnection) -> None:
+    assert connection.attachment is None
+    value = {"list": [1]}
+    connection.attachment = value
+    value["list"].append(2)
+    first = connection.attachment
+    assert first == {"list": [1]}
+    assert connection.attachment is not first
+
+
+def test_181_an_attachment_of_16_384_bytes_is_accepted_and_one_more_refused(
+    connection: RoomConnection,
+) -> None:
+    connection.attachment = bytes(16_383)
+    with pytest.raises(StorageRefused, match="16385 bytes"):
+        connection.attachment = bytes(16_384)
+    assert connection.attachment == bytes(16_383)
+
+
+@pytest.mark.parametrize("code", [999, 1004, 1005, 1006, 1015, 5000])
+def test_192_codes_that_may_not_be_sent_are_refused(
+    connection: RoomConnection, notes: Notes, code: int
+) -> None:
+    with pytest.raises(ValueError, match=str(code)):
+        connection.close(code)
+    assert notes.staged == []
+    assert connection.open
+
+
+def test_192_a_reason_of_123_bytes_passes_and_124_are_refused(
+    connection: RoomConnection, notes: Notes
+) -> None:
+    with pytest.raises(ValueError, match="at most 123"):
+        connection.close(4000, "é" * 62)
+    connection.close(4000, "x" * 123)
+    assert notes.staged == [(4000, "x" * 123)]
+
+
+def test_after_its_own_close_nothing_more_is_said_and_closing_again_does_nothing(
+    connection: RoomConnection, notes: Notes
+) -> None:
+    connection.send("before")
+    connection.close()
+    connection.send("after")
+    connection.close(4000)
+    assert notes.staged == [b"before", (1000, "")]
+    assert connection.deaf
+
+
+def test_188_the_end_is_told_exactly_once(connection: RoomConnection, notes: Notes) -> None:
+    connection.ended(1006, "", clean=False)
+    connection.ended(1000, "again", clean=True)
+    assert notes.ends == [(1006, "", False)]
+    assert connection.state is ConnectionState.CLOSED
+    connection.receive("too late")
+    connection.send("too late")
+    connection.shut(1000, "")
+    assert notes.heard == []
+    assert notes.staged == []
+
+
+def test_a_socket_that_was_turned_away_gets_and_gives_nothing_more(
+    connection: RoomConnection, socket: MemorySocket, notes: Notes
+) -> None:
+    connection.shut(1011, "fault")
+    connection.shut(1012, "other")
+    connection.deliver(_messages("late"), limit_bytes=100, overflow_reason="slow")
+    connection.receive("late")
+    assert socket.closed == (1011, "fault")
+    assert socket.received == []
+    assert notes.heard == []
+    assert repr(connection) == "<Connection alice CLOSING>"
+
+
+def test_a_reader_past_its_bound_is_closed_and_one_at_the_bound_is_not(
+    connection: RoomConnection, socket: MemorySocket
+) -> None:
+    socket.stall()
+    connection.deliver(_messages("1234", "56789"), limit_bytes=9, overflow_reason="slow")
+    assert closed(socket) is None
+    assert connection.buffered_bytes == 9
+    connection.deliver(_messages("0"), limit_bytes=9, overflow_reason="slow")
+    assert closed(socket) == (1013, "slow")
+    assert socket.received == ["1234", "56789"]
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+def test_unsent_bytes_are_dropped_with_the_socket_that_holds_them(
+    connection: RoomConnection, socket: MemorySocket, buffered: bool
+) -> None:
+    socket.stall()
+    if buffered:
+        connection.deliver(_messages("x"), limit_bytes=9, overflow_reason="slow")
+    connection.drop_unsent()
+    assert socket.aborted is buffered
+    assert connection.open is not buffered
+    assert closed(socket) is None
+
+
+def test_members_stand_in_the_order_they_joined_and_are_found_by_their_tags(
+    notes: Notes,
+) -> None:
+    members = ConnectionSet()
+    made = []
+    for number in range(4):
+        member = RoomConnection(
+            notes,
+            connection_id=str(number),
+            serial=members.next_serial(),
+            transport=MemorySocket(),
+        )
+        members.add(member)
+        made.append(member)
+    made[0].tag("a")
+    made[1].tag("a", "b")
+    made[2].tag("b", "c")
+    assert list(members) == made
+    assert members.latest_serial == 4
+    assert members.select(None, (), ()) == made
+    assert members.select("a", (), ()) == made[:2]
+    assert members.select("a", ("b",), ()) == [made[1]]
+    assert members.select(None, ("b", "c"), ()) == [made[2]]
+    assert members.select(None, (), ("a", "c")) == made[:3]
+    assert members.select("nobody", (), ()) == []
+    made[0].close()
+    assert members.select("a", (), ()) == [made[1]]
+    members.remove(made[1])
+    members.remove(made[1])
+    assert made[1] not in members
+    assert made[0] in members
+    assert "no member" not in members
+    assert len(members) == 3
+
+
+async def test_190_a_socket_that_ended_is_no_longer_listed(harness: ObjectHarness) -> None:
+    seen: list[list[str]] = []
+    Probe.hooks = {
+        "close": lambda self, _connection: seen.append([each.id for each in self.ctx.connections()])
+    }
+    alice = await harness.connect("probe", "a")
+    await harness.connect("probe", "a")
+    alice.leave()
+    await harness.settle()
+    assert seen == [["connection-2"]]
+
+
+async def test_56_a_close_waits_for_the_writes_before_it(harness: ObjectHarness) -> None:
+    def message(self: Probe, connection: Connection, _text: str) -> None:
+        self.ctx.storage.put("key", 1)
+        connection.send("bye")
+        connection.close(4001, "done")
+
+    Probe.hooks = {"message": message}
+    alice = await harness.connect("probe", "a")
+    harness.committer.hold()
+    alice.say("x")
+    alice.say("not heard")
+    await harness.settle()
+    assert closed(alice) is None
+    assert Probe.heard.count("message") == 1
+    harness.committer.commit_now()
+    assert alice.take() == ["bye"]
+    assert closed(alice) == (4001, "done")
+
+
+async def test_what_a_client_says_while_its_close_may_still_be_undone_is_not_lost(
+    harness: ObjectHarness,
+) -> None:
+    async def request(self: Probe) -> None:
+        for each in self.ctx.connections():
+            each.close()
+        await harness.settle()
+        raise RuntimeError("so it stays open")
+
+    alice = await harness.connect("probe", "a")
+    heard: list[str] = []
+    Probe.hooks = {"request": request, "message": lambda _self, _c, text: heard.append(text)}
+    asking = harness.request("probe", "a", Request())
+    running = _tasks.start(asking, name="request")
+    for _ in range(10):
+        await harness.settle()
+        if heard or running.done():
+            break
+        alice.say("hello")
+    with pytest.raises(Exception, match="so it stays open"):
+        await running
+    await harness.settle()
+    assert closed(alice) is None
+    assert heard[0] == "hello"
+
+
+async def test_175_an_object_takes_as_many_sockets_as_it_may() -> None:
+    async with ObjectHarness({"plain": PlainCounter}, limits=RoomLimits(connections=2)) as harness:
+        await harness.connect("plain", "a")
+        bob = await harness.connect("plain", "a")
+        with pytest.raises(Overloaded, match="2 connections"):
+            await harness.connect("plain", "a")
+        bob.leave()
+        await harness.connect("plain", "a")
