@@ -32,8 +32,9 @@ def start_service(postgres_server: PostgresServer, open_folder: Path) -> Iterato
 
         def start(kind: ServerKind, **settings: Any) -> RunningService:
             number = next(_numbers)
-            settings.setdefault("database_url", asyncio.run(_database(postgres_server, number)))
+            url = asyncio.run(_database(postgres_server, number))
             chosen = load_settings(
+                database_url=url,
                 data_dir=open_folder / f"web-{number}",
                 routes="presence/**=presence,**=tinybase",
                 namespaces="presence=stateroom.tinybase:TinyBaseRoom?durability=none",
