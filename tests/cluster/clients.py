@@ -160,6 +160,7 @@ class Writer(Client):
         super().__init__(name, room, history, progress)
         self._stamps = stamps
         self._count = 0
+        self._changes: list[Change] = []
         self._free = asyncio.Semaphore(self.window)
 
     async def act(self, stop: asyncio.Event) -> None:
@@ -195,7 +196,7 @@ class Writer(Client):
 
 
 class Announcer(Writer):
-    """Tells its hashes, and lets the server fetch the changes."""
+    """Tells its hashes, and lets the server fetch the changes; the proof is who sees them."""
 
     window = 1  # newer hashes would end the pull that is under way
 
@@ -203,28 +204,40 @@ class Announcer(Writer):
         while not stop.is_set():
             await self._free.acquire()
             self._changes = self._next_changes()
-            # Any hashes but the server's will do.
-            hashes = [self._count, self._count]
+            hashes = self._hashes()
             await self.send(frame(EVERYBODY, f"{self.name}-{self._count}", HASHES, hashes))
 
     async def hear(self, told: Frame) -> None:
-        if told.sender == SERVER and told.kind in (GET_TABLES, GET_VALUES):
+        if told.sender == SERVER and told.kind in (GET_HASHES, GET_TABLES, GET_VALUES):
             with contextlib.suppress(*GONE):
                 await self._give(told)
         else:
             await super().hear(told)
+
+    def answered(self) -> None:
+        # A pull that timed out on a slow machine is made again, and so is its receipt.
+        if self._free.locked():
+            self._free.release()
 
     async def settled(self) -> None:
         async with asyncio.timeout(DEADLINE_SECONDS):
             await self._free.acquire()
         await super().settled()
 
+    def _hashes(self) -> list[int]:
+        """Any hashes but the server's will do."""
+        return [self._count, self._count]
+
     async def _give(self, told: Frame) -> None:
+        if told.kind == GET_HASHES:
+            await self.send(frame(SERVER, told.request, RESPONSE, self._hashes()))
+            return
         tables, values = stamps_of(self._changes)
         if told.kind == GET_TABLES:
             await self.send(frame(SERVER, told.request, RESPONSE, [tables, {}]))
             return
-        self._history.wrote(self.name, self._changes)
+        # No answer is a receipt for these: the server may have given the pull up before.
+        self._history.wrote(f"pulled from {self.name}", self._changes)
         await self.send(frame(SERVER, told.request, RESPONSE, values))
         await self.ask()
 

@@ -32,7 +32,7 @@ _RETRY_SECONDS = 0.05
 
 async def in_postgres(database_url: str, rooms: Sequence[str]) -> Content:
     """Read the rows of these rooms."""
-    session = await asyncpg.connect(database_url)
+    session = await _session(database_url)
     try:
         rows = await session.fetch(_ROWS, list(rooms))
     finally:
@@ -77,6 +77,16 @@ async def _pull(url: str, room: str) -> list[Change]:
     if len(answers) < 2:
         raise ConnectionError("the server said goodbye before it answered")
     return list(changes_in(room, answers["fresh.t"][0], answers["fresh.v"]))
+
+
+async def _session(database_url: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """Connect, with patience for a Postgres that is just being started."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while True:
+            try:
+                return await asyncpg.connect(database_url)
+            except (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError):
+                await SystemClock().sleep(_RETRY_SECONDS)
 
 
 async def until_served(url: str, room: str) -> None:

@@ -62,6 +62,7 @@ async def test_an_embedded_postgres_that_dies_alone_is_started_again_and_nothing
             await fleet.leave()
         await until_served(server.url, rooms[0])
         await check(stage.history, database_url=server.database_url, url=server.url, rooms=rooms)
+    assert server.said("embedded_postgres_ended") == 2
     await server.kill()
     await server.start()
     await check(stage.history, database_url=server.database_url, url=server.url, rooms=rooms)
