@@ -69,6 +69,7 @@ class RoomContext:
         members: ConnectionSet,
         clock: Clock,
         database_clock: DatabaseClock,
+        after_fault: bool,
     ) -> None:
         self._host: ContextHost = host
         self._mount = mount
@@ -77,6 +78,7 @@ class RoomContext:
         self._database_clock = database_clock
         self.id = object_id
         self.storage = storage
+        self.after_fault = after_fault
 
     def end(self) -> None:
         """The instance is over: whoever still holds its context gets RoomAborted from it."""

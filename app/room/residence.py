@@ -59,6 +59,7 @@ class Residence:
         self._backoff = FaultBackoff()
         self._loaded = False
         self._context: RoomContext | None = None
+        self._faulted = False
 
     async def prepare(self) -> None:
         """Sit out the pause after faults, and load the first page of rows.
@@ -80,11 +81,13 @@ class Residence:
         The caller drops what was made when it raises.
         """
         context = self._context = self._make_context()
-        return await start_instance(
+        instance = await start_instance(
             self._mount,
             context,
             timeout_seconds=self._environment.limits.event_timeout_seconds,
         )
+        self._faulted = False
+        return instance
 
     def drop(self, *, forget_rows: bool) -> None:
         """Let the instance go; with `forget_rows` the cache as well, to free memory."""
@@ -100,6 +103,7 @@ class Residence:
     def fault(self) -> None:
         """Drop the instance because its code raised; the next start may have to wait."""
         self.drop(forget_rows=False)
+        self._faulted = True
         self._backoff.fault(self._environment.clock.monotonic())
 
     def stage(self, output: Output) -> None:
@@ -142,4 +146,5 @@ class Residence:
             members=self._members,
             clock=environment.clock,
             database_clock=environment.database_clock,
+            after_fault=self._faulted,
         )

@@ -35,6 +35,15 @@ class Context(Protocol):
         """`commit`, `relaxed` or `none`, as the namespace is mounted."""
         ...
 
+    @property
+    def after_fault(self) -> bool:
+        """Whether this instance takes the place of one whose event raised.
+
+        What that one kept in memory alone, such as timers and questions to its clients, is lost,
+        and its clients have noticed nothing.
+        """
+        ...
+
     def connections(
         self,
         tag: str | None = None,

@@ -1,4 +1,4 @@
-"""Large joins, bit by bit: the next piece goes out when the one before has been taken.
+"""Large joins, bit by bit: the next piece goes out when the ones before have been taken.
 
 What a client lacks may be more than one frame or one socket's buffer can hold. It is sent as
 many changes, each complete in itself; a client that reads slowly gets them slowly.
@@ -19,11 +19,19 @@ class PacedSends:
 
     Args:
         ctx: Gives timers.
-        send: Sends a remainder to a client; returns its connection, or None when it is gone.
+        find: Gives the connection of a client, or None when it is gone.
+        send: Sends a remainder to a client.
     """
 
-    def __init__(self, ctx: Context, send: Callable[[str, str], Connection | None]) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        *,
+        find: Callable[[str], Connection | None],
+        send: Callable[[str, str], None],
+    ) -> None:
         self._ctx = ctx
+        self._find = find
         self._send = send
         self._under_way: dict[str, Iterator[str]] = {}
 
@@ -39,17 +47,17 @@ class PacedSends:
     def _step(self, recipient: str, remainders: Iterator[str]) -> None:
         if self._under_way.get(recipient) is not remainders:
             return
+        connection = self._find(recipient)
+        if connection is None or not connection.open:
+            self.forget(recipient)
+            return
         size = 0
-        while size < _STEP_BYTES:
+        # What is sent in this step is in no buffer yet: it leaves when the event has ended.
+        while size < _STEP_BYTES and connection.buffered_bytes <= _BUFFERED_BYTES:
             remainder = next(remainders, None)
             if remainder is None:
                 self.forget(recipient)
                 return
-            connection = self._send(recipient, remainder)
-            if connection is None or connection.buffered_bytes > _BUFFERED_BYTES:
-                break
+            self._send(recipient, remainder)
             size += len(remainder)
-        self._ctx.call_later(_PAUSE_SECONDS, lambda: self._go_on(recipient, remainders))
-
-    def _go_on(self, recipient: str, remainders: Iterator[str]) -> None:
-        self._step(recipient, remainders)
+        self._ctx.call_later(_PAUSE_SECONDS, lambda: self._step(recipient, remainders))

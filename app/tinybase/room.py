@@ -15,6 +15,7 @@ from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request
 from ..sdk.multiplexing import SocketMultiplexer
 from .assemblers import Assemblers
+from .attendance import Attendance
 from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
 from .clock import ALPHABET, Clock, random_writer
 from .edits import Edited
@@ -66,6 +67,12 @@ class TinyBaseRoom(StoreAccess, DurableObject):
 
     # -- hooks of the platform -----------------------------------------------------------------
 
+    def __init_subclass__(cls) -> None:
+        """A class that watches its clients is woken to hear of them, unless it says otherwise."""
+        super().__init_subclass__()
+        if (cls.on_path_id, cls.on_client_id) != _UNWATCHED and "wakes_on_close" not in vars(cls):
+            cls.wakes_on_close = True
+
     @classmethod
     def check_settings(cls, settings: Mapping[str, str]) -> str | None:
         """See `DurableObject.check_settings`."""
@@ -79,34 +86,34 @@ class TinyBaseRoom(StoreAccess, DurableObject):
         """Load the replica."""
         ctx = self.ctx
         self._options = RoomOptions.parse(ctx.settings)
-        self._clients: dict[str, Connection] = {each.id: each for each in ctx.connections()}
+        watched = type(self).on_path_id, type(self).on_client_id
+        self._clients = Attendance(ctx, self if watched != _UNWATCHED else None)
         self._silent: dict[str, Connection] = {}
         self._timetable = Timetable(ctx)
         self._assemblers = Assemblers(
             self._timetable, timeout_seconds=self._options.request_timeout_seconds
         )
-        self._paced = PacedSends(ctx, self._send_to)
+        self._paced = PacedSends(ctx, find=self._clients.get, send=self._send_to)
         self._overheard = type(self).on_sync_message is not TinyBaseRoom.on_sync_message
         self._replica: Replica | None = None
         self._sync: Synchronizer | None = None
         self._mode: SyncMode | None = None
-        self._begun = bool(self._clients)
+        self._begun = len(self._clients) > 0
         if ctx.durability != "none":
             await self._load()
+        if ctx.after_fault and self._begun:
+            # Questions and large joins under way went with the former instance: compare again.
+            self._ask_everybody()
 
     def on_connect(self, connection: Connection, request: Request) -> None:
         """A client has come."""
         del request
-        path_id = self.ctx.id.name or ""
-        if not self._clients:
-            self.on_path_id(path_id, 1)
-        self._clients[connection.id] = connection
-        self.on_client_id(path_id, connection.id, 1)
+        self._clients.came(connection)
         if self._mode is SyncMode.HUB:
             self._silent[connection.id] = connection
             self.ctx.call_later(_SILENCE_SECONDS, lambda: self._greet(connection))
-        elif self._sync is not None and not self._begun:
-            self._carry_out(self._sync.start(self.ctx.monotonic()))
+        elif not self._begun:
+            self._ask_everybody()
         self._begun = True
 
     def on_close(
@@ -118,17 +125,13 @@ class TinyBaseRoom(StoreAccess, DurableObject):
     ) -> None:
         """A client has gone."""
         del code, reason, clean
-        if self._clients.pop(connection.id, None) is None:
+        if not self._clients.went(connection):
             return
         self._assemblers.forget(connection.id)
         self._silent.pop(connection.id, None)
         self._paced.forget(connection.id)
         if self._sync is not None:
             self._sync.left(connection.id)
-        path_id = self.ctx.id.name or ""
-        self.on_client_id(path_id, connection.id, -1)
-        if not self._clients:
-            self.on_path_id(path_id, -1)
 
     def on_message(self, connection: Connection, message: str | bytes) -> None:
         """A frame has come: check it, let the replica see it, pass it on."""
@@ -203,16 +206,15 @@ class TinyBaseRoom(StoreAccess, DurableObject):
         for piece in self._pieces(remainder):
             self.ctx.broadcast(f"{SERVER}\n{piece}", exclude=left_out)
 
-    def _send_to(self, recipient: str, remainder: str) -> Connection | None:
-        """Send from `S` to one client; returns it, or None when it is gone."""
+    def _send_to(self, recipient: str, remainder: str) -> None:
+        """Send from `S` to one client, if it is there."""
         connection = self._clients.get(recipient)
         if connection is None:
-            return None
+            return
         if self._overheard:
             self.on_sync_message(SERVER, recipient, remainder)
         for piece in self._pieces(remainder):
             connection.send(f"{SERVER}\n{piece}")
-        return connection
 
     def _pieces(self, remainder: str) -> list[str]:
         size = self._options.fragment_size
@@ -229,6 +231,11 @@ class TinyBaseRoom(StoreAccess, DurableObject):
         if self._silent.pop(connection.id, None) is not None and self._sync is not None:
             for send in self._sync.start(self.ctx.monotonic()).sends:
                 self._send_to(connection.id, send.remainder)
+            self._keep_time()
+
+    def _ask_everybody(self) -> None:
+        if self._sync is not None:
+            self._carry_out(self._sync.start(self.ctx.monotonic()))
             self._keep_time()
 
     # -- time ----------------------------------------------------------------------------------
@@ -282,3 +289,6 @@ class TinyBaseRoom(StoreAccess, DurableObject):
     def _random(self, count: int) -> str:
         """Unpredictable characters of the protocol's alphabet of 64."""
         return "".join([ALPHABET[byte & _ALPHABET_MASK] for byte in self.ctx.random_bytes(count)])
+
+
+_UNWATCHED = (TinyBaseRoom.on_path_id, TinyBaseRoom.on_client_id)

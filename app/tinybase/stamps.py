@@ -31,8 +31,12 @@ def decode_row(row: bytes) -> tuple[Leaves, str]:
 
 
 def encode_row(cells: Leaves, hlc: str) -> bytes:
-    """Return a row's bytes."""
-    return dump_json([cells, hlc] if hlc else [cells])
+    """Return a row's bytes.
+
+    They are kept for long, so they are copied: what the JSON printer returns is short, but sits
+    in the 4 KiB that it allocated.
+    """
+    return b"%b" % dump_json([cells, hlc] if hlc else [cells])
 
 
 def hlc_of(leaf: Leaf) -> str:

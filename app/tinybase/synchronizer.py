@@ -90,8 +90,12 @@ class Synchronizer:
     def start(self, now: float) -> Outcome:
         """Return the startup broadcasts: who has what, and what the replica has.
 
-        Clients that stayed connected over a restart synchronise again because of them.
+        Clients that stayed connected over a restart synchronise again because of them. With as
+        many questions open as there may be, the replica only says what it has.
         """
+        announcement = Send(EVERYBODY, self._announcement())
+        if self._questions.full:
+            return Outcome(sends=[announcement])
         transaction = self._random(_TRANSACTION_CHARS)
         request_id = self._question_id(transaction)
         self._questions.ask(
@@ -99,7 +103,7 @@ class Synchronizer:
             Pending(client="", transaction=transaction, pull=None, deadline=now + self._timeout),
         )
         question = message_remainder(request_id, GET_CONTENT_HASHES, dump_json(""))
-        return Outcome(sends=[Send(EVERYBODY, question), Send(EVERYBODY, self._announcement())])
+        return Outcome(sends=[Send(EVERYBODY, question), announcement])
 
     def handle(self, sender: str, message: Message, *, now_ms: int, now: float) -> Outcome:
         """Take a message that was routed to the replica."""
