@@ -70,6 +70,8 @@ async def test_nothing_that_anybody_was_told_is_lost_by_sigkill_at_random_moment
             await strike(server, chance)
     await server.start()
     await check(stage.history, database_url=server.database_url, url=server.url, rooms=stage.rooms)
+    acknowledged = len(stage.history.acknowledged())
+    print(f"{KILLS} kills, {acknowledged} acknowledged changes, none lost")  # noqa: T201 - for -rP
     assert stage.history.proofs > PROOFS_EXPECTED
     assert stage.history.unacknowledged(), "no kill hit anybody in the middle of writing"
     assert stage.faults() == []
