@@ -156,7 +156,7 @@ class RoomLife:
             residence.drop(forget_rows=False)
             raise
         except Exception as error:
-            self.undo(error)
+            self._blame(error)
             raise as_fault(error) from error
         return instance
 
@@ -165,7 +165,17 @@ class RoomLife:
         self._unit.finish()
 
     def undo(self, error: Exception) -> None:
-        """The event raised: undo its unit and drop the instance; the next event starts another."""
+        """The event raised: undo its unit and drop the instance.
+
+        While there are clients another instance is started, after the pause that repeated faults
+        ask for; else the next event does that. A start that fails is not repeated by itself.
+        """
+        self._blame(error)
+        if self._members and not self.leaving:
+            self._events.submit(Event(_do_nothing, fail=_ignore), always=True)
+
+    def _blame(self, error: Exception) -> None:
+        """Undo what the author's code did before it raised, and drop the instance."""
         self._unit.discard()
         self._residence.fault()
         self._environment.counters("object_faults")
@@ -256,3 +266,7 @@ class RoomLife:
 
 def _ignore(_error: Exception) -> None:
     """The engine has logged it; nobody else waits for this event."""
+
+
+def _do_nothing(_instance: DurableObject) -> None:
+    """An event that only needs the instance to be there."""

@@ -216,7 +216,7 @@ async def test_36_a_caller_that_goes_away_disturbs_nobody(harness: ObjectHarness
     await harness.settle()
     gate.set_result(None)
     await harness.settle()
-    assert Probe.heard[-1] == "request", "its event runs all the same"
+    assert "request" in Probe.heard, "its event runs all the same"
     assert closed(alice) is None
 
 

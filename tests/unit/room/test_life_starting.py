@@ -12,7 +12,7 @@ from app.core.errors import (
 )
 from app.core.tasks import TaskOwner
 from app.room.states import RoomState
-from app.sdk import Request
+from app.sdk import Connection, Request
 from app.testing.harness import ObjectHarness
 from tests.unit.room.objects import Probe
 from tests.unit.room.seen import awake, closed, state
@@ -136,3 +136,50 @@ async def test_a_room_aborted_while_it_starts_serves_nobody(harness: ObjectHarne
     await harness.settle()
     assert not awake(room)
     assert state(room) is RoomState.GONE
+
+
+async def test_after_a_fault_another_instance_is_there_without_waiting_for_an_event(
+    harness: ObjectHarness,
+) -> None:
+    def message(self: Probe, _connection: Connection, text: str) -> None:
+        if text == "fail":
+            raise RuntimeError("as asked")
+
+    def start(self: Probe) -> None:
+        told.append(self.ctx.after_fault)
+        self.ctx.call_later(1.0, lambda: self.ctx.broadcast("tick"))
+
+    told: list[bool] = []
+    Probe.hooks = {"message": message, "start": start}
+    bob = await harness.connect("probe", "a")
+    alice = await harness.connect("probe", "a")
+    alice.say("fail")
+    await harness.advance(1.5)
+    assert bob.take() == ["tick"]
+    assert told == [False, True]
+    room = await harness.room("probe", "a")
+    await room.hibernate()
+    bob.say("wake")
+    await harness.settle()
+    assert told == [False, True, False], "after a rest it is no replacement"
+
+
+async def test_after_a_fault_of_an_object_without_clients_nothing_is_started(
+    harness: ObjectHarness,
+) -> None:
+    Probe.hooks = {"request": lambda _self: 1 / 0}
+    with pytest.raises(ObjectFault):
+        await harness.request("probe", "a", Request())
+    await harness.settle()
+    assert Probe.heard.count("start") == 1
+
+
+async def test_a_replacement_that_cannot_start_is_not_tried_again_by_itself(
+    harness: ObjectHarness,
+) -> None:
+    await harness.connect("probe", "a")
+    Probe.hooks = {"request": lambda _self: 1 / 0, "start": lambda _self: 1 / 0}
+    with pytest.raises(ObjectFault):
+        await harness.request("probe", "a", Request())
+    await harness.advance(30.0)
+    assert Probe.heard.count("start") == 2
