@@ -93,7 +93,7 @@ class _Measurement:
             self._process = None
 
     async def _start(self) -> ServerProcess:
-        port, data = _free_port(), self._folder / "data"
+        port, data = free_port(), self._folder / "data"
         self._process = ServerProcess(
             self._server.command(port, data),
             port=port,
@@ -140,7 +140,8 @@ class _Measurement:
         return await missing_cells(self._process.port, expected)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on at the moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
