@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, TypeVar
 
 import structlog
 
@@ -11,10 +11,13 @@ from ..core.errors import RoomAborted
 from ..core.frames import OutgoingMessage
 from ..core.ids import ObjectId
 from ..core.mounts import Mount
+from ..core.workshop import Workshop, breathe
 from ..sdk.connection import Connection
 from .connections import ConnectionSet, RoomConnection
 from .outputs import Broadcast, Output
 from .storage import RoomStorage
+
+ResultT = TypeVar("ResultT")
 
 _log = structlog.get_logger("stateroom.object")
 
@@ -69,6 +72,7 @@ class RoomContext:
         members: ConnectionSet,
         clock: Clock,
         database_clock: DatabaseClock,
+        workshop: Workshop,
         after_fault: bool,
     ) -> None:
         self._host: ContextHost = host
@@ -76,6 +80,7 @@ class RoomContext:
         self._members = members
         self._clock = clock
         self._database_clock = database_clock
+        self._workshop = workshop
         self.id = object_id
         self.storage = storage
         self.after_fault = after_fault
@@ -141,6 +146,14 @@ class RoomContext:
     def random_bytes(self, count: int) -> bytes:
         """See `sdk.Context.random_bytes`."""
         return secrets.token_bytes(count)
+
+    async def offload(self, work: Callable[[], ResultT]) -> ResultT:
+        """See `sdk.Context.offload`."""
+        return await self._workshop.run(work)
+
+    async def breathe(self) -> None:
+        """See `sdk.Context.breathe`."""
+        await breathe()
 
     def log(self, event: str, **fields: object) -> None:
         """See `sdk.Context.log`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ..core.clock import Clock, DatabaseClock
 from ..core.ports import Committer, LeaseCheck, ObjectStore
 from ..core.tasks import TaskOwner
+from ..core.workshop import Workshop
 from .limits import RoomLimits
 
 
@@ -14,6 +15,7 @@ class RoomEnvironment:
     """See the module.
 
     Attributes:
+        workshop: Where long computations of objects are done.
         counters: Called with the name of something countable (metrics).
     """
 
@@ -24,4 +26,5 @@ class RoomEnvironment:
     database_clock: DatabaseClock
     tasks: TaskOwner
     limits: RoomLimits = field(default_factory=RoomLimits)
+    workshop: Workshop = field(default_factory=Workshop)
     counters: Callable[[str], None] = lambda _name: None

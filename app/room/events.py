@@ -12,12 +12,13 @@ from typing import Any, Protocol
 
 from ..core.errors import ObjectFault, RoomAborted, StateroomError
 from ..core.tasks import TaskOwner
+from ..core.workshop import breathe
 from .connections import RoomConnection
 from .context import InstanceAborted
 from .instance import run_hook
 from .mailbox import Event, Mailbox
 
-_EVENTS_BETWEEN_BREATHS = 64
+_EVENTS_BETWEEN_BREATHS = 8
 
 Failing = Callable[[Exception], None]
 """Told when an event could not be run or its hook raised."""
@@ -186,7 +187,7 @@ class EventLoop:
                 await self._run(current)
                 count += 1
                 if count % _EVENTS_BETWEEN_BREATHS == 0:
-                    await _breathe()
+                    await breathe()
         except asyncio.CancelledError:
             # The worker stops without waiting for the event: what it did must not be kept.
             self._host.abort(RoomAborted())
@@ -235,13 +236,6 @@ def _blamed(error: BaseException) -> Exception:
     fault = ObjectFault("what the hook asked for was cancelled")
     fault.__cause__ = error
     return fault
-
-
-async def _breathe() -> None:
-    """Let other rooms run."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_soon(future.set_result, None)
-    await future
 
 
 def as_fault(error: Exception) -> StateroomError:

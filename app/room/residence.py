@@ -146,5 +146,6 @@ class Residence:
             members=self._members,
             clock=environment.clock,
             database_clock=environment.database_clock,
+            workshop=environment.workshop,
             after_fault=self._faulted,
         )

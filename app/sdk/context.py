@@ -1,12 +1,14 @@
 """What an object is given: its identity, storage, connections and time."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, TypeVar
 
 from ..core.clock import Timer
 from ..core.ids import ObjectId
 from .connection import Connection
 from .storage import Storage
+
+ResultT = TypeVar("ResultT")
 
 Callback = Callable[[], Awaitable[None] | None]
 """A plain or coroutine function without parameters."""
@@ -85,6 +87,19 @@ class Context(Protocol):
 
     def random_bytes(self, count: int) -> bytes:
         """Unpredictable bytes."""
+        ...
+
+    async def offload(self, work: Callable[[], ResultT]) -> ResultT:
+        """Run a long plain computation in a thread, and go on with its result.
+
+        The event goes on, so nothing else of this object runs meanwhile; other objects do. The
+        work must keep to what this object alone holds, and use neither storage nor connections.
+        A worker does one such work at a time.
+        """
+        ...
+
+    async def breathe(self) -> None:
+        """Let other objects run for a moment, in the middle of a long loop of this event."""
         ...
 
     def log(self, event: str, **fields: object) -> None:

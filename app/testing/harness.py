@@ -35,6 +35,7 @@ from ..sdk.messages import Request, Response
 from .clock import FakeClock
 from .memory import MemoryCommitter, MemoryDatabase, MemoryObjectStore, MemoryWorkerLeases
 from .sockets import MemorySocket
+from .workshop import InlineWorkshop
 
 _LEASE_SECONDS = 3.0
 _SETTLE_TURNS = 50
@@ -120,6 +121,7 @@ class ObjectHarness:
                 database_clock=self.database_clock,
                 tasks=self._tasks,
                 limits=limits,
+                workshop=InlineWorkshop(),
                 counters=self._count,
             ),
             membership=self.membership,

@@ -138,6 +138,11 @@ class Assembler:
         self._ledger = FragmentLedger(timeout_seconds=timeout_seconds)
         self._pieces: dict[str, dict[int, Fragment]] = {}
 
+    @property
+    def retained_bytes(self) -> int:
+        """How much is kept of the messages under way, in UTF-8."""
+        return self._ledger.retained_bytes
+
     def add(self, fragment: Fragment, now: float) -> Assembled | None:
         """Take a fragment; return its message when it was the last one missing.
 

@@ -6,8 +6,9 @@ gate), merged, stored and passed on, in one plain function call a frame; the eng
 sees to it that nobody hears of a change before it is committed (architecture, section 8).
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, ClassVar
 
 from ..sdk import Unsupported
 from ..sdk.connection import Connection
@@ -17,10 +18,9 @@ from ..sdk.multiplexing import SocketMultiplexer
 from .assemblers import Assemblers
 from .attendance import Attendance
 from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
-from .clock import ALPHABET, Clock, random_writer
+from .clock import Clock, random_writer
 from .edits import Edited
-from .fragments import split_remainder
-from .layout import Entry
+from .large import LARGE_CHARS, LargeFrames, is_large, load_beside, store
 from .multiplex import SUBPROTOCOL, Multiplexer
 from .options import RoomOptions
 from .pacing import PacedSends
@@ -28,17 +28,16 @@ from .refusals import OVERFLOW_SOCKET, Refusal
 from .replica import Replica
 from .routing import Recipients, SyncMode, route
 from .store_access import StoreAccess
-from .synchronizer import Outcome, Send, Synchronizer
+from .synchronizer import Outcome, Synchronizer
 from .timetable import Timetable
-from .wire import SERVER, Fragment, Message, parse_frame
+from .voice import Voice, random_text
+from .wire import Fragment, Message, parse_frame
 
-_MESSAGE_ID_CHARS = 16
 _SILENCE_SECONDS = 1.5
-_ALPHABET_MASK = len(ALPHABET) - 1
 _SPEAKS_FOR_ITSELF = frozenset({GET_CONTENT_HASHES, CONTENT_HASHES})
 
 
-class TinyBaseRoom(StoreAccess, DurableObject):
+class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
     """One TinyBase room. Subclass it to seed content, to watch clients, or to take part.
 
     Options of the namespace (`?sync=relay&fragment_size=60000`): see `options.RoomOptions`.
@@ -93,8 +92,14 @@ class TinyBaseRoom(StoreAccess, DurableObject):
         self._assemblers = Assemblers(
             self._timetable, timeout_seconds=self._options.request_timeout_seconds
         )
-        self._paced = PacedSends(ctx, find=self._clients.get, send=self._send_to)
         self._overheard = type(self).on_sync_message is not TinyBaseRoom.on_sync_message
+        self._voice = Voice(
+            ctx,
+            self._clients,
+            fragment_size=self._options.fragment_size,
+            overhear=self.on_sync_message if self._overheard else None,
+        )
+        self._paced = PacedSends(ctx, find=self._clients.get, send=self._voice.say_to)
         self._replica: Replica | None = None
         self._sync: Synchronizer | None = None
         self._mode: SyncMode | None = None
@@ -103,18 +108,19 @@ class TinyBaseRoom(StoreAccess, DurableObject):
             await self._load()
         if ctx.after_fault and self._begun:
             # Questions and large joins under way went with the former instance: compare again.
-            self._ask_everybody()
+            await self._ask_everybody()
 
-    def on_connect(self, connection: Connection, request: Request) -> None:
+    def on_connect(self, connection: Connection, request: Request) -> Awaitable[None] | None:
         """A client has come."""
         del request
+        begun, self._begun = self._begun, True
         self._clients.came(connection)
         if self._mode is SyncMode.HUB:
             self._silent[connection.id] = connection
             self.ctx.call_later(_SILENCE_SECONDS, lambda: self._greet(connection))
-        elif not self._begun:
-            self._ask_everybody()
-        self._begun = True
+        elif not begun:
+            return self._ask_everybody()
+        return None
 
     def on_close(
         self,
@@ -133,32 +139,52 @@ class TinyBaseRoom(StoreAccess, DurableObject):
         if self._sync is not None:
             self._sync.left(connection.id)
 
-    def on_message(self, connection: Connection, message: str | bytes) -> None:
+    def on_message(
+        self, connection: Connection, message: str | bytes
+    ) -> Coroutine[Any, Any, None] | None:
         """A frame has come: check it, let the replica see it, pass it on."""
         text = message if isinstance(message, str) else message.decode("utf-8", "replace")
+        if len(text) > LARGE_CHARS:
+            return self._take_large(connection, text)
         try:
             frame = parse_frame(text)
-            if type(frame) is Fragment:
-                self._take_fragment(connection, frame)
-            else:
-                self._take(connection, frame, None)  # type: ignore[arg-type]  # the only other type
+            if type(frame) is not Fragment:
+                return self._take(connection, frame, None)  # type: ignore[arg-type]  # the only other type
+            if self._assemblers.retained_bytes(connection.id) > LARGE_CHARS:
+                return self._take_fragment_of_large(connection, frame)
+            assembled = self._assemblers.add(connection.id, frame, self.ctx.monotonic())
+            if assembled is not None:
+                return self._take(connection, assembled.message, assembled.originals)
         except Refusal as refusal:
             connection.close(refusal.code, refusal.reason)
+        return None
 
     # -- messages ------------------------------------------------------------------------------
 
-    def _take_fragment(self, connection: Connection, fragment: Fragment) -> None:
-        assembled = self._assemblers.add(connection.id, fragment, self.ctx.monotonic())
-        if assembled is not None:
-            self._take(connection, assembled.message, assembled.originals)
-
     def _take(
         self, connection: Connection, message: Message, originals: tuple[str, ...] | None
-    ) -> None:
+    ) -> Coroutine[Any, Any, None] | None:
         """Let the replica have the message, then pass on its frame, or the fragments it came in."""
-        to_replica, recipients = route(self._mode, message.address, message.kind)
-        if to_replica:
+        if self._hears(connection, message):
+            if message.kind != CONTENT_DIFF and is_large(self._replica):
+                return self._take_beside(connection, message, originals)
             self._tell_replica(connection, message)
+        self._pass_on(connection, message, originals)
+        return None
+
+    def _hears(self, connection: Connection, message: Message) -> bool:
+        """Whether the message is for the replica; note that its sender speaks for itself."""
+        kind = message.kind
+        if self._sync is None or not route(self._mode, message.address, kind).replica:
+            return False
+        if kind in _SPEAKS_FOR_ITSELF:
+            self._silent.pop(connection.id, None)
+        return True
+
+    def _pass_on(
+        self, connection: Connection, message: Message, originals: tuple[str, ...] | None
+    ) -> None:
+        recipients = route(self._mode, message.address, message.kind).recipients
         if recipients is Recipients.NOBODY:
             return
         sender = connection.id
@@ -176,91 +202,59 @@ class TinyBaseRoom(StoreAccess, DurableObject):
         if sync is None:
             return
         ctx = self.ctx
-        kind = message.kind
-        if kind == CONTENT_DIFF:
-            outcome = sync.handle(connection.id, message, now_ms=ctx.now(), now=0.0)
-        else:
-            if kind in _SPEAKS_FOR_ITSELF:
-                self._silent.pop(connection.id, None)
-            outcome = sync.handle(connection.id, message, now_ms=ctx.now(), now=ctx.monotonic())
-        self._carry_out(outcome)
-        if kind != CONTENT_DIFF:
-            self._keep_time()
+        is_change = message.kind == CONTENT_DIFF
+        now = 0.0 if is_change else ctx.monotonic()
+        outcome = sync.handle(connection.id, message, now_ms=ctx.now(), now=now)
+        store(ctx.storage, outcome.entries)  # first: the gate holds what is said after a write
+        if is_change:
+            return
+        self._say(outcome)
 
-    def _carry_out(self, outcome: Outcome) -> None:
-        """Store first, then send: the gate holds what is said after a write."""
-        self._store(outcome.entries)
+    def _say(self, outcome: Outcome) -> None:
+        """Send what the replica says, and look at its deadlines again."""
         for send in outcome.sends:
-            self._send(send)
+            self._voice.say(send)
         for recipient, remainders in outcome.paced:
             self._paced.begin(recipient, remainders)
+        if self._sync is not None and (deadline := self._sync.next_deadline()) is not None:
+            self._timetable.wake_at(deadline, self._expire_questions)
 
-    def _send(self, send: Send) -> None:
-        recipient, remainder, exclude = send
-        if recipient:
-            self._send_to(recipient, remainder)
-            return
-        if self._overheard:
-            self.on_sync_message(SERVER, "", remainder)
-        left_out = self._clients.get(exclude) if exclude else None
-        for piece in self._pieces(remainder):
-            self.ctx.broadcast(f"{SERVER}\n{piece}", exclude=left_out)
-
-    def _send_to(self, recipient: str, remainder: str) -> None:
-        """Send from `S` to one client, if it is there."""
-        connection = self._clients.get(recipient)
-        if connection is None:
-            return
-        if self._overheard:
-            self.on_sync_message(SERVER, recipient, remainder)
-        for piece in self._pieces(remainder):
-            connection.send(f"{SERVER}\n{piece}")
-
-    def _pieces(self, remainder: str) -> list[str]:
-        size = self._options.fragment_size
-        if size is None:
-            return [remainder]
-        return split_remainder(remainder, size, self._random(_MESSAGE_ID_CHARS))
-
-    def _greet(self, connection: Connection) -> None:
+    async def _greet(self, connection: Connection) -> None:
         """Tell a client that came back but said nothing what the replica has, and ask it.
 
         A socket object that reconnects by itself synchronises again because of that; a client
         that starts its synchronizer speaks first and is not disturbed.
         """
-        if self._silent.pop(connection.id, None) is not None and self._sync is not None:
-            for send in self._sync.start(self.ctx.monotonic()).sends:
-                self._send_to(connection.id, send.remainder)
-            self._keep_time()
+        sync = self._sync
+        if self._silent.pop(connection.id, None) is not None and sync is not None:
+            outcome = await self._beside_if_large(partial(sync.start, self.ctx.monotonic()))
+            self._say(
+                Outcome(sends=[send._replace(recipient=connection.id) for send in outcome.sends])
+            )
 
-    def _ask_everybody(self) -> None:
-        if self._sync is not None:
-            self._carry_out(self._sync.start(self.ctx.monotonic()))
-            self._keep_time()
+    async def _ask_everybody(self) -> None:
+        if (sync := self._sync) is not None:
+            now = self.ctx.monotonic()
+            self._say(await self._beside_if_large(partial(sync.start, now)))
 
-    # -- time ----------------------------------------------------------------------------------
-
-    def _keep_time(self) -> None:
-        if self._sync is not None and (deadline := self._sync.next_deadline()) is not None:
-            self._timetable.wake_at(deadline, self._expire_questions)
-
-    def _expire_questions(self) -> None:
-        if self._sync is not None:
-            self._carry_out(self._sync.expire(self.ctx.monotonic()))
-            self._keep_time()
+    async def _expire_questions(self) -> None:
+        if (sync := self._sync) is not None:
+            now = self.ctx.monotonic()
+            self._say(await self._beside_if_large(partial(sync.expire, now)))
 
     # -- the replica ---------------------------------------------------------------------------
 
     async def _load(self) -> None:
-        replica = Replica(Clock(random_writer(self._random)))
+        random = partial(random_text, self.ctx)
+        replica = Replica(Clock(random_writer(random)))
         stored = [entry async for entry in self.ctx.storage.stream()]
-        replica.load(stored)
+        await load_beside(self.ctx, replica, stored)
         self._replica = replica
         self._mode = self._options.sync
         self._sync = Synchronizer(
             replica,
             mode=self._mode,
-            random=self._random,
+            random=random,
             request_timeout_seconds=self._options.request_timeout_seconds,
         )
         if not stored:
@@ -268,27 +262,15 @@ class TinyBaseRoom(StoreAccess, DurableObject):
             if seeding is not None:
                 await seeding
 
-    def _store(self, entries: Sequence[Entry]) -> None:
-        storage = self.ctx.storage
-        for key, value in entries:
-            if value is None:
-                storage.delete(key)
-            else:
-                storage.put(key, value, no_cache=True)
-
     def _replica_now(self) -> tuple[Replica, int]:
         if self._replica is None:
             raise Unsupported("a room with durability=none has no content of its own")
         return self._replica, self.ctx.now()
 
     def _edited(self, edited: Edited) -> None:
-        self._store(edited.entries)
+        store(self.ctx.storage, edited.entries)
         if edited.body is not None and self._sync is not None:
-            self._send(self._sync.changed(edited.body))
-
-    def _random(self, count: int) -> str:
-        """Unpredictable characters of the protocol's alphabet of 64."""
-        return "".join([ALPHABET[byte & _ALPHABET_MASK] for byte in self.ctx.random_bytes(count)])
+            self._voice.say(self._sync.changed(edited.body))
 
 
 _UNWATCHED = (TinyBaseRoom.on_path_id, TinyBaseRoom.on_client_id)

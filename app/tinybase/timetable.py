@@ -1,10 +1,10 @@
 """When to look again: at most one pending timer for each thing that is looked after."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from ..sdk import Timer
-from ..sdk.context import Context
+from ..sdk.context import Callback, Context
 
 _GRACE_SECONDS = 0.001
 
@@ -30,7 +30,7 @@ class Timetable:
         """The time that deadlines are told in."""
         return self._ctx.monotonic()
 
-    def wake_at(self, due: float, callback: Callable[[], None]) -> None:
+    def wake_at(self, due: float, callback: Callback) -> None:
         """Call `callback` at an instant of `ctx.monotonic`, or earlier if that was asked for."""
         name = callback.__qualname__
         planned = self._wakes.get(name)
@@ -39,9 +39,9 @@ class Timetable:
                 return
             planned.timer.cancel()
 
-        def run() -> None:
+        def run() -> Awaitable[None] | None:
             del self._wakes[name]
-            callback()
+            return callback()
 
         wait = due - self._ctx.monotonic() + _GRACE_SECONDS
         self._wakes[name] = _Wake(due, self._ctx.call_later(wait, run))

@@ -1,0 +1,126 @@
+"""What is too large for one step of the event loop: done beside it, or bit by bit.
+
+A frame may hold a million rows, and a room may have as many. Parsing, merging or hashing them in
+one step would keep every other room of the worker waiting, for seconds; the worker could not
+even renew its lease. So large frames, and questions to large replicas, take the functions here,
+within the one event that runs; everything else never comes this way.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from ..sdk.connection import Connection
+from ..sdk.context import Context
+from ..sdk.storage import Storage
+from .assemblers import Assemblers
+from .layout import Entry
+from .refusals import Refusal
+from .replica import Replica
+from .synchronizer import Outcome, Synchronizer
+from .wire import Fragment, Message, parse_frame
+
+LARGE_CHARS: Final = 1 << 17
+"""A text longer than this is parsed and merged beside the event loop."""
+
+LARGE_ROWS: Final = 10_000
+"""A replica with more rows and tables than this is asked beside the event loop."""
+
+_ENTRIES_AT_ONCE: Final = 1_000
+
+
+def is_large(replica: Replica | None) -> bool:
+    """Whether hashing or listing the whole replica takes long."""
+    if replica is None:
+        return False
+    count = 0
+    for table in replica.tables.values():
+        count += len(table.rows) + 1
+        if count > LARGE_ROWS:
+            return True
+    return len(replica.values.leaves) > LARGE_ROWS
+
+
+async def load_beside(ctx: Context, replica: Replica, stored: Sequence[tuple[str, bytes]]) -> None:
+    """Fill a new replica with what was stored."""
+    if len(stored) <= _ENTRIES_AT_ONCE:
+        replica.load(stored)
+    else:
+        await ctx.offload(partial(replica.load, stored))
+
+
+def store(storage: Storage, entries: Sequence[Entry]) -> None:
+    """Put and delete the entries."""
+    for key, value in entries:
+        if value is None:
+            storage.delete(key)
+        else:
+            storage.put(key, value, no_cache=True)
+
+
+async def store_bit_by_bit(ctx: Context, entries: Sequence[Entry]) -> None:
+    """Do what `store` does, letting other objects run in between."""
+    for start in range(0, len(entries), _ENTRIES_AT_ONCE):
+        store(ctx.storage, entries[start : start + _ENTRIES_AT_ONCE])
+        await ctx.breathe()
+
+
+class LargeFrames:
+    """The half of `TinyBaseRoom` that takes large frames, and questions to large replicas."""
+
+    ctx: Context
+    _assemblers: Assemblers
+    _replica: Replica | None
+    _sync: Synchronizer | None
+
+    def _hears(self, connection: Connection, message: Message) -> bool:
+        """Whether the message is for the replica; note that its sender speaks for itself."""
+        raise NotImplementedError
+
+    def _pass_on(
+        self, connection: Connection, message: Message, originals: tuple[str, ...] | None
+    ) -> None:
+        """Pass on its frame, or the fragments it came in."""
+        raise NotImplementedError
+
+    def _say(self, outcome: Outcome) -> None:
+        """Send what the replica says."""
+        raise NotImplementedError
+
+    async def _take_large(self, connection: Connection, text: str) -> None:
+        try:
+            frame = await self.ctx.offload(partial(parse_frame, text))
+        except Refusal as refusal:
+            connection.close(refusal.code, refusal.reason)
+            return
+        if isinstance(frame, Fragment):
+            await self._take_fragment_of_large(connection, frame)
+        else:
+            await self._take_beside(connection, frame, None)
+
+    async def _take_fragment_of_large(self, connection: Connection, fragment: Fragment) -> None:
+        try:
+            assembled = await self._assemblers.add_beside(self.ctx, connection.id, fragment)
+        except Refusal as refusal:
+            connection.close(refusal.code, refusal.reason)
+            return
+        if assembled is not None:
+            await self._take_beside(connection, assembled.message, assembled.originals)
+
+    async def _take_beside(
+        self, connection: Connection, message: Message, originals: tuple[str, ...] | None
+    ) -> None:
+        """Let the replica have the message, then pass it on."""
+        ctx, sync = self.ctx, self._sync
+        if sync is not None and self._hears(connection, message):
+            now_ms, now = ctx.now(), ctx.monotonic()
+            outcome = await ctx.offload(
+                partial(sync.handle, connection.id, message, now_ms=now_ms, now=now)
+            )
+            await store_bit_by_bit(ctx, outcome.entries)
+            self._say(outcome)
+        self._pass_on(connection, message, originals)
+
+    async def _beside_if_large(self, work: Callable[[], Outcome]) -> Outcome:
+        """Ask the replica something of the room's own accord."""
+        return await self.ctx.offload(work) if is_large(self._replica) else work()
