@@ -9,6 +9,7 @@ import asyncio
 import platform
 import sys
 from pathlib import Path
+from socket import socket
 from typing import Annotated, Any
 
 import structlog
@@ -25,7 +26,10 @@ from ..store.migration import head_revision, migrate
 from ..wiring import build_service
 from .doctor import Verdict, examine
 from .failures import FAILED, one_line_failures
+from .pulse import WorkerPulse
 from .server import run_server
+from .supervisor import run_supervisor
+from .worker import run_worker
 
 RETRY_SECONDS = 0.2
 
@@ -84,7 +88,38 @@ def serve(
             data_dir=data_dir,
         )
         settings.effective_room_access()  # refused here, before anything is started
-        orderly = run_server(settings, build_service, lambda url: announce(settings, url))
+        if settings.workers > 1:
+            orderly = run_supervisor(
+                settings,
+                app_dir=str(app_dir.resolve()),
+                announce=lambda url: announce(settings, url),
+            )
+        else:
+            orderly = run_server(settings, build_service, lambda url: announce(settings, url))
+    sys.exit(0 if orderly else FAILED)
+
+
+@cli.command("worker", hidden=True)
+def worker_command(
+    *,
+    slot: Annotated[int, typer.Option()],
+    node: Annotated[str, typer.Option()],
+    listen_fd: Annotated[int, typer.Option()],
+    beat_fd: Annotated[int, typer.Option()],
+    life_fd: Annotated[int, typer.Option()],
+    app_dir: AppDir = Path(),
+    debug: Debug = False,
+) -> None:
+    """Be one of the workers that `serve --workers N` starts; settings come by the environment."""
+    with one_line_failures(debug=debug):
+        settings = _prepare(app_dir)
+        orderly = run_worker(
+            settings,
+            slot=slot,
+            node=node,
+            listener=socket(fileno=listen_fd),
+            pulse=WorkerPulse(beat_fd, life_fd),
+        )
     sys.exit(0 if orderly else FAILED)
 
 

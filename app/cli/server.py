@@ -88,6 +88,7 @@ class ServerRun:
         settings: What was decided.
         build: Makes the service from the settings.
         announce: Called with the base URL once clients are accepted.
+        listener: The socket to listen on, if somebody else has bound it.
     """
 
     def __init__(
@@ -95,10 +96,12 @@ class ServerRun:
         settings: Settings,
         build: Callable[[Settings], Runnable],
         announce: Callable[[str], None],
+        listener: socket | None = None,
     ) -> None:
         self._settings = settings
         self._build = build
         self._announce = announce
+        self._listener = listener
         self._phase = Phase.STARTING
         self._stop_asked = asyncio.Event()
         self._tasks = TaskOwner("server")
@@ -120,7 +123,7 @@ class ServerRun:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         with (
-            bind_socket(self._settings.host, self._settings.port) as listener,
+            self._listener or bind_socket(self._settings.host, self._settings.port) as listener,
             contextlib.suppress(asyncio.CancelledError),  # by a signal; the phase tells
         ):
             service = self._build(self._settings)
@@ -202,6 +205,7 @@ def run_server(
     settings: Settings,
     build: Callable[[Settings], Runnable],
     announce: Callable[[str], None],
+    listener: socket | None = None,
 ) -> bool:
     """Serve in a new event loop until a signal; return whether the end was an orderly one.
 
@@ -209,6 +213,6 @@ def run_server(
         StartupError: The service cannot start.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        run = ServerRun(settings, build, announce)
+        run = ServerRun(settings, build, announce, listener)
         runner.run(run.run())
         return not run.forced

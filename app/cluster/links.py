@@ -45,7 +45,7 @@ class Links:
         self._clock = clock
         self._all: set[Link] = set()
         self._by_peer: dict[WorkerId, Link] = {}
-        self._dialling: dict[WorkerId, asyncio.Task[Link]] = {}
+        self._dialling: dict[WorkerId, asyncio.Task[Link | LinkBroken]] = {}
         self._server: asyncio.Server | None = None
         self._tasks = TaskOwner("links")
 
@@ -68,7 +68,7 @@ class Links:
         """Return a live link to a worker, made now if there is none.
 
         Raises:
-            LinkBroken, LinkRefused: The worker cannot be reached there.
+            LinkBroken: The worker cannot be reached there.
         """
         link = self._by_peer.get(worker_id)
         if link is not None and link.alive:
@@ -81,7 +81,10 @@ class Links:
         await asyncio.wait([dialling])
         if dialling.cancelled():
             raise LinkBroken
-        return dialling.result()
+        dialled = dialling.result()
+        if isinstance(dialled, LinkBroken):
+            raise dialled
+        return dialled
 
     async def close(self) -> None:
         """Stop listening and end every link."""
@@ -91,17 +94,19 @@ class Links:
             link.close()
         await self._tasks.close()
 
-    async def _dial(self, worker_id: WorkerId, address: str) -> Link:
+    async def _dial(self, worker_id: WorkerId, address: str) -> Link | LinkBroken:
+        """Make a link. That it cannot be made is for those who wait; it is no fault of ours."""
         host, _, port = address.rpartition(":")
+        link = self._make(Role.DIALER, worker_id)
         try:
             async with asyncio.timeout(_DIAL_SECONDS):
                 loop = asyncio.get_running_loop()
-                _, link = await loop.create_connection(
-                    lambda: self._make(Role.DIALER, worker_id), host, int(port)
-                )
+                await loop.create_connection(lambda: link, host, int(port))
                 await link.ready
-        except (OSError, ValueError, TimeoutError) as error:
-            raise LinkBroken("the worker that holds the object cannot be reached") from error
+        except (OSError, ValueError, TimeoutError, LinkBroken):
+            self._all.discard(link)
+            link.close()
+            return LinkBroken("the worker that holds the object cannot be reached")
         self._by_peer[worker_id] = link
         return link
 

@@ -100,6 +100,10 @@ class Locator:
 
         await self._reach(object_id, here, there)
 
+    def is_here(self, object_id: ObjectId) -> bool:
+        """Whether a socket would join in the very step that asks, as far as is known."""
+        return object_id in self._registry or object_id.uuid not in self._placements
+
     async def connect(
         self,
         object_id: ObjectId,

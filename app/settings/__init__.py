@@ -10,6 +10,7 @@ Whatever is wrong is told in one line that names the setting (`ConfigurationInva
 of a secret is never part of it.
 """
 
+from .children import child_environment
 from .loading import load_settings, unknown_variables
 from .model import DatabasePooler, LogFormat, LogLevel, RoomAccess, Settings
 from .mounts import TINYBASE_NAMESPACE, NamespaceSpec, RouteSpec
@@ -23,6 +24,7 @@ __all__ = [
     "RoomAccess",
     "RouteSpec",
     "Settings",
+    "child_environment",
     "load_settings",
     "unknown_variables",
 ]

@@ -91,8 +91,8 @@ class Settings(BaseSettings):
     """Address to listen on. Anything but loopback needs `room_access` to be decided."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """TCP port to listen on; 0 takes a free one, which the ready line tells."""
-    workers: Count = 1
-    """Worker processes. More than one needs the many-workers release and is refused."""
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Worker processes on this machine. Each room belongs to one of them; all answer for all."""
     shutdown_seconds: Seconds = 20.0
     """How long a stop may take to finish events and commit, before it is forced."""
 
@@ -125,6 +125,13 @@ class Settings(BaseSettings):
         "demo",
     )
     """First path segments that are never rooms."""
+
+    internal_host: str = "127.0.0.1"
+    """Address on which this worker's links from other workers are accepted."""
+    internal_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Port for links (slot 0; further workers take the next ones); 0 takes a free one."""
+    internal_address: str = ""
+    """What other workers are told to dial, as host:port; empty: what is listened on."""
 
     room_access: RoomAccess | None = None
     """`open` or `token`. Unset: open on loopback, a start-up error on any other address."""
@@ -170,14 +177,6 @@ class Settings(BaseSettings):
     """Least severe log line that is written."""
     log_format: LogFormat | None = None
     """`json` or `console`. Unset: console on a terminal, else JSON."""
-
-    @field_validator("workers")
-    @classmethod
-    def _one_worker(cls, value: int) -> int:
-        if value > 1:
-            problem = "more than one worker needs the many-workers release; set it to 1"
-            raise ValueError(problem)
-        return value
 
     @field_validator("database_url")
     @classmethod

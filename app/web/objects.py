@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from ..cluster.registry import RoomRegistry
+from ..cluster.locator import Locator
 from ..core.errors import StateroomError
 from .access import AccessPolicy
 from .addresses import check_name, object_address, raw_path_of
@@ -25,16 +25,16 @@ class ObjectEndpoint:
     """See the module.
 
     Args:
-        registry: Finds rooms.
+        locator: Finds objects.
         access: Who may come in.
         body_bytes: The largest body that is read.
         name_bytes: The longest name of an object.
     """
 
     def __init__(
-        self, registry: RoomRegistry, access: AccessPolicy, *, body_bytes: int, name_bytes: int
+        self, locator: Locator, access: AccessPolicy, *, body_bytes: int, name_bytes: int
     ) -> None:
-        self._registry = registry
+        self._locator = locator
         self._access = access
         self._body_bytes = body_bytes
         self._name_bytes = name_bytes
@@ -50,7 +50,7 @@ class ObjectEndpoint:
 
     async def _handle(self, http: HttpRequest) -> Response:
         address = object_address(raw_path_of(http.scope.get("raw_path") or http.url.path.encode()))
-        if address is None or address.namespace not in self._registry.namespaces:
+        if address is None or address.namespace not in self._locator.namespaces:
             return problem(status=404, code="not_found", title="There is nothing at this address")
         request = request_of(http, address.rest)
         refusal = self._access.refuse_surface(request.headers)
@@ -58,15 +58,15 @@ class ObjectEndpoint:
         if refusal is not None:
             return refusal
         name = check_name(address.name, limit_bytes=self._name_bytes)
-        object_id = self._registry.ids.from_name(address.namespace, name)
+        object_id = self._locator.ids.from_name(address.namespace, name)
         body = await self._body(http)
         if isinstance(body, Response):
             return body
-        answer, receipt = await self._registry.request(
+        answer, receipt = await self._locator.request(
             object_id, request_of(http, address.rest, body)
         )
         headers = dict(answer.headers)
-        headers[RECEIPT_HEADER] = str(receipt)
+        headers[RECEIPT_HEADER] = receipt
         return Response(
             answer.body,
             status_code=answer.status,

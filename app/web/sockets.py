@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ..cluster.registry import RoomRegistry
+from ..cluster.locator import Locator
 from ..cluster.routes import RouteTable
 from ..core.clock import Clock
 from ..core.errors import StateroomError
@@ -24,6 +24,7 @@ from ..sdk.messages import Request
 from .access import AccessPolicy
 from .addresses import check_name, is_reserved, object_address, raw_path_of
 from .channels import ChannelSocket
+from .held import HeldTransport
 from .problems import problem, problem_of
 from .queued import QueuedSocket
 from .requests import request_of
@@ -39,7 +40,7 @@ class SocketGateway:
     """See the module.
 
     Args:
-        registry: Finds rooms.
+        locator: Finds objects.
         routes: Which namespace a raw path belongs to.
         access: Who may come in.
         reserved: First segments that are never rooms.
@@ -52,7 +53,7 @@ class SocketGateway:
     def __init__(
         self,
         *,
-        registry: RoomRegistry,
+        locator: Locator,
         routes: RouteTable,
         access: AccessPolicy,
         reserved: Collection[str],
@@ -61,7 +62,7 @@ class SocketGateway:
         clock: Clock,
         tasks: TaskOwner,
     ) -> None:
-        self._registry = registry
+        self._locator = locator
         self._routes = routes
         self._access = access
         self._reserved = frozenset(reserved)
@@ -86,7 +87,7 @@ class SocketGateway:
         try:
             path = raw_path_of(websocket.scope.get("raw_path") or websocket.url.path.encode())
             address = object_address(path)
-            if address is None or address.namespace not in self._registry.namespaces:
+            if address is None or address.namespace not in self._locator.namespaces:
                 await websocket.send_denial_response(_not_found())
                 return
             await self._serve(websocket, address.name, address.rest, address.namespace)
@@ -109,25 +110,47 @@ class SocketGateway:
             return
         offered = request.subprotocols[0] if request.subprotocols else None
         protocol = offered if offered and _PROTOCOL.fullmatch(offered) else None
-        makers = self._registry.namespaces.mount(found).cls.multiplexers
+        makers = self._locator.namespaces.mount(found).cls.multiplexers
         if protocol is not None and protocol in makers:
             await self._multiplexed(websocket, request, name, namespace, protocol, makers[protocol])
         else:
-            object_id = self._registry.ids.from_name(found, name)
+            object_id = self._locator.ids.from_name(found, name)
             await self._plain(websocket, request, object_id, protocol)
 
     async def _plain(
         self, websocket: WebSocket, request: Request, object_id: ObjectId, protocol: str | None
     ) -> None:
-        await self._registry.room(object_id)  # a room that cannot start is refused with a status
-        await websocket.accept(subprotocol=protocol)
+        await self._locator.find(object_id)  # a room that cannot start is refused with a status
         transport = self._transport(websocket)
+        if not self._locator.is_here(object_id):
+            await self._far(websocket, request, object_id, protocol, transport)
+            return
+        await websocket.accept(subprotocol=protocol)
         try:
-            sink = await self._registry.connect(object_id, request, transport, _new_id())
+            sink = await self._locator.connect(object_id, request, transport, _new_id())
         except StateroomError as error:
             with suppress(WebSocketDisconnect):
                 await websocket.close(*self._close_for(error))
             return
+        await _pump(websocket, transport, sink)
+
+    async def _far(
+        self,
+        websocket: WebSocket,
+        request: Request,
+        object_id: ObjectId,
+        protocol: str | None,
+        transport: Any,
+    ) -> None:
+        """Join an object at another worker, then answer the handshake."""
+        held = HeldTransport(transport)
+        sink = await self._locator.connect(object_id, request, held, _new_id())
+        try:
+            await websocket.accept(subprotocol=protocol)
+        except BaseException:
+            sink.ended(_VANISHED, "", clean=False)
+            raise
+        held.release()
         await _pump(websocket, transport, sink)
 
     async def _multiplexed(
@@ -146,8 +169,8 @@ class SocketGateway:
             found = namespace or self._routes.namespace_of(path)
             if found is None:
                 raise StateroomError("no route leads there")
-            object_id = self._registry.ids.from_name(found, path)
-            return await self._registry.connect(object_id, request, transport, connection_id)
+            object_id = self._locator.ids.from_name(found, path)
+            return await self._locator.connect(object_id, request, transport, connection_id)
 
         await websocket.accept(subprotocol=protocol)
         transport = self._transport(websocket)

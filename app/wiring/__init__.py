@@ -1,0 +1,20 @@
+"""The composition root: builds everything from the settings, starts and stops it in order.
+
+`service` is one worker; `node` is what all workers of a machine share (the data directory, the
+embedded Postgres, proof of death); `configuration` turns settings into values.
+"""
+
+from .configuration import Classes, access_of, limits_of, mounts_of
+from .node import Node, WorkerPlace
+from .service import Service, build_service
+
+__all__ = [
+    "Classes",
+    "Node",
+    "Service",
+    "WorkerPlace",
+    "access_of",
+    "build_service",
+    "limits_of",
+    "mounts_of",
+]

@@ -1,0 +1,68 @@
+"""From settings to the values that the parts of the service are built with."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..cluster.namespaces import make_mount
+from ..core.errors import NamespaceUnknown
+from ..core.mounts import Mount
+from ..room.limits import RoomLimits
+from ..settings import TINYBASE_NAMESPACE, RoomAccess, Settings
+from ..web.access import AccessPolicy
+
+Classes = Mapping[str, type[Any]]
+"""Namespace to class, given by whoever embeds us."""
+
+_TINYBASE_CLASS = "stateroom.tinybase:TinyBaseRoom"
+
+
+def mounts_of(settings: Settings, classes: Classes) -> dict[str, Mount]:
+    """Every namespace: the built-in one, those of the settings, those given as classes.
+
+    Raises:
+        NamespaceClassInvalid, ConfigurationInvalid: A mount is wrong.
+        NamespaceUnknown: A route leads nowhere.
+    """
+    mounts = {
+        spec.name: make_mount(spec.name, spec.target, spec.options) for spec in settings.namespaces
+    }
+    mounts |= {name: make_mount(name, cls, {}) for name, cls in classes.items()}
+    if TINYBASE_NAMESPACE not in mounts:
+        mounts[TINYBASE_NAMESPACE] = make_mount(TINYBASE_NAMESPACE, _TINYBASE_CLASS, {})
+    for route in settings.routes:
+        if route.namespace not in mounts:
+            raise NamespaceUnknown(
+                f"the route {route.pattern!r} names the namespace {route.namespace!r}, "
+                "which is not mounted"
+            )
+    return mounts
+
+
+def access_of(settings: Settings) -> AccessPolicy:
+    """Who may come in, as the settings say.
+
+    Raises:
+        ConfigurationInvalid: The address is public and nothing was decided.
+    """
+    token = settings.room_token
+    closed = settings.effective_room_access() is RoomAccess.TOKEN
+    return AccessPolicy(
+        room_token=token.get_secret_value() if closed and token is not None else None,
+        allowed_hosts=settings.allowed_hosts,
+        allowed_origins=settings.allowed_origins,
+        on_loopback=settings.on_loopback,
+    )
+
+
+def limits_of(settings: Settings) -> RoomLimits:
+    """The bounds of each room, as the settings say."""
+    return RoomLimits(
+        mailbox_events=settings.mailbox_events,
+        mailbox_bytes=settings.mailbox_bytes,
+        outbox_bytes=settings.outbox_bytes,
+        connections=settings.max_connections,
+        event_timeout_seconds=settings.event_timeout_seconds,
+        idle_seconds=settings.idle_seconds,
+        relaxed_loss_ms=settings.relaxed_loss_ms,
+        relaxed_loss_bytes=settings.relaxed_loss_bytes,
+    )

@@ -1,0 +1,148 @@
+"""A machine's part of the service, shared by all its workers.
+
+It holds the data directory's lock, runs the embedded Postgres when no URL is given, and has the
+proof that former workers of this machine are dead: it reaped them, or holds their locks.
+"""
+
+import uuid
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import structlog
+
+from .. import __version__
+from ..core.clock import SystemClock
+from ..core.errors import StartupError
+from ..core.ids import WorkerId
+from ..core.tasks import TaskOwner
+from ..core.values import WorkerIdentity
+from ..settings import Settings
+from ..store.data_directory import DataDirectory, boot_id
+from ..store.database import Database
+from ..store.driver import ConnectTarget, Pooler
+from ..store.embedded import EmbeddedPostgres
+from ..store.leases import PostgresWorkerLeases
+from ..store.migration import migrate
+from ..store.worker_locks import WorkerLock, former_slots
+
+_log = structlog.get_logger("stateroom.node")
+
+_RESTART_SECONDS = 1.0
+_ORPHAN_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPlace:
+    """Where a worker stands.
+
+    Attributes:
+        node: The machine, by the random id in its data directory.
+        slot: Which of the machine's workers.
+        url: The database.
+    """
+
+    node: str
+    slot: int
+    url: str
+
+    def identity(self, address: str) -> WorkerIdentity:
+        """Who a worker at this place is, in a new life."""
+        return WorkerIdentity(
+            worker_id=WorkerId(uuid.uuid4()),
+            node=self.node,
+            slot=self.slot,
+            boot_id=boot_id(),
+            address=address,
+            version=__version__,
+        )
+
+
+class Node:
+    """See the module.
+
+    Args:
+        settings: What was decided.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._stack = AsyncExitStack()
+        self._directory: DataDirectory | None = None
+        self._url = ""
+
+    async def start(self) -> None:
+        """Lock the data directory, start the embedded Postgres, and bury who was here before.
+
+        Raises:
+            StateroomError: It cannot be, with the remedy. What was started is stopped by `stop`.
+        """
+        settings = self._settings
+        self._directory = self._stack.enter_context(DataDirectory(settings.data_dir))
+        if settings.database_url is not None:
+            self._url = settings.database_url.get_secret_value()
+        else:
+            self._url = await self._start_postgres(self._directory)
+        slots = former_slots(self._directory.path)
+        for slot in slots:
+            await WorkerLock(self._directory.path, slot).wait_until_free(
+                self._clock, seconds=_ORPHAN_SECONDS
+            )
+        await self.bury(*{0, *slots})
+
+    async def stop(self) -> None:
+        """Stop what was started."""
+        await self._stack.aclose()
+
+    def place(self, slot: int) -> WorkerPlace:
+        """The place of one of this machine's workers."""
+        assert self._directory is not None  # noqa: S101 - `start` comes first
+        return WorkerPlace(node=self._directory.node_id, slot=slot, url=self._url)
+
+    async def bury(self, *slots: int) -> None:
+        """Mark workers of this machine dead; the caller knows that their processes are gone.
+
+        Raises:
+            StateroomError: The database is away, or not ours.
+        """
+        database = await Database.open(
+            target_of(self._settings, self._url),
+            connections=1,
+            patience_seconds=self._settings.database_connect_seconds,
+        )
+        try:
+            leases = PostgresWorkerLeases(database)
+            for slot in slots:
+                await leases.bury(node=self.place(slot).node, slot=slot, boot_id=boot_id())
+        finally:
+            await database.close()
+
+    async def _start_postgres(self, directory: DataDirectory) -> str:
+        postgres = EmbeddedPostgres(directory, bin_dir=self._settings.postgres_bin)
+        self._stack.push_async_callback(postgres.stop)
+        url = await postgres.start()
+        await migrate(url)
+        watch = TaskOwner("embedded-postgres")
+        self._stack.push_async_callback(watch.close)
+        watch.start(self._keep_running(postgres), name="watch")
+        return url
+
+    async def _keep_running(self, postgres: EmbeddedPostgres) -> None:
+        """Start the embedded Postgres again whenever it ends by itself."""
+        while True:
+            status = await postgres.wait()
+            _log.error("embedded_postgres_ended", status=status)
+            try:
+                await postgres.start()
+            except StartupError as error:
+                _log.error("embedded_postgres_not_restarted", reason=str(error))
+                await self._clock.sleep(_RESTART_SECONDS)
+
+
+def target_of(settings: Settings, url: str) -> ConnectTarget:
+    """How to speak to the database at `url`.
+
+    Raises:
+        ConfigurationInvalid: It is not a Postgres URL.
+    """
+    return ConnectTarget.from_url(url, pooler=Pooler(settings.database_pooler.value))

@@ -1,0 +1,261 @@
+"""One worker: its database, lease, committer, rooms, links and web, started in that order.
+
+Everything that can fail at a start says so in one line with its remedy (`StateroomError`); what
+was started is stopped in reverse.
+"""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+from ..cluster.link import Link
+from ..cluster.link_handshake import link_key
+from ..cluster.links import Links
+from ..cluster.lives import CommitterOfThisLife
+from ..cluster.locator import Locator
+from ..cluster.membership import Membership
+from ..cluster.namespaces import Namespaces
+from ..cluster.registry import RoomRegistry
+from ..cluster.routes import Route, RouteTable
+from ..core.clock import DatabaseClock, SystemClock
+from ..core.errors import ConfigurationInvalid, StateroomError, WorkerLeaving
+from ..core.ids import WorkerId
+from ..core.ports import LeaseCheck
+from ..core.tasks import TaskOwner
+from ..room.closing import close_for
+from ..room.environment import RoomEnvironment
+from ..settings import Settings
+from ..store.committer import PostgresCommitter
+from ..store.database import Database
+from ..store.leases import PostgresWorkerLeases
+from ..store.storage import PostgresObjectStore
+from ..store.worker_locks import WorkerLock
+from ..web.application import build_application
+from ..web.health import HealthEndpoints
+from ..web.objects import ObjectEndpoint
+from ..web.sockets import SocketGateway
+from .configuration import Classes, access_of, limits_of, mounts_of
+from .node import Node, WorkerPlace, target_of
+
+_SWEEP_SECONDS = 1.0
+_DRAIN_PART = 0.8
+"""How much of the time that a stop may take belongs to giving the rooms up."""
+
+
+class Service:
+    """See the module.
+
+    Args:
+        settings: What was decided.
+        classes: Further namespaces, given as classes by whoever embeds us.
+        place: Where this worker stands, when others share the machine; else it is the only one
+            here and brings the machine's part itself.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        classes: Classes | None = None,
+        *,
+        place: WorkerPlace | None = None,
+    ) -> None:
+        self._settings = settings
+        self._place = place
+        self._clock = SystemClock()
+        self._stack = AsyncExitStack()
+        self._tasks = TaskOwner("rooms")
+        self._mounts = mounts_of(settings, classes or {})
+        self._routes = RouteTable(
+            [Route(pattern=route.pattern, namespace=route.namespace) for route in settings.routes]
+        )
+        self._access = access_of(settings)
+        self._current: Membership
+        self._registry: RoomRegistry | None = None
+        self.locator: Locator | None = None
+        self.asgi: Any = None
+        """The ASGI application; there after `start`."""
+
+    async def start(self) -> None:
+        """Make everything ready.
+
+        Raises:
+            StateroomError: It cannot be, with the remedy. What was started is stopped by `stop`.
+        """
+        settings = self._settings
+        place = self._place or await self._be_the_only_one()
+        lock = WorkerLock(settings.data_dir, place.slot)
+        lock.take()
+        self._stack.callback(lock.release)
+        database = await Database.open(
+            target_of(settings, place.url),
+            connections=settings.database_connections,
+            patience_seconds=settings.database_connect_seconds,
+        )
+        self._stack.push_async_callback(database.close)
+        database_clock = DatabaseClock(self._clock)
+        committer = CommitterOfThisLife(self._committer_maker(database))
+        links, address = await self._listen(database, place)
+        membership = self._membership(place, address, database, database_clock, committer)
+        self._registry = self._make_registry(database, database_clock, committer, membership)
+        self.locator = Locator(
+            self._registry,
+            clock=self._clock,
+            patience_seconds=settings.lease_seconds + settings.renew_seconds,
+        )
+        self.locator.use(links)
+        self._stack.push_async_callback(committer.close)
+        self._stack.push_async_callback(membership.close)
+        self._current = membership
+        await membership.start()
+        self._stack.push_async_callback(self._tasks.close)
+        self._stack.push_async_callback(self.locator.close)
+        self._stack.push_async_callback(self._registry.close)
+        self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
+        self.asgi = self._application(database, membership)
+
+    async def stop(self) -> None:
+        """Give every room up in good order, then stop everything in reverse."""
+        if self._registry is not None:
+            seconds = self._settings.shutdown_seconds * _DRAIN_PART
+            await self._registry.drain(deadline_seconds=seconds)
+        await self._stack.aclose()
+
+    async def _be_the_only_one(self) -> WorkerPlace:
+        node = Node(self._settings)
+        self._stack.push_async_callback(node.stop)
+        await node.start()
+        return node.place(0)
+
+    async def _listen(self, database: Database, place: WorkerPlace) -> tuple[Links, str]:
+        """Accept links from other workers; returns the address that they are told."""
+        settings = self._settings
+        links = Links(
+            key=link_key(database.cluster.id_key),
+            worker_id=lambda: self._current.worker_id,
+            host=_LinkHost(self),
+            clock=self._clock,
+        )
+        try:
+            # Workers of one machine that share a fixed port take it and those behind it.
+            port = settings.internal_port and settings.internal_port + place.slot
+            host, port = await links.listen(settings.internal_host, port)
+        except OSError as error:
+            raise ConfigurationInvalid(
+                f"STATEROOM_INTERNAL_HOST: cannot listen on {settings.internal_host}:"
+                f"{settings.internal_port} ({error.strerror})"
+            ) from error
+        self._stack.push_async_callback(links.close)
+        return links, settings.internal_address or f"{host}:{port}"
+
+    def _committer_maker(self, database: Database) -> Any:
+        def make(worker_id: WorkerId, lease: LeaseCheck) -> PostgresCommitter:
+            return PostgresCommitter(database, worker_id=worker_id, lease=lease)
+
+        return make
+
+    def _membership(
+        self,
+        place: WorkerPlace,
+        address: str,
+        database: Database,
+        database_clock: DatabaseClock,
+        committer: CommitterOfThisLife,
+    ) -> Membership:
+        settings = self._settings
+        return Membership(
+            leases=PostgresWorkerLeases(database),
+            clock=self._clock,
+            database_clock=database_clock,
+            identity=place.identity(address),
+            lease_seconds=settings.lease_seconds,
+            renew_seconds=settings.renew_seconds,
+            begun=committer.begin,
+            lost=self._lost,
+        )
+
+    def _make_registry(
+        self,
+        database: Database,
+        database_clock: DatabaseClock,
+        committer: CommitterOfThisLife,
+        membership: Membership,
+    ) -> RoomRegistry:
+        settings = self._settings
+        return RoomRegistry(
+            ids=database.object_ids,
+            namespaces=Namespaces(self._mounts),
+            environment=RoomEnvironment(
+                store=PostgresObjectStore(database),
+                committer=committer,
+                lease=membership,
+                clock=self._clock,
+                database_clock=database_clock,
+                tasks=self._tasks,
+                limits=limits_of(settings),
+            ),
+            membership=membership,
+            claim_wait_seconds=0.0,  # the locator waits, and looks for the holder meanwhile
+            evict_seconds=settings.evict_seconds,
+            max_rooms=settings.max_rooms,
+        )
+
+    def _application(self, database: Database, membership: Membership) -> Any:
+        settings = self._settings
+        locator = self.locator
+        assert locator is not None  # noqa: S101 - made just before; says so to mypy
+        gateway = SocketGateway(
+            locator=locator,
+            routes=self._routes,
+            access=self._access,
+            reserved=settings.reserved_segments,
+            name_bytes=settings.name_bytes,
+            close_for=close_for,
+            clock=self._clock,
+            tasks=self._tasks,
+        )
+
+        async def ping() -> None:
+            await database.fetch("select 1")
+
+        return build_application(
+            gateway=gateway,
+            objects=ObjectEndpoint(
+                locator,
+                self._access,
+                body_bytes=settings.max_frame_bytes,
+                name_bytes=settings.name_bytes,
+            ),
+            health=HealthEndpoints(membership, ping),
+            access=self._access,
+            reserved=frozenset(settings.reserved_segments),
+        )
+
+    def _lost(self, error: StateroomError) -> None:
+        if self._registry is not None:
+            self._registry.abort_all(error)
+
+
+class _LinkHost:
+    """Gives what other workers ask to the locator, which is made after the listener."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def opened(self, link: Link, stream: int, meta: Mapping[str, Any]) -> None:
+        """See `LinkHost`."""
+        if (locator := self._service.locator) is not None:
+            locator.opened(link, stream, meta)
+        else:
+            link.refuse(stream, WorkerLeaving())
+
+    def called(self, link: Link, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
+        """See `LinkHost`."""
+        if (locator := self._service.locator) is not None:
+            locator.called(link, stream, meta, body)
+        else:
+            link.fail(stream, WorkerLeaving())
+
+
+def build_service(settings: Settings) -> Service:
+    """What `stateroom serve` runs."""
+    return Service(settings)
