@@ -1,7 +1,8 @@
 """Who is in the room, told to the hooks of a subclass that wants to know.
 
 A client is told about once when it comes and once when it goes, also when the object slept in
-between: the connection itself carries the mark that it was counted.
+between: the connection itself carries the mark that it was counted. Of several that went while it
+slept the last one told about need not be the last that went.
 """
 
 from typing import Final, Protocol
@@ -36,6 +37,7 @@ class Attendance:
         self._here: dict[str, Connection] = {each.id: each for each in ctx.connections()}
         self._watcher = watcher
         self._path_id = ctx.id.name or ""
+        self._path_is_told = True  # or nobody was ever here, and somebody comes first
 
     def __len__(self) -> int:
         return len(self._here)
@@ -51,6 +53,7 @@ class Attendance:
         self._here[client_id] = connection
         if self._watcher is not None:
             if first:
+                self._path_is_told = True
                 self._watcher.on_path_id(self._path_id, 1)
             self._watcher.on_client_id(self._path_id, client_id, 1)
             connection.tag(_COUNTED)
@@ -62,6 +65,7 @@ class Attendance:
             del self._here[client_id]
         if self._watcher is not None and _COUNTED in connection.tags:
             self._watcher.on_client_id(self._path_id, client_id, -1)
-            if not self._here:
+            if not self._here and self._path_is_told:
+                self._path_is_told = False
                 self._watcher.on_path_id(self._path_id, -1)
         return client_id not in self._here

@@ -141,7 +141,7 @@ async def test_a_room_aborted_while_it_starts_serves_nobody(harness: ObjectHarne
 async def test_after_a_fault_another_instance_is_there_without_waiting_for_an_event(
     harness: ObjectHarness,
 ) -> None:
-    def message(self: Probe, _connection: Connection, text: str) -> None:
+    def message(_self: Probe, _connection: Connection, text: str) -> None:
         if text == "fail":
             raise RuntimeError("as asked")
 

@@ -18,6 +18,9 @@ from tests.unit.tinybase.replicas import NOW, replica
 ROOM = "room"
 """The namespace that the peers below are in."""
 
+_NOW_MS = NOW + 1_000_000
+"""What the harness says at first."""
+
 
 def mounted(cls: type[TinyBaseRoom] = TinyBaseRoom, **options: str) -> dict[str, Mount]:
     """A namespace with options as they stand behind the class in a mount."""
@@ -90,7 +93,7 @@ class ThinkingPeer:
 
     def change(self, changes: list[Any]) -> None:
         """Make a change and tell it."""
-        assert self.replica.apply(changes, NOW) is not None
+        assert self.replica.apply(changes, _NOW_MS) is not None
         self._carry_out(Outcome(sends=[self._sync.changed(dump_json(changes))]))
 
     def think(self) -> bool:
@@ -100,7 +103,7 @@ class ThinkingPeer:
             sender, _, remainder = str(text).partition("\n")
             message = parse_message("", remainder)
             self.heard.append((sender, message.kind))
-            self._carry_out(self._sync.handle(sender, message, now_ms=NOW, now=0.0))
+            self._carry_out(self._sync.handle(sender, message, now_ms=_NOW_MS, now=0.0))
         return bool(frames)
 
     def _carry_out(self, outcome: Outcome) -> None:
