@@ -1,7 +1,8 @@
 """A server that was paused for longer than its lease: it must not speak, and cannot commit.
 
 While it stands still its sockets are open and its clients go on writing to it. What they wrote
-lies in its socket buffers when it wakes up.
+lies in its socket buffers when it wakes up. A server that was taken for dead while it is well
+cannot know, and goes on: there the fence alone decides.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ ROOMS = 3
 PROOFS = 300
 WRITES_WHILE_PAUSED = 20
 
+_LIVE = "select worker_id from worker where state = 'live'"
+_FIND_DEAD = "update worker set state = 'dead' where worker_id = $1"
 _WORKERS = "select state, lease_expires_at <= clock_timestamp() as expired from worker"
 
 
@@ -126,6 +129,34 @@ async def test_a_paused_server_whose_rooms_were_taken_over_can_neither_commit_no
     kept = {stamp for _, stamp in content.values()}
     assert [change for change in unheard if change.stamp in kept] == []
     await until_served(first.url, *stage.new_rooms(1))
+    await second.kill()
+    await second.start()
+    await check(stage.history, database_url=postgres.url, url=second.url, rooms=rooms)
+    assert stage.faults() == []
+
+
+async def test_a_server_that_was_taken_for_dead_loses_its_rooms_and_nothing_that_it_said(
+    stage: Stage, postgres: EmbeddedPostgres
+) -> None:
+    first = stage.server(database_url=postgres.url, **LONG_LEASE)
+    second = stage.server(database_url=postgres.url, **LONG_LEASE)
+    session = await asyncpg.connect(postgres.url)
+    await first.start()
+    worker_id = await session.fetchval(_LIVE)
+    await second.start()
+    rooms = stage.new_rooms(2 * ROOMS)
+    before, after = stage.fleet(first), stage.fleet(second)
+    before.man(rooms)
+    after.man(rooms)
+    async with at_work(before):
+        await before.proofs(PROOFS)
+        await session.execute(_FIND_DEAD, worker_id)
+        await session.close()
+        async with at_work(after):
+            await before.over()
+            await after.proofs(PROOFS)
+            await after.leave()
+    assert {client.close_code for client in before.clients} <= {1012, 1013}
     await second.kill()
     await second.start()
     await check(stage.history, database_url=postgres.url, url=second.url, rooms=rooms)

@@ -72,7 +72,8 @@ def table_of(verdicts: list[Verdict]) -> Table:
     table = Table("mutant", "suite", "verdict", "seconds", "what pytest said")
     for verdict in verdicts:
         mutant = MUTANTS.get(verdict.mutant)
-        suite = "all of these" if mutant is None else "\n".join(mutant.tests)
+        names = () if mutant is None else (test.partition("::")[0] for test in mutant.tests)
+        suite = "\n".join(names) or "all of these"
         seconds = f"{verdict.seconds:.1f}"
         table.add_row(verdict.mutant, suite, verdict.colour, seconds, verdict.last_line)
     return table

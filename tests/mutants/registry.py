@@ -37,7 +37,14 @@ UNKNOWN = "tests/integration/store/test_unknown_outcome.py"
 LEASES = "tests/contract/test_worker_leases.py"
 LEASE_LOCKS = "tests/integration/store/test_lease_locking.py"
 PGBOUNCER = "tests/integration/store/test_pgbouncer.py"
-KILLS = "tests/cluster/test_nothing_acknowledged_is_lost.py"
+KILLS = (
+    "tests/cluster/test_nothing_acknowledged_is_lost.py::"
+    "test_nothing_that_anybody_was_told_is_lost_by_sigkill_at_random_moments[1]"
+)
+TAKEN_FOR_DEAD = (
+    "tests/cluster/test_pauses_and_takeovers.py::"
+    "test_a_server_that_was_taken_for_dead_loses_its_rooms_and_nothing_that_it_said"
+)
 MEMBERSHIP = "tests/cluster/test_membership.py"
 ROOM = "tests/unit/room"
 
@@ -110,7 +117,7 @@ MUTANTS: dict[str, Mutant] = {
     "refused-commit-taken-for-done": Mutant(
         what="a room goes on after the fence refused its commit",
         patch=service.a_refused_commit_is_taken_for_done,
-        tests=(ROOM,),
+        tests=(TAKEN_FOR_DEAD,),
     ),
 }
 
