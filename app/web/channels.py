@@ -5,6 +5,7 @@ carried out: channels join their objects, messages go in and come back wrapped, 
 channel closes the socket.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -33,16 +34,21 @@ class ChannelTransport:
         self.left = False
         self.waiting: deque[str] = deque()
         self._held: list[OutgoingMessage] | None = []  # until the client was told
+        self._held_bytes = 0
 
     @property
     def buffered_bytes(self) -> int:
-        """See `SocketTransport.buffered_bytes`: the socket's, which all channels share."""
-        return self._socket.transport.buffered_bytes
+        """See `SocketTransport.buffered_bytes`: the socket's, which all channels share.
+
+        What waits for the client to know the channel counts as well, or it would have no bound.
+        """
+        return self._socket.transport.buffered_bytes + self._held_bytes
 
     def send(self, messages: Sequence[OutgoingMessage]) -> None:
         """See `SocketTransport.send`."""
         if self._held is not None:
             self._held.extend(messages)
+            self._held_bytes += sum(message.size for message in messages)
         elif not self.left:
             wrap = self._socket.wrap
             channel = self._channel
@@ -56,6 +62,7 @@ class ChannelTransport:
     def release(self) -> None:
         """The client knows the channel: what its object said so far may follow."""
         held, self._held = self._held, None
+        self._held_bytes = 0
         if held:
             self.send(held)
 
@@ -114,7 +121,7 @@ class ChannelSocket:
         multiplexer: SocketMultiplexer,
         transport: SocketTransport,
         join: Join,
-        refuse: Callable[[StateroomError], tuple[int, str]],
+        refuse: Callable[[Exception], tuple[int, str]],
         clock: Clock,
         tasks: TaskOwner,
     ) -> None:
@@ -125,6 +132,7 @@ class ChannelSocket:
         self._clock = clock
         self._tasks = tasks
         self._channels: dict[str, ChannelTransport] = {}
+        self._joins: dict[str, asyncio.Task[None]] = {}
         self._paused: set[ChannelTransport] = set()
         self._answers: deque[_Answer] = deque()
         self._waiting_bytes = 0
@@ -194,22 +202,46 @@ class ChannelSocket:
         self._channels[action.channel] = channel
         answer = _Answer(action.accepted, ready=False, then=_nothing)
         self._answers.append(answer)
-        self._tasks.start(self._finish_open(channel, action, answer), name="channel-join")
+        before = self._joins.get(action.channel)
+        join = self._finish_open(channel, action, answer, before)
+        self._joins[action.channel] = self._tasks.start(join, name="channel-join")
 
-    async def _finish_open(self, channel: ChannelTransport, action: Open, answer: _Answer) -> None:
+    async def _finish_open(
+        self,
+        channel: ChannelTransport,
+        action: Open,
+        answer: _Answer,
+        before: asyncio.Task[None] | None,
+    ) -> None:
+        """Join the object, after an earlier channel of that name has gone through the same."""
+        if before is not None:
+            await asyncio.wait([before])
         try:
             sink = await self._join(action.path_suffix, channel)
-        except StateroomError as error:
-            self._deaf = True
-            answer.say = None
-            code, reason = self._refuse(error)
-            answer.then = lambda: self.transport.close(code, reason)
+        except Exception as error:  # whatever it is, the answers behind this one must not wait
+            self._refuse_all(answer, error)
+            if not isinstance(error, StateroomError):
+                raise
         else:
             channel.sink = sink
             if channel.left or self._gone:
                 sink.ended(_LEFT, "", clean=True)
             else:
                 answer.then = lambda: self._begin(channel, sink)
+            self._let_go(answer)
+        finally:
+            if self._joins.get(action.channel) is asyncio.current_task():
+                del self._joins[action.channel]
+
+    def _refuse_all(self, answer: _Answer, error: Exception) -> None:
+        """An object did not take its channel: close the socket in the turn of its answer."""
+        self._deaf = True
+        answer.say = None
+        code, reason = self._refuse(error)
+        answer.then = lambda: self.transport.close(code, reason)
+        self._let_go(answer)
+
+    def _let_go(self, answer: _Answer) -> None:
         answer.ready = True
         if not self._gone:
             self._flush()
