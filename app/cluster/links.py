@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from ..core.clock import Clock
-from ..core.errors import LinkBroken, StateroomError
+from ..core.errors import LinkBroken
 from ..core.ids import WorkerId
 from ..core.tasks import TaskOwner
 from .link import Link, LinkHost
@@ -134,8 +134,3 @@ class Links:
                     link.close()
                 else:
                     link.ping()
-
-
-def link_failed(error: StateroomError) -> bool:
-    """Whether an error says that the way to the owner is wrong, rather than what it answered."""
-    return error.code in {"link_broken", "link_refused", "link_garbled"}

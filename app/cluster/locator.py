@@ -13,6 +13,7 @@ from uuid import UUID
 from ..core.clock import Clock
 from ..core.errors import (
     IdInvalid,
+    LinkBroken,
     OwnedElsewhere,
     RoomAborted,
     StateroomError,
@@ -24,7 +25,7 @@ from ..core.tasks import TaskOwner
 from ..sdk.messages import Request, Response
 from .link import Link
 from .link_frames import FrameKind
-from .links import Links, link_failed
+from .links import Links
 from .namespaces import Namespaces
 from .registry import RoomRegistry
 from .remote_requests import request_from, request_meta, response_from, response_meta
@@ -40,6 +41,14 @@ class Placement(NamedTuple):
 
     worker_id: WorkerId
     address: str
+
+
+class _Unreachable(Exception):
+    """No link could be made: nothing was asked of anybody, so it may be tried again."""
+
+    def __init__(self, error: LinkBroken) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Locator:
@@ -208,28 +217,26 @@ class Locator:
                 placement = self._placements.get(object_id.uuid)
                 if placement is None or object_id in self._registry:
                     return await here()
-                return await self._over_link(object_id, placement, there)
+                return await self._over_link(placement, there)
+            except _Unreachable as wrong_way:
+                if not self._look_again(object_id, wrong_way.error, give_up_at):
+                    raise wrong_way.error from wrong_way
             except (OwnedElsewhere, WorkerLeaving, RoomAborted) as error:
                 if not self._look_again(object_id, error, give_up_at):
-                    raise
-            except StateroomError as error:
-                if not link_failed(error) or not self._look_again(object_id, error, give_up_at):
                     raise
             if object_id.uuid not in self._placements:
                 await self._clock.sleep(_PAUSE_SECONDS)
 
     async def _over_link(
         self,
-        object_id: ObjectId,
         placement: Placement,
         there: Callable[[Link], Awaitable[ResultT]],
     ) -> ResultT:
         assert self._links is not None  # noqa: S101 - a placement is made with links only
         try:
             link = await self._links.to(placement.worker_id, placement.address)
-        except StateroomError:
-            self._placements.pop(object_id.uuid, None)
-            raise
+        except LinkBroken as error:
+            raise _Unreachable(error) from error
         return await there(link)
 
     def _look_again(self, object_id: ObjectId, error: StateroomError, give_up_at: float) -> bool:
