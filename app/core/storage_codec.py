@@ -34,7 +34,7 @@ def encode_value(value: Any) -> bytes:
     try:
         if _is_plain(value, 0):
             return _PLAIN + orjson.dumps(value)
-        return _TAGGED + orjson.dumps(_tag(value))
+        return _TAGGED + orjson.dumps(_tag(value, 0))
     except (TypeError, orjson.JSONEncodeError) as error:
         raise StorageRefused(f"the value cannot be stored: {error}") from None
 
@@ -57,11 +57,11 @@ def _is_plain(value: Any, depth: int) -> bool:
         return bool(-(1 << _INT_BITS) <= value < (1 << _INT_BITS))
     if kind is float:
         return isfinite(value)
-    if depth > _MAX_DEPTH:
-        raise StorageRefused(f"the value is nested over {_MAX_DEPTH} levels deep")
     if kind is list:
+        _check_depth(depth)
         return all(_is_plain(item, depth + 1) for item in value)
     if kind is dict:
+        _check_depth(depth)
         return all(
             type(key) is str and key != _TAG and _is_plain(item, depth + 1)
             for key, item in value.items()
@@ -69,7 +69,12 @@ def _is_plain(value: Any, depth: int) -> bool:
     return False
 
 
-def _tag(value: Any) -> Any:
+def _check_depth(depth: int) -> None:
+    if depth >= _MAX_DEPTH:
+        raise StorageRefused(f"the value is nested over {_MAX_DEPTH} levels deep")
+
+
+def _tag(value: Any, depth: int) -> Any:
     """Rewrite the value so that JSON carries it; `{"$": [kind, ...]}` stands for other types."""
     match value:
         case None | bool() | str():
@@ -83,18 +88,23 @@ def _tag(value: Any) -> Any:
             return {_TAG: ["bytes", bytes(value).hex()]}
         case datetime():
             return {_TAG: ["datetime", value.isoformat()]}
+    _check_depth(depth)
+    deeper = depth + 1
+    match value:
         case list():
-            return [_tag(item) for item in value]
+            return [_tag(item, deeper) for item in value]
         case tuple():
-            return {_TAG: ["tuple", *(_tag(item) for item in value)]}
+            return {_TAG: ["tuple", *(_tag(item, deeper) for item in value)]}
         case set():
-            return {_TAG: ["set", *(_tag(item) for item in value)]}
+            return {_TAG: ["set", *(_tag(item, deeper) for item in value)]}
         case frozenset():
-            return {_TAG: ["frozenset", *(_tag(item) for item in value)]}
+            return {_TAG: ["frozenset", *(_tag(item, deeper) for item in value)]}
         case dict():
             if all(type(key) is str and key != _TAG for key in value):
-                return {key: _tag(item) for key, item in value.items()}
-            return {_TAG: ["dict", *([_tag(key), _tag(item)] for key, item in value.items())]}
+                return {key: _tag(item, deeper) for key, item in value.items()}
+            # Flat, because JSON may be nested only so deep.
+            pairs = (_tag(part, deeper) for pair in value.items() for part in pair)
+            return {_TAG: ["dict", *pairs]}
     raise StorageRefused(f"values of type {type(value).__name__} cannot be stored")
 
 
@@ -122,4 +132,4 @@ def _untag(value: Any) -> Any:
         case "frozenset":
             return frozenset(_untag(part) for part in parts)
         case _:
-            return {_untag(key): _untag(item) for key, item in parts}
+            return dict(zip(map(_untag, parts[::2]), map(_untag, parts[1::2]), strict=True))

@@ -37,11 +37,11 @@ class TaskOwner:
 
     async def close(self) -> None:
         """Cancel what still runs and wait for it to end."""
-        current = asyncio.current_task()
-        pending = [task for task in self._tasks if task is not current]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        mine = {asyncio.current_task()}
+        while pending := self._tasks - mine:  # cleaning up may start further ones
+            for task in pending:
+                task.cancel()
+            await asyncio.wait(pending)
 
     async def join(self) -> None:
         """Wait until every task has ended by itself."""
