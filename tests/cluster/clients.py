@@ -302,6 +302,7 @@ class Fleet:
     async def fall_silent(self) -> None:
         """Stop writing, and wait until everybody has heard everything."""
         self.stop_writing()
+        await self.joined()
         for _ in range(2):  # what the first ones ask may still make the last ones hear something
             for client in self.clients:
                 await client.settled()
@@ -309,6 +310,7 @@ class Fleet:
     async def leave(self) -> None:
         """Close every connection, after what the server still says."""
         self.stop_writing()
+        await self.joined()
         await asyncio.gather(*(client.leave() for client in self.clients))
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
