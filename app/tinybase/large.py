@@ -14,6 +14,7 @@ from ..sdk.connection import Connection
 from ..sdk.context import Context
 from ..sdk.storage import Storage
 from .assemblers import Assemblers
+from .bodies import CONTENT_DIFF
 from .layout import Entry
 from .refusals import Refusal
 from .replica import Replica
@@ -23,9 +24,10 @@ from .wire import Fragment, Message, parse_frame
 LARGE_CHARS: Final = 1 << 17
 """A text longer than this is parsed and merged beside the event loop."""
 
-LARGE_ROWS: Final = 10_000
-"""A replica with more rows and tables than this is asked beside the event loop."""
+LARGE_WEIGHT: Final = 1 << 20
+"""A replica that weighs more than this is hashed and listed beside the event loop."""
 
+_MEMBER_WEIGHT: Final = 64
 _ENTRIES_AT_ONCE: Final = 1_000
 
 
@@ -33,12 +35,21 @@ def is_large(replica: Replica | None) -> bool:
     """Whether hashing or listing the whole replica takes long."""
     if replica is None:
         return False
-    count = 0
+    weight = len(replica.values.leaves) * _MEMBER_WEIGHT
     for table in replica.tables.values():
-        count += len(table.rows) + 1
-        if count > LARGE_ROWS:
+        weight += table.weight + _MEMBER_WEIGHT
+        if weight > LARGE_WEIGHT:
             return True
-    return len(replica.values.leaves) > LARGE_ROWS
+    return weight > LARGE_WEIGHT
+
+
+def takes_long(replica: Replica | None, message: Message) -> bool:
+    """Whether a message that is small itself may take long: large rows are merged whole."""
+    if replica is None:
+        return False
+    if message.kind == CONTENT_DIFF:
+        return replica.largest_row > LARGE_CHARS
+    return is_large(replica)
 
 
 async def load_beside(ctx: Context, replica: Replica, stored: Sequence[tuple[str, bytes]]) -> None:

@@ -20,7 +20,7 @@ from .attendance import Attendance
 from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
 from .clock import Clock, random_writer
 from .edits import Edited
-from .large import LARGE_CHARS, LargeFrames, is_large, load_beside, store
+from .large import LARGE_CHARS, LargeFrames, load_beside, store, takes_long
 from .multiplex import SUBPROTOCOL, Multiplexer
 from .options import RoomOptions
 from .pacing import PacedSends
@@ -166,7 +166,7 @@ class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
     ) -> Coroutine[Any, Any, None] | None:
         """Let the replica have the message, then pass on its frame, or the fragments it came in."""
         if self._hears(connection, message):
-            if message.kind != CONTENT_DIFF and is_large(self._replica):
+            if takes_long(self._replica, message):
                 return self._take_beside(connection, message, originals)
             self._tell_replica(connection, message)
         self._pass_on(connection, message, originals)

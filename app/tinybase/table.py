@@ -11,6 +11,9 @@ from .hashing import absent_hash, leaf_hash, leaves_hash, member_hash, text_hash
 from .layout import row_entry, table_entry, value_entry
 from .stamps import EMPTY_ROW, Leaves, decode_row, encode_row, hlc_of, merge_leaves
 
+_ROW_WEIGHT = 64
+"""What a row costs to go through, beside its bytes."""
+
 
 class Table:
     """A table: rows as bytes.
@@ -20,15 +23,29 @@ class Table:
         hlc: The table's own HLC, empty in what today's clients write.
         extra: See the module.
         filled: Whether any row has a cell or an HLC.
+        weight: Bytes of all rows, about, which tells how long it takes to go through them.
+        largest: Bytes of the largest row there has been.
     """
 
-    __slots__ = ("_hashes", "_stale", "_sum", "extra", "filled", "hlc", "rows")
+    __slots__ = (
+        "_hashes",
+        "_stale",
+        "_sum",
+        "extra",
+        "filled",
+        "hlc",
+        "largest",
+        "rows",
+        "weight",
+    )
 
     def __init__(self) -> None:
         self.rows: dict[str, bytes] = {}
         self.hlc = ""
         self.extra = 0
         self.filled = False
+        self.weight = 0
+        self.largest = 0
         self._hashes: dict[str, int] = {}
         self._stale: set[str] = set()
         self._sum = 0
@@ -64,6 +81,11 @@ class Table:
 
     def put(self, row_id: str, row: bytes) -> None:
         """Take a row as it is."""
+        size = len(row)
+        before = self.rows.get(row_id)
+        self.weight += size + _ROW_WEIGHT if before is None else size - len(before)
+        if size > self.largest:  # noqa: PLR1730 - max() costs twice as much, once a row
+            self.largest = size
         self.rows[row_id] = row
         self._stale.add(row_id)
         self.filled = self.filled or row != EMPTY_ROW
