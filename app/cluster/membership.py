@@ -95,9 +95,8 @@ class Membership:
         self._tasks.start(self._keep(), name="renewals")
 
     async def leave(self) -> None:
-        """Stop claiming; the lease goes on so that rooms can be given up in good order."""
-        if self.standing is Standing.LIVE:
-            self.standing = Standing.LEAVING
+        """Stop claiming, for ever; the lease goes on so that rooms can be given up in order."""
+        self.standing = Standing.LEAVING
 
     async def close(self) -> None:
         """Stop renewing and mark the worker's row dead, so that nobody waits for its lease."""
@@ -119,7 +118,8 @@ class Membership:
         if lease.granted(asked_at=asked_at):
             await self._begun(self.worker_id, lease)
             self._lease = lease
-            self.standing = Standing.LIVE
+            if self.standing is Standing.OUTSIDE:
+                self.standing = Standing.LIVE
             _log.info("worker_live", worker=str(self.worker_id))
 
     async def _keep(self) -> None:
@@ -128,8 +128,8 @@ class Membership:
             await self._clock.sleep(self._pause())
             if self._lease.holds():
                 await self._renew()
-            if not self._lease.holds():
-                await self._begin_again()
+            if not self._lease.holds() and not await self._begin_again():
+                return
 
     def _pause(self) -> float:
         margin = self._lease.margin_seconds
@@ -151,16 +151,17 @@ class Membership:
         self._sample(grant.database_ms, asked_at)
         self._lease.granted(asked_at=asked_at)
 
-    async def _begin_again(self) -> None:
+    async def _begin_again(self) -> bool:
         """The lease is over: throw the rooms away, come back as somebody new.
 
         Every try has an id of its own: the row that a try left behind half way is buried by the
-        next one, and what is dead stays dead. A worker that is leaving does not come back.
+        next one, and what is dead stays dead. A worker that is leaving does not come back; returns
+        whether there is anything left to try.
         """
         if self.standing is not Standing.OUTSIDE:
             self._lost(LeaseLost())
         if self.standing is Standing.LEAVING:
-            return
+            return False
         self.standing = Standing.OUTSIDE
         self._identity = replace(self._identity, worker_id=WorkerId(uuid.uuid4()))
         try:
@@ -173,6 +174,7 @@ class Membership:
             await self._register()
         except StateroomError as error:
             _log.warning("registration_failed", code=error.code)
+        return True
 
     def _sample(self, database_ms: int, asked_at: float) -> None:
         self._database_clock.sample(

@@ -70,6 +70,7 @@ class RoomRegistry:
         self._rooms: dict[UUID, Room] = {}
         self._opening: dict[UUID, asyncio.Task[Room | StateroomError]] = {}
         self._leaving: dict[UUID, asyncio.Task[None]] = {}
+        self._claiming = 0
         self._tasks = TaskOwner("registry")
 
     def __len__(self) -> int:
@@ -210,10 +211,13 @@ class RoomRegistry:
     async def _open(self, object_id: ObjectId) -> Room:
         """Claim an object and make its room; the instance comes with the first event."""
         mount = self.namespaces.mount(object_id.namespace)
-        # This activation is counted among those under way.
-        if len(self._rooms) + len(self._opening) > self._max_rooms:
+        if len(self._rooms) + self._claiming >= self._max_rooms:
             raise Overloaded(f"this worker holds {len(self._rooms)} rooms")
-        claim = await self._claim(object_id)
+        self._claiming += 1
+        try:
+            claim = await self._claim(object_id)
+        finally:
+            self._claiming -= 1
         if self._membership.standing is Standing.LEAVING:
             await self._environment.store.release(claim)
             raise WorkerLeaving

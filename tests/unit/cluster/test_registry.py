@@ -1,0 +1,429 @@
+"""The registry: one live room of an object, however many ask for it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, ClassVar
+
+import pytest
+
+from app.core.errors import (
+    LeaseLost,
+    NamespaceUnknown,
+    ObjectFault,
+    Overloaded,
+    OwnedElsewhere,
+    RoomAborted,
+    StoreUnavailable,
+    WorkerLeaving,
+)
+from app.core.ids import ObjectId, WorkerId
+from app.core.tasks import TaskOwner
+from app.core.values import Claim
+from app.room.room import Room
+from app.sdk import Connection, DurableObject, Request, Response
+from app.testing.clock import FakeClock
+from app.testing.harness import ObjectHarness, WorkerBounds
+from app.testing.memory import MemoryDatabase, MemoryObjectStore
+
+_tasks = TaskOwner("test")
+
+
+class Plain(DurableObject):
+    """Counts its starts."""
+
+    starts: ClassVar[int] = 0
+    fail: ClassVar[bool] = False
+
+    def on_start(self) -> None:
+        type(self).starts += 1
+        if self.fail:
+            raise RuntimeError("not today")
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        self.ctx.storage.put("key", message)
+        connection.send(message)
+
+    def on_request(self, request: Request) -> Response:
+        return Response(body="here")
+
+
+class SlowStore(MemoryObjectStore):
+    """The twin, with claims that a test may hold back."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self.claims = 0
+        self.held: asyncio.Future[None] | None = None
+
+    def hold(self) -> "asyncio.Future[None]":
+        self.held = asyncio.get_running_loop().create_future()
+        return self.held
+
+    async def claim(self, object_id: ObjectId, worker_id: WorkerId) -> Claim:
+        self.claims += 1
+        claim = await super().claim(object_id, worker_id)
+        if self.held is not None:
+            await self.held
+        return claim
+
+
+class SlowHarness(ObjectHarness):
+    """A harness on the slow store."""
+
+    def __init__(self, *, bounds: WorkerBounds | None = None) -> None:
+        super().__init__({"plain": Plain}, bounds=bounds)
+        self.slow = SlowStore(self.database)
+        object.__setattr__(self.registry._environment, "store", self.slow)
+
+
+@pytest.fixture
+async def harness() -> AsyncIterator[SlowHarness]:
+    Plain.starts = 0
+    Plain.fail = False
+    async with SlowHarness() as made:
+        yield made
+
+
+def _room(harness: ObjectHarness, name: str = "a") -> "asyncio.Task[Room]":
+    return _tasks.start(harness.room("plain", name), name="room")
+
+
+async def _gather(tasks: list["asyncio.Task[Room]"]) -> list[Any]:
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+# -- finding and making ------------------------------------------------------------------------
+
+
+async def test_22_many_callers_at_once_make_one_claim_and_one_instance(
+    harness: SlowHarness,
+) -> None:
+    gate = harness.slow.hold()
+    callers = [_room(harness) for _ in range(10)]
+    await harness.settle()
+    assert len(harness.registry) == 0
+    assert harness.object_id("plain", "a") in harness.registry
+    gate.set_result(None)
+    rooms = await _gather(callers)
+    assert len({id(room) for room in rooms}) == 1
+    assert harness.slow.claims == 1
+    assert Plain.starts == 1
+
+
+async def test_one_callers_leaving_does_not_end_the_activation_of_the_others(
+    harness: SlowHarness,
+) -> None:
+    gate = harness.slow.hold()
+    impatient, patient = _room(harness), _room(harness)
+    await harness.settle()
+    impatient.cancel()
+    await harness.settle()
+    gate.set_result(None)
+    assert (await patient).awake
+
+
+async def test_a_failed_activation_fails_all_who_wait_and_the_next_one_tries_again(
+    harness: SlowHarness,
+) -> None:
+    harness.database.away = True
+    failed = await _gather([_room(harness) for _ in range(3)])
+    assert [type(error) for error in failed] == [StoreUnavailable] * 3
+    harness.database.away = False
+    assert (await harness.room("plain", "a")).awake
+
+
+async def test_30_a_start_that_raises_fails_its_caller_and_the_room_stays_for_the_next(
+    harness: SlowHarness,
+) -> None:
+    Plain.fail = True
+    with pytest.raises(ObjectFault, match="not today"):
+        await harness.room("plain", "a")
+    Plain.fail = False
+    assert (await harness.room("plain", "a")).awake
+    assert harness.slow.claims == 1
+
+
+async def test_a_namespace_that_is_not_mounted_is_unknown(harness: SlowHarness) -> None:
+    with pytest.raises(NamespaceUnknown):
+        await harness.room("other", "a")
+
+
+async def test_40_objects_do_not_wait_for_one_another(harness: SlowHarness) -> None:
+    gate = harness.slow.hold()
+    first = _room(harness, "a")
+    await harness.settle()
+    harness.slow.held = None
+    assert (await harness.room("plain", "b")).awake
+    assert not first.done()
+    gate.set_result(None)
+    await first
+
+
+# -- owned elsewhere ---------------------------------------------------------------------------
+
+
+async def _owned_elsewhere(harness: ObjectHarness, *, lease_seconds: float) -> None:
+    other = harness.database.add_worker(lease_seconds=lease_seconds)
+    await harness.store.claim(harness.object_id("plain", "a"), other)
+
+
+async def test_an_object_that_a_living_worker_holds_is_refused(harness: SlowHarness) -> None:
+    await _owned_elsewhere(harness, lease_seconds=60.0)
+    with pytest.raises(OwnedElsewhere):
+        await harness.room("plain", "a")
+    assert len(harness.registry) == 0
+
+
+async def test_27_the_lease_of_a_dead_worker_is_waited_for_and_then_the_object_is_taken() -> None:
+    async with SlowHarness(bounds=WorkerBounds(claim_wait_seconds=4.0)) as harness:
+        await _owned_elsewhere(harness, lease_seconds=2.0)
+        waiting = _room(harness)
+        await harness.advance(1.5)
+        assert not waiting.done()
+        await harness.advance(1.0)
+        assert (await waiting).awake
+
+
+async def test_the_wait_for_another_workers_object_ends() -> None:
+    async with SlowHarness(bounds=WorkerBounds(claim_wait_seconds=4.0)) as harness:
+        await _owned_elsewhere(harness, lease_seconds=60.0)
+        waiting = _room(harness)
+        await harness.advance(3.5)
+        assert not waiting.done()
+        await harness.advance(1.0)
+        with pytest.raises(OwnedElsewhere):
+            await waiting
+
+
+async def test_who_waits_for_another_workers_object_is_let_go_when_this_one_leaves() -> None:
+    async with SlowHarness(bounds=WorkerBounds(claim_wait_seconds=60.0)) as harness:
+        await _owned_elsewhere(harness, lease_seconds=60.0)
+        waiting = _room(harness)
+        await harness.settle()
+        draining = _tasks.start(harness.registry.drain(deadline_seconds=60.0), name="drain")
+        await harness.advance(0.5)
+        with pytest.raises(WorkerLeaving):
+            await waiting
+        await draining
+
+
+async def test_23_two_workers_never_both_have_an_object() -> None:
+    clock = FakeClock()
+    database = MemoryDatabase(clock)
+    async with (
+        ObjectHarness({"plain": Plain}, database=database, clock=clock, node="one") as one,
+        ObjectHarness({"plain": Plain}, database=database, clock=clock, node="two") as two,
+    ):
+        outcomes = await _gather([_room(each) for each in (one, two) for _ in range(3)])
+        rooms = [each for each in outcomes if isinstance(each, Room)]
+        refused = [each for each in outcomes if isinstance(each, OwnedElsewhere)]
+        assert (len(rooms), len(refused)) == (3, 3)
+        assert len({id(room) for room in rooms}) == 1
+
+
+async def test_24_26_a_worker_that_lost_its_lease_stores_and_says_nothing_more() -> None:
+    clock = FakeClock()
+    database = MemoryDatabase(clock)
+    async with (
+        ObjectHarness({"plain": Plain}, database=database, clock=clock, node="one") as one,
+        ObjectHarness({"plain": Plain}, database=database, clock=clock, node="two") as two,
+    ):
+        old = await one.connect("plain", "a")
+        one.committer.hold()
+        old.say("of the old owner")
+        one.committer.take()
+        await one._sweeper.close()
+        await one.membership._tasks.close()  # the worker is stopped: no renewal runs
+        await two.advance(5.0)
+        new = await two.connect("plain", "a")
+        new.say("of the new owner")
+        await two.settle()
+        one.committer.settle()
+        assert old.take() == []
+        assert new.take() == ["of the new owner"]
+        assert list(two.stored("plain", "a").values()) == [b'\x01"of the new owner"']
+
+
+# -- bounds ------------------------------------------------------------------------------------
+
+
+async def test_one_room_more_than_the_worker_may_hold_is_refused() -> None:
+    async with SlowHarness(bounds=WorkerBounds(max_rooms=2)) as harness:
+        for name in ("a", "b"):
+            await harness.room("plain", name)
+        with pytest.raises(Overloaded, match="holds 2 rooms"):
+            await harness.room("plain", "c")
+        await harness.room("plain", "a")
+
+
+async def test_rooms_that_open_at_the_same_time_share_the_bound() -> None:
+    async with SlowHarness(bounds=WorkerBounds(max_rooms=3)) as harness:
+        gate = harness.slow.hold()
+        callers = [_room(harness, str(number)) for number in range(10)]
+        await harness.settle()
+        gate.set_result(None)
+        outcomes = await _gather(callers)
+        assert len(harness.registry) == 3
+        assert sum(isinstance(each, Overloaded) for each in outcomes) == 7
+
+
+# -- the lease ---------------------------------------------------------------------------------
+
+
+async def test_without_a_lease_nothing_is_claimed(harness: SlowHarness) -> None:
+    await harness.membership._tasks.close()  # or the next life begins at once
+    harness.clock.advance(10.0)
+    with pytest.raises(LeaseLost):
+        await harness.room("plain", "a")
+    assert harness.slow.claims == 0
+
+
+async def test_a_claim_that_comes_back_after_the_lease_was_lost_makes_no_room(
+    harness: SlowHarness,
+) -> None:
+    gate = harness.slow.hold()
+    waiting = _room(harness)
+    await harness.settle()
+    harness.clock.advance(10.0)
+    gate.set_result(None)
+    with pytest.raises(LeaseLost):
+        await waiting
+    assert len(harness.registry) == 0
+
+
+async def test_a_claim_of_a_former_life_makes_no_room_in_the_next_one(
+    harness: SlowHarness,
+) -> None:
+    gate = harness.slow.hold()
+    waiting = _room(harness)
+    await harness.settle()
+    harness.clock.advance(10.0)
+    await harness.advance(2.0)
+    assert harness.membership.holds(), "the next life has begun"
+    gate.set_result(None)
+    with pytest.raises(LeaseLost):
+        await waiting
+
+
+async def test_when_the_lease_is_lost_every_room_is_aborted_and_comes_back_with_the_next_life(
+    harness: SlowHarness,
+) -> None:
+    sockets = [await harness.connect("plain", name) for name in ("a", "b")]
+    harness.clock.advance(10.0)
+    await harness.advance(2.0)
+    assert [socket.closed for socket in sockets] == [(1013, "lease_lost")] * 2
+    assert len(harness.registry) == 0
+    again = await harness.connect("plain", "a")
+    again.say("hello")
+    await harness.settle()
+    assert again.take() == ["hello"]
+
+
+# -- rest, leaving, draining -------------------------------------------------------------------
+
+
+async def test_who_arrives_while_a_room_leaves_waits_and_gets_the_next_one(
+    harness: SlowHarness,
+) -> None:
+    alice = await harness.connect("plain", "a")
+    room = await harness.room("plain", "a")
+    harness.committer.hold()
+    alice.say("x")
+    leaving = harness.registry._leave(room)
+    callers = [_room(harness) for _ in range(3)]
+    await harness.settle()
+    assert not any(caller.done() for caller in callers)
+    assert harness.object_id("plain", "a") in harness.registry
+    harness.committer.release()
+    await leaving
+    rooms = await _gather(callers)
+    assert len({id(each) for each in rooms}) == 1
+    assert rooms[0] is not room
+    assert harness.slow.claims == 2
+
+
+async def test_a_room_that_leaves_while_its_caller_wakes_it_is_replaced_by_the_next(
+    harness: SlowHarness,
+) -> None:
+    room = await harness.room("plain", "a")
+    await room.hibernate()
+    answering = _tasks.start(harness.request("plain", "a", Request()), name="request")
+    harness.registry._leave(room)
+    assert (await answering).body == "here"
+    assert harness.slow.claims == 2
+
+
+async def test_a_drain_ends_rooms_that_are_only_just_opening_too(harness: SlowHarness) -> None:
+    await harness.room("plain", "b")
+    gate = harness.slow.hold()
+    waiting = _room(harness, "a")
+    await harness.settle()
+    draining = _tasks.start(harness.registry.drain(deadline_seconds=60.0), name="drain")
+    await harness.settle()
+    gate.set_result(None)
+    with pytest.raises(WorkerLeaving):
+        await waiting
+    await draining
+    assert len(harness.registry) == 0
+    assert harness.database.objects == {}, "what was claimed is given up again"
+
+
+async def test_a_draining_worker_takes_no_new_work(harness: SlowHarness) -> None:
+    await harness.registry.drain(deadline_seconds=1.0)
+    with pytest.raises(WorkerLeaving):
+        await harness.room("plain", "a")
+
+
+async def test_one_room_that_takes_too_long_does_not_keep_the_others_from_leaving(
+    harness: SlowHarness,
+) -> None:
+    alice = await harness.connect("plain", "a")
+    bob = await harness.connect("plain", "b")
+    harness.committer.hold()
+    alice.say("never committed")
+    await harness.registry.drain(deadline_seconds=0.01)
+    assert (alice.closed or (0,))[0] == 1012
+    assert bob.closed == (1012, "service restart")
+    assert len(harness.registry) == 0
+
+
+async def test_sweeping_lets_idle_rooms_rest_and_then_go(harness: SlowHarness) -> None:
+    kept = await harness.connect("plain", "kept")
+    await harness.room("plain", "left")
+    await harness.advance(12.0)
+    assert [room.awake for room in harness.registry.rooms] == [False, False]
+    await harness.advance(60.0)
+    assert [room.object_id.name for room in harness.registry.rooms] == ["kept"]
+    kept.leave()
+    await harness.advance(65.0)
+    assert len(harness.registry) == 0
+
+
+async def test_an_event_starts_the_time_of_rest_anew(harness: SlowHarness) -> None:
+    socket = await harness.connect("plain", "a")
+    for _ in range(5):
+        await harness.advance(8.0)
+        socket.say("still here")
+    room = await harness.room("plain", "a")
+    assert room.awake
+
+
+async def test_a_worker_that_stops_fails_those_who_wait_for_an_activation() -> None:
+    async with SlowHarness() as harness:
+        harness.slow.hold()
+        waiting = _room(harness)
+        await harness.settle()
+        await harness.registry.close()
+        with pytest.raises(WorkerLeaving):
+            await waiting
+
+
+async def test_a_room_that_is_aborted_again_and_again_is_not_looked_for_for_ever(
+    harness: SlowHarness,
+) -> None:
+    room = await harness.room("plain", "a")
+    harness.registry._rooms[room.object_id.uuid] = room
+    room.abort(RoomAborted())
+    harness.registry._rooms[room.object_id.uuid] = room  # it should be gone, and is not
+    with pytest.raises(RoomAborted):
+        await harness.room("plain", "a")
