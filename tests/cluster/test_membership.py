@@ -18,7 +18,7 @@ from app.store.leases import PostgresWorkerLeases
 from app.testing.clock import FakeClock
 
 LEASE_SECONDS = 3.0
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 10.0
 
 
 class Trouble:
