@@ -57,8 +57,7 @@ def _key_range(
         raw = prefix.encode()
         low = raw if low is None else max(low, raw)
         after = _after_prefix(raw)
-        if after is not None:
-            high = after if high is None else min(high, after)
+        high = after if high is None else min(high, after)
     if low is not None and high is not None and low >= high:
         return None
     return KeyRange(start=low, end=high, reverse=reverse, limit=limit)
@@ -122,7 +121,6 @@ def _stretch(
     return {key: value for key, value in overlay.items() if within(key, bounds)}
 
 
-def _after_prefix(prefix: bytes) -> bytes | None:
-    """The lowest key after every key with this prefix; None when there is none."""
-    stem = prefix.rstrip(b"\xff")
-    return stem[:-1] + bytes((stem[-1] + 1,)) if stem else None
+def _after_prefix(prefix: bytes) -> bytes:
+    """The lowest key after every key with this prefix; no byte of UTF-8 is the highest."""
+    return prefix[:-1] + bytes((prefix[-1] + 1,))
