@@ -17,7 +17,7 @@ from .buffer import WriteBuffer
 from .cache import RowCache
 from .gate import OutputGate
 from .limits import RoomLimits
-from .outputs import Output
+from .outputs import Output, bytes_of
 
 _FAILURES: dict[CommitResult, type[StateroomError]] = {
     CommitResult.LOST: OwnershipLost,
@@ -78,8 +78,9 @@ class CommitLane:
 
     @property
     def congested(self) -> bool:
-        """Whether so much is unconfirmed that sockets should stop reading."""
-        return self.buffer.unconfirmed_bytes > self._limits.buffer_bytes
+        """Whether so much is unconfirmed or held back that sockets should stop reading."""
+        waiting = self.buffer.unconfirmed_bytes + self.gate.held_bytes
+        return waiting > self._limits.buffer_bytes
 
     @property
     def receipt(self) -> Receipt:
@@ -107,7 +108,9 @@ class CommitLane:
             self._queued = True
             self._committer.enqueue(self)
         if outputs:
-            ready = self.gate.offer(outputs)
+            gate = self.gate
+            size_bytes = 0 if gate.open else bytes_of(outputs)
+            ready = gate.offer(outputs, size_bytes=size_bytes)
             if ready:
                 self._deliver(ready)
 

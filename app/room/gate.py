@@ -19,8 +19,10 @@ class OutputGate(Generic[OutputT]):
     def __init__(self) -> None:
         self._required = 0  # the batch that outputs made now wait for
         self._confirmed = 0
-        self._held: deque[tuple[int, Sequence[OutputT]]] = deque()
+        self._held: deque[tuple[int, Sequence[OutputT], int]] = deque()
         self._broken = False
+        self.held_bytes = 0
+        """How much is held back, as the caller told it."""
 
     @property
     def held(self) -> int:
@@ -36,13 +38,14 @@ class OutputGate(Generic[OutputT]):
         """Hold every later output until `batch` is confirmed."""
         self._required = max(self._required, batch)
 
-    def offer(self, outputs: Sequence[OutputT]) -> Sequence[OutputT]:
+    def offer(self, outputs: Sequence[OutputT], *, size_bytes: int = 0) -> Sequence[OutputT]:
         """Take outputs in order; returns those that may leave now: all of them or none."""
         if self._broken:
             return ()
         if not self._held and self._required <= self._confirmed:
             return outputs
-        self._held.append((self._required, outputs))
+        self._held.append((self._required, outputs, size_bytes))
+        self.held_bytes += size_bytes
         return ()
 
     def confirm(self, batch: int) -> list[OutputT]:
@@ -51,10 +54,13 @@ class OutputGate(Generic[OutputT]):
         ready: list[OutputT] = []
         held = self._held
         while held and held[0][0] <= batch:
-            ready.extend(held.popleft()[1])
+            _, outputs, size_bytes = held.popleft()
+            ready.extend(outputs)
+            self.held_bytes -= size_bytes
         return ready
 
     def break_(self) -> None:
         """Drop everything that is held, and everything that will be offered."""
         self._broken = True
         self._held.clear()
+        self.held_bytes = 0

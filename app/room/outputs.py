@@ -44,6 +44,13 @@ class Release(NamedTuple):
 Output = Send | Broadcast | Close | Release
 
 
+def bytes_of(outputs: Sequence[Output]) -> int:
+    """How much memory the messages of some outputs hold; one that goes to many counts once."""
+    return sum(
+        len(output.message.payload) for output in outputs if isinstance(output, Send | Broadcast)
+    )
+
+
 class OutputDelivery:
     """Hands outputs to sockets.
 
