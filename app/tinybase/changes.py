@@ -70,8 +70,9 @@ def _packed_rows(tables: Iterable[TableRows], piece_bytes: int) -> Iterator[list
         current = TableRows(table.table_id, table.hlc, [])
         piece.append(current)
         for row_id, whole in table.rows:
-            for row in _row_parts(whole, piece_bytes):
-                if size and size + len(row) > piece_bytes:
+            for at, row in enumerate(_row_parts(whole, piece_bytes)):
+                # A piece holds a row once: of two parts with one key the first would be lost.
+                if size and (at or size + len(row) > piece_bytes):
                     yield [each for each in piece if each.rows or each.hlc]
                     current = TableRows(table.table_id, table.hlc, [])
                     piece, size = [current], 0

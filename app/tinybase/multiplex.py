@@ -31,6 +31,7 @@ _UTF8_MAX = 4
 _TRIPLE = 3
 _PAIR = 2
 _DATA = "M\n"
+_CONTROL_CHARS = 1 << 16  # it holds a request id and a channel id, and is parsed at once
 _CONTROL = f"{SERVER}\n"
 _FORBIDDEN = re.compile(r"[\n\r?#]")
 _BAD_SEGMENTS = frozenset({"", ".", ".."})
@@ -120,7 +121,7 @@ class Multiplexer:
 
 def _parse_control(text: str) -> tuple[str | None, int, Any]:
     """Return request id, control number and body of a control frame."""
-    if not text.startswith(_CONTROL):
+    if not text.startswith(_CONTROL) or len(text) > _CONTROL_CHARS:
         raise Malformed
     try:
         elements = parse_json(text[len(_CONTROL) :])

@@ -1,5 +1,8 @@
+from typing import Any
+
 from app.sdk.json import dump_json, parse_json
 from app.tinybase.changes import TableRows, changes_body, changes_in_pieces, rows_of, tables_stamp
+from app.tinybase.stamps import encode_row
 from tests.unit.tinybase.replicas import NOW, hlc, replica
 
 
@@ -64,3 +67,12 @@ def test_a_single_leaf_larger_than_a_piece_goes_alone() -> None:
 def test_a_table_without_rows_still_tells_its_stamp() -> None:
     pieces = list(changes_in_pieces([TableRows("t", hlc(1), [])], {}))
     assert [parse_json(piece) for piece in pieces] == [[[{"t": [{}, hlc(1)]}], [{}], 1]]
+
+
+def test_parts_of_one_large_row_never_share_a_piece() -> None:
+    cells: dict[str, list[Any]] = {f"{number}": [number] for number in range(2_000)}
+    row = TableRows("t", "", [("r", encode_row(cells, ""))])
+    found: dict[str, list[Any]] = {}
+    for body in changes_in_pieces([row], {}, 5_000):
+        found |= parse_json(body)[0][0]["t"][0]["r"][0]
+    assert found == cells
