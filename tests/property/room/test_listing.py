@@ -1,9 +1,11 @@
 """storage.list against a sorted dictionary, over rows in every stage of their way to the disk."""
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +14,8 @@ from app.room.storage import RoomStorage
 from app.testing.memory import MemoryObjectStore
 from tests.unit.room.benches import LaneBench
 
-_KEYS = st.sampled_from(["", "a", "a\0", "aa", "ab", "b", "é", "\U0010ffff", "\U0010ffffa"])
+KEYS = ["", "a", "a\0", "aa", "ab", "b", "é", "\U0010ffff", "\U0010ffffa"]
+_KEYS = st.sampled_from(KEYS)
 _WRITES = st.lists(st.tuples(_KEYS, st.none() | st.integers(0, 9)), max_size=4)
 _FILLING = st.lists(st.tuples(_KEYS, st.integers(0, 9)), min_size=4, max_size=12)
 
@@ -76,6 +79,24 @@ def test_a_list_is_what_a_sorted_dictionary_says(
     cached: bool,
 ) -> None:
     asyncio.run(_check(stages, wipe_in, bounds | start, cached=cached))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_limited_list_is_right_around_deletions_at_random(seed: int) -> None:
+    """Every key is there at first, and many are deleted on the way."""
+    chance = random.Random(seed)
+
+    def writes(count: int) -> list[tuple[str, int | None]]:
+        return [(chance.choice(KEYS), chance.choice([None, None, 7])) for _ in range(count)]
+
+    async def all_of_them() -> None:
+        for _ in range(100):
+            filling: list[tuple[str, int | None]] = [(key, 1) for key in KEYS]
+            stages = [filling, *(writes(chance.randrange(4)) for _ in range(3))]
+            options = {"limit": chance.randrange(1, 8), "reverse": chance.random() < 0.5}
+            await _check(stages, None, options, cached=False)
+
+    asyncio.run(all_of_them())
 
 
 async def _check(

@@ -1,13 +1,16 @@
 """The output gate: order, and nothing before its batch, whatever happens in between."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.room.gate import OutputGate
 
-_STEPS = st.lists(st.sampled_from(["write", "say", "say twice", "take", "confirm"]), max_size=60)
+_STEPS = st.lists(
+    st.sampled_from(["write", "say", "say twice", "take", "confirm"]), min_size=10, max_size=60
+)
 
 
+@settings(max_examples=600, deadline=None)
 @given(_STEPS, st.booleans())
 def test_outputs_leave_in_order_and_never_before_the_writes_they_could_reveal(
     steps: list[str], breaks: bool

@@ -5,9 +5,12 @@ object in one epoch.
 """
 
 import asyncio
+import random
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -192,5 +195,30 @@ class TwoOwners(RuleBasedStateMachine):
         assert len(live) <= 1
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_long_walk_at_random(seed: int) -> None:
+    """Far more steps than Hypothesis takes; it is there to say which few were needed."""
+    chance = random.Random(seed)
+    owners = TwoOwners()
+    owners.start()
+    steps: list[Callable[[int], None]] = [
+        owners.join,
+        owners.say,
+        owners.hold_commits,
+        owners.send_commits,
+        owners.release_commits,
+        lambda _: owners.time_passes(chance.choice([0.3, 1.0, 2.0])),
+        lambda _: owners.everything_stops_for_a_while(),
+        owners.bury,
+    ]
+    for _ in range(500):
+        chance.choices(steps, weights=[6, 12, 4, 6, 6, 4, 1, 1])[0](chance.randrange(2))
+        owners.who_was_told_finds_his_line_in_the_database()
+        owners.every_commit_follows_the_one_before()
+        owners.at_most_one_worker_holds_the_object_under_a_lease()
+    assert len(owners.told) > 10, "or the walk proves nothing"
+    owners.teardown()
+
+
 TestTwoOwners = TwoOwners.TestCase
-TestTwoOwners.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestTwoOwners.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
