@@ -1,0 +1,108 @@
+"""Read by the type checker alone: what an author may write, in every way the hooks allow."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from stateroom import Connection, Context, DurableObject, Receipt, Request, Response, Timer
+from stateroom.tinybase import TinyBaseRoom
+
+
+class AllCoroutines(DurableObject):
+    """Every hook a coroutine function."""
+
+    idle_seconds: ClassVar[float | None] = 5.0
+
+    async def on_start(self) -> None:
+        self.count: int = await self.ctx.storage.get("count", 0)
+
+    async def on_connect(self, connection: Connection, request: Request) -> None:
+        connection.tag(request.path)
+        connection.attachment = {"from": request.client}
+
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        connection.send(message)
+        async with self.ctx.storage.transaction() as transaction:
+            await self.ctx.storage.put("count", self.count)
+            existed: bool = await self.ctx.storage.delete("old")
+            if existed:
+                transaction.rollback()
+        receipt: Receipt = await self.ctx.storage.sync()
+        connection.close(4000, str(receipt))
+
+    async def on_close(self, connection: Connection, code: int, reason: str, clean: bool) -> None:
+        self.ctx.log("closed", code=code, reason=reason, clean=clean, connection=connection.id)
+
+    async def on_request(self, request: Request) -> Response:
+        rows: dict[str, Any] = await self.ctx.storage.list(prefix=request.path, limit=10)
+        async for key, value in self.ctx.storage.stream(prefix="user:"):
+            self.ctx.log(key, value=value)
+        return Response.json(rows, status=201)
+
+    async def on_evict(self, reason: str) -> None:
+        self.ctx.log(reason)
+
+
+class AllPlain(DurableObject):
+    """Every hook a plain function."""
+
+    @classmethod
+    def check_settings(cls, settings: Mapping[str, str]) -> str | None:
+        return None if "colour" in settings else "say which colour"
+
+    def __init__(self, ctx: Context) -> None:
+        super().__init__(ctx)
+        self.timer: Timer | None = None
+
+    def on_start(self) -> None:
+        self.timer = self.ctx.call_later(1.0, self.tick)
+
+    def on_connect(self, connection: Connection, request: Request) -> None:
+        self.ctx.broadcast(f"{connection.id} asked for {request.query}", exclude=connection)
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        self.ctx.storage.put("last", message, allow_unconfirmed=True)
+        for each in self.ctx.connections(all_of={"a", "b"}, any_of=["c"]):
+            each.send(message)
+
+    def on_close(self, connection: Connection, code: int, reason: str, clean: bool) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+
+    def on_request(self, request: Request) -> Response:
+        return Response(status=204)
+
+    def on_evict(self, reason: str) -> None:
+        del reason
+
+    async def tick(self) -> None:
+        self.ctx.broadcast(str(self.ctx.now()))
+
+
+class Room(TinyBaseRoom):
+    """A TinyBase room with all hooks of its own."""
+
+    async def seed(self) -> None:
+        with self.transaction():
+            self.set_row("pets", "fido", {"species": "dog"})
+
+    def on_path_id(self, path_id: str, change: int) -> None:
+        self.ctx.log("path", path_id=path_id, change=change)
+
+    def on_client_id(self, path_id: str, client_id: str, change: int) -> None:
+        self.ctx.log("client", path_id=path_id, client_id=client_id, change=change)
+
+    def on_sync_message(self, from_client_id: str, to_client_id: str, remainder: str) -> None:
+        self.set_value("latest", f"{from_client_id} {to_client_id} {len(remainder)}")
+
+
+class Wrong(DurableObject):
+    """What the type checker must refuse: the line says so, or mypy says that it is not needed."""
+
+    def on_message(self, connection: Connection, message: str) -> None:  # type: ignore[override]  # bytes come too
+        self.ctx.storage.put(7, message)  # type: ignore[arg-type]  # a key is text
+        connection.send(7)  # type: ignore[arg-type]  # a message is text or bytes
+        self.ctx.abort("now")
+        self.ctx.log("never reached")  # type: ignore[unreachable]  # abort does not return
+
+    def on_request(self, request: Request) -> str:  # type: ignore[override]  # not a Response
+        return request.path

@@ -1,0 +1,110 @@
+"""Read by the type checker alone: the engine's classes are what the protocols ask for.
+
+A parameter that is assigned to a variable of the protocol's type is enough; nothing here runs.
+"""
+
+from app.cluster.lease import WorkerLease
+from app.cluster.lives import CommitterOfThisLife
+from app.cluster.membership import Membership
+from app.core.clock import Clock, SystemClock, Timer
+from app.core.ports import (
+    BatchSource,
+    Committer,
+    LeaseCheck,
+    ObjectStore,
+    WorkerLeases,
+)
+from app.core.sockets import SocketSink, SocketTransport
+from app.room.commits import CommitLane
+from app.room.connections import ConnectionHost, RoomConnection
+from app.room.context import ContextHost, RoomContext
+from app.room.events import EventHost
+from app.room.life import RoomLife
+from app.room.residence import Residence
+from app.room.room import Room
+from app.room.storage import RoomStorage, RoomTransaction, StorageHost
+from app.room.timers import InstanceTimer
+from app.room.unit import RunningUnit
+from app.sdk.connection import Connection
+from app.sdk.context import Context
+from app.sdk.multiplexing import SocketMultiplexer
+from app.sdk.storage import Storage, Transaction
+from app.store.committer import PostgresCommitter
+from app.store.leases import PostgresWorkerLeases
+from app.store.storage import PostgresObjectStore
+from app.testing.clock import FakeClock, FakeTimer
+from app.testing.memory import MemoryCommitter, MemoryObjectStore, MemoryWorkerLeases
+from app.testing.sockets import MemorySocket
+from app.tinybase.multiplex import Multiplexer
+from app.transport.door import DirectSocket
+from app.web.channels import ChannelSocket, ChannelTransport
+from app.web.held import HeldTransport
+from app.web.queued import QueuedSocket
+
+
+def what_authors_see(
+    storage: RoomStorage,
+    transaction: RoomTransaction,
+    context: RoomContext,
+    connection: RoomConnection,
+    multiplexer: Multiplexer,
+) -> None:
+    a: Storage = storage
+    b: Transaction = transaction
+    c: Context = context
+    d: Connection = connection
+    e: SocketMultiplexer = multiplexer
+    del a, b, c, d, e
+
+
+def sockets(
+    memory: MemorySocket,
+    direct: DirectSocket,
+    queued: QueuedSocket,
+    held: HeldTransport,
+    channel: ChannelTransport,
+    multiplexed: ChannelSocket,
+    connection: RoomConnection,
+) -> None:
+    transports: list[SocketTransport] = [memory, direct, queued, held, channel]
+    sinks: list[SocketSink] = [connection, multiplexed]
+    del transports, sinks
+
+
+def the_store_and_its_twins(
+    postgres: PostgresObjectStore,
+    memory: MemoryObjectStore,
+    postgres_committer: PostgresCommitter,
+    memory_committer: MemoryCommitter,
+    this_life: CommitterOfThisLife,
+    postgres_leases: PostgresWorkerLeases,
+    memory_leases: MemoryWorkerLeases,
+) -> None:
+    stores: list[ObjectStore] = [postgres, memory]
+    committers: list[Committer] = [postgres_committer, memory_committer, this_life]
+    leases: list[WorkerLeases] = [postgres_leases, memory_leases]
+    del stores, committers, leases
+
+
+def time(system: SystemClock, fake: FakeClock, timer: FakeTimer, own: InstanceTimer) -> None:
+    clocks: list[Clock] = [system, fake]
+    timers: list[Timer] = [timer, own]
+    del clocks, timers
+
+
+def the_parts_of_a_room(
+    room: Room,
+    life: RoomLife,
+    lane: CommitLane,
+    unit: RunningUnit,
+    residence: Residence,
+    lease: WorkerLease,
+    membership: Membership,
+) -> None:
+    a: ConnectionHost = room
+    b: EventHost = life
+    c: BatchSource = lane
+    d: StorageHost = unit
+    e: ContextHost = residence
+    f: list[LeaseCheck] = [lease, membership]
+    del a, b, c, d, e, f
