@@ -44,8 +44,8 @@ bench: setup ## Load test, side by side with TinyBase's own servers
 	$(BIN)/python -m bench --install
 	$(BIN)/python -m bench $(ARGS)
 
-soak: setup ## Our server alone under load, an hour a scenario (ARGS="--seconds 600")
-	$(BIN)/python -m bench --servers stateroom --rounds 1 --seconds 3600 $(ARGS)
+soak: setup ## Our server alone under load with kills, watched for leaks (ARGS="--minutes 60")
+	$(BIN)/python -m bench.soak $(ARGS)
 
 mutants: setup ## Break the code on purpose; each break must turn the suite red
 	$(BIN)/python -m tests.mutants $(ARGS)
