@@ -1,1 +1,25 @@
 """The pytest plugin for people who test their own objects; loaded by pytest by itself."""
+
+from typing import TYPE_CHECKING, Any
+
+from app.testing.pytest_plugin import HarnessMaker, object_harness
+
+if TYPE_CHECKING:
+    from app.testing.harness import ObjectHarness
+    from app.testing.sockets import MemorySocket
+
+__all__ = ["HarnessMaker", "MemorySocket", "ObjectHarness", "object_harness"]
+
+
+def __getattr__(name: str) -> Any:
+    """Hand on the classes on demand: pytest loads this module in tests of anything else too."""
+    if name == "ObjectHarness":
+        from app.testing.harness import ObjectHarness  # noqa: PLC0415 - see above
+
+        return ObjectHarness
+    if name == "MemorySocket":
+        from app.testing.sockets import MemorySocket  # noqa: PLC0415 - see above
+
+        return MemorySocket
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -26,8 +26,9 @@ from ..core.errors import StateroomError
 from ..core.ids import ObjectId, ObjectIds, WorkerId
 from ..core.mounts import Mount
 from ..core.ports import LeaseCheck
+from ..core.storage_codec import decode_value
 from ..core.tasks import TaskOwner
-from ..core.values import WorkerIdentity
+from ..core.values import CommitResult, WorkerIdentity
 from ..room.environment import RoomEnvironment
 from ..room.limits import RoomLimits
 from ..room.room import Room
@@ -206,8 +207,29 @@ class ObjectHarness:
             left -= step
             await self.settle()
 
+    def fail_next_commit(self) -> None:
+        """Let the next commit fail, as when another worker has taken the object over."""
+        self.committer.fail_next(CommitResult.LOST)
+
+    async def rest(self, namespace: str, name: str) -> None:
+        """Let an object rest, as it does when it is idle: the instance goes, its sockets stay.
+
+        Raises:
+            RuntimeError: It still has something to do: an event, a timer, a commit.
+        """
+        room = await self.room(namespace, name)
+        await self.settle()
+        await room.hibernate()
+        if room.awake:
+            raise RuntimeError("the object is not idle")
+
+    def contents(self, namespace: str, name: str) -> dict[str, Any]:
+        """What an object has committed, key by key in byte order."""
+        rows = sorted(self.stored(namespace, name).items())
+        return {key.decode(): decode_value(value) for key, value in rows}
+
     def stored(self, namespace: str, name: str) -> dict[bytes, bytes]:
-        """The committed rows of an object."""
+        """The committed rows of an object as bytes."""
         found = self.database.objects.get(self.object_id(namespace, name).uuid)
         return dict(found.rows) if found is not None else {}
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
@@ -12,68 +12,17 @@ from app.core.errors import (
     ObjectFault,
     Overloaded,
     OwnedElsewhere,
-    RoomAborted,
     StoreUnavailable,
     WorkerLeaving,
 )
-from app.core.ids import ObjectId, WorkerId
 from app.core.tasks import TaskOwner
-from app.core.values import Claim
 from app.room.room import Room
-from app.sdk import Connection, DurableObject, Request, Response
 from app.testing.clock import FakeClock
 from app.testing.harness import ObjectHarness, WorkerBounds
-from app.testing.memory import MemoryDatabase, MemoryObjectStore
+from app.testing.memory import MemoryDatabase
+from tests.unit.cluster.slow_store import Plain, SlowHarness
 
 _tasks = TaskOwner("test")
-
-
-class Plain(DurableObject):
-    """Counts its starts."""
-
-    starts: ClassVar[int] = 0
-    fail: ClassVar[bool] = False
-
-    def on_start(self) -> None:
-        type(self).starts += 1
-        if self.fail:
-            raise RuntimeError("not today")
-
-    def on_message(self, connection: Connection, message: str | bytes) -> None:
-        self.ctx.storage.put("key", message)
-        connection.send(message)
-
-    def on_request(self, request: Request) -> Response:
-        return Response(body="here")
-
-
-class SlowStore(MemoryObjectStore):
-    """The twin, with claims that a test may hold back."""
-
-    def __init__(self, database: MemoryDatabase) -> None:
-        super().__init__(database)
-        self.claims = 0
-        self.held: asyncio.Future[None] | None = None
-
-    def hold(self) -> "asyncio.Future[None]":
-        self.held = asyncio.get_running_loop().create_future()
-        return self.held
-
-    async def claim(self, object_id: ObjectId, worker_id: WorkerId) -> Claim:
-        self.claims += 1
-        claim = await super().claim(object_id, worker_id)
-        if self.held is not None:
-            await self.held
-        return claim
-
-
-class SlowHarness(ObjectHarness):
-    """A harness on the slow store."""
-
-    def __init__(self, *, bounds: WorkerBounds | None = None) -> None:
-        super().__init__({"plain": Plain}, bounds=bounds)
-        self.slow = SlowStore(self.database)
-        object.__setattr__(self.registry._environment, "store", self.slow)
 
 
 @pytest.fixture
@@ -317,113 +266,3 @@ async def test_when_the_lease_is_lost_every_room_is_aborted_and_comes_back_with_
     again.say("hello")
     await harness.settle()
     assert again.take() == ["hello"]
-
-
-# -- rest, leaving, draining -------------------------------------------------------------------
-
-
-async def test_who_arrives_while_a_room_leaves_waits_and_gets_the_next_one(
-    harness: SlowHarness,
-) -> None:
-    alice = await harness.connect("plain", "a")
-    room = await harness.room("plain", "a")
-    harness.committer.hold()
-    alice.say("x")
-    leaving = harness.registry._leave(room)
-    callers = [_room(harness) for _ in range(3)]
-    await harness.settle()
-    assert not any(caller.done() for caller in callers)
-    assert harness.object_id("plain", "a") in harness.registry
-    harness.committer.release()
-    await leaving
-    rooms = await _gather(callers)
-    assert len({id(each) for each in rooms}) == 1
-    assert rooms[0] is not room
-    assert harness.slow.claims == 2
-
-
-async def test_a_room_that_leaves_while_its_caller_wakes_it_is_replaced_by_the_next(
-    harness: SlowHarness,
-) -> None:
-    room = await harness.room("plain", "a")
-    await room.hibernate()
-    answering = _tasks.start(harness.request("plain", "a", Request()), name="request")
-    harness.registry._leave(room)
-    assert (await answering).body == "here"
-    assert harness.slow.claims == 2
-
-
-async def test_a_drain_ends_rooms_that_are_only_just_opening_too(harness: SlowHarness) -> None:
-    await harness.room("plain", "b")
-    gate = harness.slow.hold()
-    waiting = _room(harness, "a")
-    await harness.settle()
-    draining = _tasks.start(harness.registry.drain(deadline_seconds=60.0), name="drain")
-    await harness.settle()
-    gate.set_result(None)
-    with pytest.raises(WorkerLeaving):
-        await waiting
-    await draining
-    assert len(harness.registry) == 0
-    assert harness.database.objects == {}, "what was claimed is given up again"
-
-
-async def test_a_draining_worker_takes_no_new_work(harness: SlowHarness) -> None:
-    await harness.registry.drain(deadline_seconds=1.0)
-    with pytest.raises(WorkerLeaving):
-        await harness.room("plain", "a")
-
-
-async def test_one_room_that_takes_too_long_does_not_keep_the_others_from_leaving(
-    harness: SlowHarness,
-) -> None:
-    alice = await harness.connect("plain", "a")
-    bob = await harness.connect("plain", "b")
-    harness.committer.hold()
-    alice.say("never committed")
-    await harness.registry.drain(deadline_seconds=0.01)
-    assert (alice.closed or (0,))[0] == 1012
-    assert bob.closed == (1012, "service restart")
-    assert len(harness.registry) == 0
-
-
-async def test_sweeping_lets_idle_rooms_rest_and_then_go(harness: SlowHarness) -> None:
-    kept = await harness.connect("plain", "kept")
-    await harness.room("plain", "left")
-    await harness.advance(12.0)
-    assert [room.awake for room in harness.registry.rooms] == [False, False]
-    await harness.advance(60.0)
-    assert [room.object_id.name for room in harness.registry.rooms] == ["kept"]
-    kept.leave()
-    await harness.advance(65.0)
-    assert len(harness.registry) == 0
-
-
-async def test_an_event_starts_the_time_of_rest_anew(harness: SlowHarness) -> None:
-    socket = await harness.connect("plain", "a")
-    for _ in range(5):
-        await harness.advance(8.0)
-        socket.say("still here")
-    room = await harness.room("plain", "a")
-    assert room.awake
-
-
-async def test_a_worker_that_stops_fails_those_who_wait_for_an_activation() -> None:
-    async with SlowHarness() as harness:
-        harness.slow.hold()
-        waiting = _room(harness)
-        await harness.settle()
-        await harness.registry.close()
-        with pytest.raises(WorkerLeaving):
-            await waiting
-
-
-async def test_a_room_that_is_aborted_again_and_again_is_not_looked_for_for_ever(
-    harness: SlowHarness,
-) -> None:
-    room = await harness.room("plain", "a")
-    harness.registry._rooms[room.object_id.uuid] = room
-    room.abort(RoomAborted())
-    harness.registry._rooms[room.object_id.uuid] = room  # it should be gone, and is not
-    with pytest.raises(RoomAborted):
-        await harness.room("plain", "a")
