@@ -26,7 +26,7 @@ class ReadingBrake:
 
     def test(self, connection: RoomConnection) -> None:
         """Stop the reading of a socket whose message had to be queued in a full room."""
-        if self._mailbox.over_high_water or self._lane.congested:
+        if connection.open and (self._mailbox.over_high_water or self._lane.congested):
             self._stopped.add(connection)
             connection.transport.pause_reading()
 

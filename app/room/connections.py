@@ -147,6 +147,7 @@ class RoomConnection:
             self.state = ConnectionState.CLOSING
             self.deaf = True
             self.transport.close(code, reason)
+            self.transport.resume_reading()  # or a stopped socket would not see the client's answer
 
     def deliver(
         self, messages: Sequence[OutgoingMessage], *, limit_bytes: int, overflow_reason: str

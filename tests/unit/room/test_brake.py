@@ -123,3 +123,40 @@ async def test_a_message_that_had_to_wait_in_a_room_with_space_stops_nobody() ->
         alice = await harness.connect("lab", "a")
         assert alice.take() == ["welcome"]
         assert reading(alice)
+
+
+@pytest.mark.parametrize("way", ["aborted", "drained"])
+async def test_a_stopped_socket_of_a_room_that_ends_reads_again_to_see_the_clients_goodbye(
+    way: str,
+) -> None:
+    Sleeper.waits = []
+    limits = RoomLimits(mailbox_events=1)
+    async with ObjectHarness({"sleeper": Sleeper}, limits=limits) as harness:
+        alice = await harness.connect("sleeper", "a")
+        alice.say("1")
+        alice.say("2")
+        assert not reading(alice)
+        await harness.settle()
+        room = harness.live_room("sleeper", "a")
+        assert room is not None
+        if way == "aborted":
+            room.abort(RoomAborted())
+        else:
+            draining = tasks.start(harness.registry.drain(deadline_seconds=60), name="drain")
+            for _ in range(2):
+                await harness.settle()
+                Sleeper.waits.pop().set_result(None)
+            await draining
+        assert closed(alice) is not None
+        assert reading(alice)
+
+
+async def test_a_client_that_is_turned_away_from_a_full_room_is_not_stopped() -> None:
+    Sleeper.waits = []
+    limits = RoomLimits(mailbox_events=1)
+    async with ObjectHarness({"sleeper": Sleeper}, limits=limits) as harness:
+        alice = await harness.connect("sleeper", "a")
+        for number in range(5):
+            alice.say(str(number))
+        assert closed(alice) == (1013, "overloaded")
+        assert reading(alice)
