@@ -9,10 +9,12 @@ from app.core.errors import (
     StorageRefused,
     StoreUnavailable,
 )
+from app.core.frames import OutgoingMessage
 from app.core.mounts import Durability
 from app.core.values import CommitOutcome, CommitResult
 from app.room.limits import RoomLimits
-from tests.unit.room.benches import LaneBench
+from app.room.outputs import Send
+from tests.unit.room.benches import LaneBench, a_connection
 
 
 @pytest.fixture
@@ -229,6 +231,18 @@ async def test_too_much_that_is_not_confirmed_is_congestion() -> None:
     assert seen == [False, True]
     bench.committer.settle()
     assert not bench.lane.congested
+
+
+async def test_too_much_that_is_said_and_held_back_is_congestion_too() -> None:
+    bench = await LaneBench(limits=RoomLimits(buffer_bytes=10)).open()
+    outputs = [Send(a_connection(), OutgoingMessage("x" * 11))]
+    bench.lane.seal(outputs)
+    assert not bench.lane.congested, "nothing holds it back"
+    bench.put("a")
+    bench.lane.seal(outputs)
+    seen = [bench.lane.congested]
+    bench.committer.commit_now()
+    assert [*seen, bench.lane.congested] == [True, False]
 
 
 # -- durability relaxed ------------------------------------------------------------------------

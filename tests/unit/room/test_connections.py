@@ -12,31 +12,11 @@ from app.room.limits import RoomLimits
 from app.sdk import Connection, Request
 from app.testing.harness import ObjectHarness
 from app.testing.sockets import MemorySocket
+from tests.unit.room.benches import Notes
 from tests.unit.room.objects import PlainCounter, Probe
 from tests.unit.room.seen import closed
 
 _tasks = TaskOwner("test")
-
-
-class Notes:
-    """A room that only writes down what it is told."""
-
-    def __init__(self) -> None:
-        self.staged: list[object] = []
-        self.heard: list[str | bytes] = []
-        self.ends: list[tuple[int, str, bool]] = []
-
-    def stage_send(self, connection: RoomConnection, message: OutgoingMessage) -> None:
-        self.staged.append(message.payload)
-
-    def stage_close(self, connection: RoomConnection, code: int, reason: str) -> None:
-        self.staged.append((code, reason))
-
-    def take_message(self, connection: RoomConnection, message: str | bytes) -> None:
-        self.heard.append(message)
-
-    def take_end(self, connection: RoomConnection, code: int, reason: str, *, clean: bool) -> None:
-        self.ends.append((code, reason, clean))
 
 
 @pytest.fixture

@@ -59,3 +59,20 @@ def test_invariant_5_a_broken_gate_drops_what_it_held_and_never_heals() -> None:
     assert gate.confirm(1) == []
     assert not gate.open
     assert gate.offer(["even later"]) == ()
+
+
+def test_the_gate_knows_how_much_it_holds() -> None:
+    gate: OutputGate[str] = OutputGate()
+    gate.offer(["free"], size_bytes=100)
+    gate.require(1)
+    gate.offer(["a"], size_bytes=3)
+    gate.require(2)
+    gate.offer(["b"], size_bytes=4)
+    sizes = [gate.held_bytes]
+    for batch in (1, 2):
+        gate.confirm(batch)
+        sizes.append(gate.held_bytes)
+    gate.require(3)
+    gate.offer(["c"], size_bytes=5)
+    gate.break_()
+    assert [*sizes, gate.held_bytes] == [7, 4, 0, 0]

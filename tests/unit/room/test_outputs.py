@@ -4,7 +4,7 @@ from app.core.frames import OutgoingMessage
 from app.room.connections import ConnectionSet, RoomConnection
 from app.room.outputs import Broadcast, Close, OutputDelivery, Release, Send
 from app.testing.sockets import MemorySocket
-from tests.unit.room.test_connections import Notes
+from tests.unit.room.benches import Notes
 
 
 class Bench:

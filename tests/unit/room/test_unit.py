@@ -12,8 +12,7 @@ from app.room.connections import RoomConnection
 from app.room.limits import RoomLimits
 from app.room.outputs import Close
 from app.testing.sockets import MemorySocket
-from tests.unit.room.benches import LaneBench
-from tests.unit.room.test_connections import Notes
+from tests.unit.room.benches import LaneBench, Notes
 
 _tasks = TaskOwner("test")
 
