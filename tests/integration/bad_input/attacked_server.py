@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -53,6 +54,8 @@ class AttackedServer:
         self._prefix = tuple(prefix)
         self._program = tuple(program)
         self._process: subprocess.Popen[str] | None = None
+        self._last_rss = 0
+        self._settled = 0
 
     @property
     def pid(self) -> int:
@@ -115,6 +118,27 @@ class AttackedServer:
     async def rss_below(self, limit_bytes: int, *, seconds: float = 20.0) -> None:
         """Wait until the memory is under a limit."""
         await until(lambda: self.rss_bytes() < limit_bytes, seconds=seconds)
+
+    def settled_rss(self) -> bool:
+        """Whether the memory has not changed since the last time this was asked, for long."""
+        now = self.rss_bytes()
+        self._settled = self._settled + 1 if abs(now - self._last_rss) < 1 << 18 else 0
+        self._last_rss = now
+        return self._settled > 30
+
+    @contextmanager
+    def database_standing_still(self) -> Iterator[None]:
+        """Stop every process of the database during the block."""
+        family = psutil.Process(self.pid).children(recursive=True)
+        database = [each for each in family if each.name().startswith("postgres")]
+        assert database
+        for each in database:
+            each.suspend()
+        try:
+            yield
+        finally:
+            for each in database:
+                each.resume()
 
     def loud_lines(self) -> list[str]:
         """What the log says that a client must not be able to make it say."""

@@ -8,7 +8,6 @@ import asyncio
 
 import pytest
 
-from app.core.codec import parse_json
 from app.tinybase.fragments import Assembler
 from app.tinybase.refusals import Refusal
 from app.tinybase.wire import Fragment, parse_frame
@@ -22,6 +21,7 @@ from tests.integration.web.wire_socket import (
 )
 
 from .attacked_server import AttackedServer
+from .contents import hashes
 from .mutator import FrameMutator
 from .witness import witness
 
@@ -156,15 +156,3 @@ async def until_end(wire: WireSocket) -> tuple[int, str] | None:
             return int.from_bytes(payload[:2], "big"), payload[2:].decode()
         if payload == b'S\n["end",-1,[0,1]]':
             return None
-
-
-async def hashes(port: int, path: str) -> list[int]:
-    """Ask the replica for its content hashes; the answer is a receipt."""
-    wire = await WireSocket.open(port, f"/{path}")
-    await wire.say('S\n["hashes",1,""]')
-    while True:
-        message = str(await wire.read_message())
-        if message.startswith('S\n["hashes",0,'):
-            found: list[int] = parse_json(message.partition("\n")[2])[2]
-            await wire.close()
-            return found
