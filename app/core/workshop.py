@@ -2,9 +2,14 @@
 
 One piece of work at a time: what waits keeps its input only, so memory stays bounded however
 many objects want something long at once.
+
+The cyclic garbage collector rests meanwhile. It is run by the number of new containers, so the
+millions of a large message would set it off again and again; each run holds up every thread, and
+a parser's millions are no garbage.
 """
 
 import asyncio
+import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -23,7 +28,17 @@ class Workshop:
 
         Cancelling gives up waiting; work that has begun goes on to its end.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _undisturbed, work)
+
+
+def _undisturbed(work: Callable[[], ResultT]) -> ResultT:
+    if not gc.isenabled():
+        return work()
+    gc.disable()
+    try:
+        return work()
+    finally:
+        gc.enable()
 
 
 async def breathe() -> None:
