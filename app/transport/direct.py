@@ -52,6 +52,7 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
     def hand_over_to(self, door: DirectSocket) -> None:
         """Deliver what waits in the ASGI queue, in order, then everything directly."""
         self.taken_over = True
+        door.reads, self.read_paused = not self.read_paused, False
         door.begin_turn()
         kept: list[Any] = []
         while not self.queue.empty():
@@ -64,9 +65,7 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
                 door.take(message["bytes"] or b"")
         for message in kept:
             self.queue.put_nowait(message)
-        if self.read_paused:
-            self.read_paused = False
-            door.read_if_wanted()
+        door.read_if_wanted()
 
     def send_receive_event_to_app(self) -> None:
         """A whole message has arrived."""
