@@ -6,6 +6,7 @@ even renew its lease. So large frames, and questions to large replicas, take the
 within the one event that runs; everything else never comes this way.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -76,7 +77,7 @@ async def store_bit_by_bit(ctx: Context, entries: Sequence[Entry]) -> None:
         await ctx.breathe()
 
 
-class LargeFrames:
+class LargeFrames(ABC):
     """The half of `TinyBaseRoom` that takes large frames, and questions to large replicas."""
 
     ctx: Context
@@ -84,19 +85,19 @@ class LargeFrames:
     _replica: Replica | None
     _sync: Synchronizer | None
 
+    @abstractmethod
     def _hears(self, connection: Connection, message: Message) -> bool:
         """Whether the message is for the replica; note that its sender speaks for itself."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _pass_on(
         self, connection: Connection, message: Message, originals: tuple[str, ...] | None
     ) -> None:
         """Pass on its frame, or the fragments it came in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _say(self, outcome: Outcome) -> None:
         """Send what the replica says."""
-        raise NotImplementedError
 
     async def _take_large(self, connection: Connection, text: str) -> None:
         try:

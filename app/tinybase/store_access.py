@@ -5,6 +5,7 @@ stored with the event that made it; several changes inside `with self.transactio
 one message. When the event raises, all of it is undone with the event.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -16,18 +17,18 @@ from .replica import Replica
 Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
-class StoreAccess:
+class StoreAccess(ABC):
     """The reading and editing half of `TinyBaseRoom`."""
 
     _edits: Edits | None = None
 
+    @abstractmethod
     def _replica_now(self) -> tuple[Replica, int]:
         """The replica and the wall time in milliseconds; raises Unsupported without a replica."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _edited(self, edited: Edited) -> None:
         """Store and broadcast what a transaction did."""
-        raise NotImplementedError
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
