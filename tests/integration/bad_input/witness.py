@@ -53,9 +53,9 @@ class Witness:
         self.latencies.append(loop.time() - begun)
 
     async def drain(self) -> None:
-        """Read whatever the writer is told, so that it is no slow reader."""
+        """Read whatever the writer is told, so that it is no slow reader, and answer pings."""
         while True:
-            await self._writer.read_frame()
+            await self._writer.read_message(patient=True)
 
 
 @asynccontextmanager

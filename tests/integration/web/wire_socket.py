@@ -151,12 +151,12 @@ class WireSocket:
         self.answer = Answer(status=status, headers=headers, body=body)
         return self.answer
 
-    async def read_frame(self) -> tuple[int, bytes]:
+    async def read_frame(self, *, patient: bool = False) -> tuple[int, bytes]:
         """Read one frame of the server: opcode and payload. Raises IncompleteReadError at the end.
 
-        Servers neither mask nor, ours, fragment.
+        Servers neither mask nor, ours, fragment. Who is `patient` waits for it as long as it takes.
         """
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(None if patient else DEADLINE_SECONDS):
             first, second = await self.reader.readexactly(2)
             assert first & 0x80, "a fragment"
             size = second & 127
@@ -166,10 +166,10 @@ class WireSocket:
                 (size,) = struct.unpack("!Q", await self.reader.readexactly(8))
             return first & 15, await self.reader.readexactly(size)
 
-    async def read_message(self) -> str | bytes:
+    async def read_message(self, *, patient: bool = False) -> str | bytes:
         """Read the next message; pings are answered on the way. Raises at a close frame."""
         while True:
-            opcode, payload = await self.read_frame()
+            opcode, payload = await self.read_frame(patient=patient)
             if opcode == TEXT:
                 return payload.decode()
             if opcode == BINARY:
