@@ -30,6 +30,10 @@ class ReadingBrake:
             self._stopped.add(connection)
             connection.transport.pause_reading()
 
+    def stopped(self, connection: RoomConnection) -> bool:
+        """Whether the socket has been asked to stop."""
+        return connection in self._stopped
+
     def forget(self, connection: RoomConnection) -> None:
         """The socket is gone."""
         self._stopped.discard(connection)

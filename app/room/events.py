@@ -110,8 +110,8 @@ class EventLoop:
         """Wait until no event runs or waits."""
         await self._idle.wait()
 
-    def submit(self, event: Event, *, always: bool = False) -> None:
-        """Queue an event.
+    def submit(self, event: Event, *, always: bool = False, uncounted: bool = False) -> None:
+        """Queue an event; see `Mailbox.put`.
 
         Raises:
             Overloaded: The mailbox is full.
@@ -119,7 +119,7 @@ class EventLoop:
         """
         if self._intake is not Intake.OPEN:
             raise RoomAborted
-        self._mailbox.put(event, always=always)
+        self._mailbox.put(event, always=always, uncounted=uncounted)
         if self._turn is Turn.FREE:
             self._start_pump(None, _ignore)
 

@@ -64,18 +64,19 @@ class Mailbox:
         """Whether sockets may read again."""
         return len(self._events) * 2 <= self._limit_events and self._bytes * 2 <= self._limit_bytes
 
-    def put(self, event: Event, *, always: bool = False) -> None:
+    def put(self, event: Event, *, always: bool = False, uncounted: bool = False) -> None:
         """Append an event.
 
         `always` takes it whatever the bounds say: for events that are made once for each
         connection (it joined, it ended) and so are bounded by the number of connections.
+        `uncounted` takes it whatever the bound of events says: for the message of a socket that
+        was not asked to stop yet, and will be after this one.
 
         Raises:
             Overloaded: The hard bound is reached.
         """
-        full = (
-            len(self._events) >= _HARD_FACTOR * self._limit_events
-            or self._bytes >= _HARD_FACTOR * self._limit_bytes
+        full = self._bytes >= _HARD_FACTOR * self._limit_bytes or (
+            len(self._events) >= _HARD_FACTOR * self._limit_events and not uncounted
         )
         if full and not always:
             raise Overloaded(f"{len(self._events)} events wait for this object")

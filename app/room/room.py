@@ -226,6 +226,7 @@ class Room:
             lambda current: None if connection.deaf else current.on_message(connection, message),
             size_bytes=len(message),
             fail=lambda error: self._life.turn_away(connection, error),
+            uncounted=not self._brake.stopped(connection),
         )
         self._brake.test(connection)
 
@@ -261,11 +262,13 @@ class Room:
         fail: Callable[[Exception], None],
         size_bytes: int = 0,
         always: bool = False,
+        uncounted: bool = False,
     ) -> None:
         self.touched = True
         try:
             self._life.check()
-            self._events.submit(Event(hook, size_bytes=size_bytes, fail=fail), always=always)
+            event = Event(hook, size_bytes=size_bytes, fail=fail)
+            self._events.submit(event, always=always, uncounted=uncounted)
         except StateroomError as error:
             fail(error)
 

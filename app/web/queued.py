@@ -99,8 +99,8 @@ class QueuedSocket:
         try:
             async with asyncio.timeout(None) as self._life:
                 while True:
-                    await self._readable.wait()
                     message = await receive()
+                    await self._readable.wait()
                     if message["type"] == "websocket.disconnect":
                         return message
                     text = message.get("text")

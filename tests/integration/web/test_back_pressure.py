@@ -218,3 +218,21 @@ async def open_door(service: RunningService, name: str) -> None:
 
 def unsent(wire: WireSocket) -> int:
     return wire.writer.transport.get_write_buffer_size()
+
+
+async def test_a_crowd_that_speaks_at_once_is_heard_whatever_the_mailbox_holds(
+    service: RunningService, name: str
+) -> None:
+    """Each socket is asked to wait after one message, so none has said too much."""
+    first = await WireSocket.open(service.port, f"/objects/door/{name}")
+    await first.say("first")
+    await until(lambda: name in Doorkeeper.doors)
+    crowd = await asyncio.gather(
+        *(WireSocket.open(service.port, f"/objects/door/{name}") for _ in range(150))
+    )
+    for number, wire in enumerate(crowd):
+        wire.write(text_frame(f"{number}"))
+    await a_moment(0.3)
+    await open_door(service, name)
+    said = [await wire.read_message() for wire in crowd]
+    assert said == [f"{number}" for number in range(150)]
