@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from functools import partial
 
 import pytest
 
@@ -171,7 +172,7 @@ async def test_a_client_that_closes_and_reads_nothing_is_dropped_with_what_it_sh
     while await unsent_by_server(service, name) < 200_000:  # over what the system holds
         said += 1
         await wire.send(frame(BINARY, b"b" * 100_000))  # is said back
-        await until(lambda wanted=said: len(Speaker.heard[name]) == wanted)
+        await until(partial(heard_so_many, name, said))
     await wire.send(close_frame(1000))
     assert await the_end(name) == (1000, "", True)
 
@@ -181,6 +182,10 @@ async def test_a_client_that_closes_and_reads_nothing_is_dropped_with_what_it_sh
 
     assert not await dropped()
     await until(dropped, seconds=9)
+
+
+def heard_so_many(name: str, count: int) -> bool:
+    return len(Speaker.heard[name]) == count
 
 
 async def unsent_by_server(service: RunningService, name: str) -> int:
