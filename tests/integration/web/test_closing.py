@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from functools import partial
+from functools import partial
 
 import pytest
 
@@ -185,6 +186,10 @@ async def test_a_client_that_closes_and_reads_nothing_is_dropped_with_what_it_sh
 
 
 def heard_so_many(name: str, count: int) -> bool:
+    return len(Speaker.heard[name]) == count
+
+
+def has_heard(name: str, count: int) -> bool:
     return len(Speaker.heard[name]) == count
 
 
