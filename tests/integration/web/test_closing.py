@@ -3,7 +3,6 @@
 import asyncio
 import struct
 from functools import partial
-from functools import partial
 
 import pytest
 
