@@ -6,12 +6,13 @@ not when the operating system gives up.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 
 from ..core.clock import Clock
-from ..core.errors import LinkBroken
+from ..core.errors import LinkBroken, WorkerLeaving
 from ..core.ids import WorkerId
 from ..core.tasks import TaskOwner
 from .link import Link, LinkHost
@@ -32,16 +33,13 @@ class Links:
     Args:
         key: The cluster's key for links.
         worker_id: Who we are now; a new life has a new id.
-        host: Takes what others open.
         clock: For the signs of life.
     """
 
-    def __init__(
-        self, *, key: bytes, worker_id: Callable[[], WorkerId], host: LinkHost, clock: Clock
-    ) -> None:
+    def __init__(self, *, key: bytes, worker_id: Callable[[], WorkerId], clock: Clock) -> None:
         self._key = key
         self._worker_id = worker_id
-        self._host = host
+        self._host: LinkHost = _Nobody()
         self._clock = clock
         self._all: set[Link] = set()
         self._by_peer: dict[WorkerId, Link] = {}
@@ -51,6 +49,10 @@ class Links:
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def serve(self, host: LinkHost) -> None:
+        """Give what others open to this host; until then they are told that we are leaving."""
+        self._host = host
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
         """Accept links; returns the address, with the port that was found if `port` is 0.
@@ -112,11 +114,19 @@ class Links:
 
     def _make(self, role: Role, expected: WorkerId | None) -> Link:
         handshake = Handshake(self._key, worker_id=self._worker_id(), role=role, expected=expected)
-        link = Link(LinkProtocol(handshake, role=role), self._host, self._lost)
+        link = Link(LinkProtocol(handshake, role=role), self, self._lost)
         self._all.add(link)
         if len(self._all) > _LINKS:
             asyncio.get_running_loop().call_soon(link.close)
         return link
+
+    def opened(self, link: Link, stream: int, meta: Mapping[str, Any]) -> None:
+        """See `LinkHost`."""
+        self._host.opened(link, stream, meta)
+
+    def called(self, link: Link, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
+        """See `LinkHost`."""
+        self._host.called(link, stream, meta, body)
 
     def _lost(self, link: Link) -> None:
         self._all.discard(link)
@@ -134,3 +144,15 @@ class Links:
                     link.close()
                 else:
                     link.ping()
+
+
+class _Nobody:
+    """The host of a worker that is not ready to serve."""
+
+    def opened(self, link: Link, stream: int, meta: Mapping[str, Any]) -> None:
+        del meta
+        link.refuse(stream, WorkerLeaving())
+
+    def called(self, link: Link, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
+        del meta, body
+        link.fail(stream, WorkerLeaving())

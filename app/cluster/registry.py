@@ -14,7 +14,6 @@ import structlog
 from ..core.errors import (
     LeaseLost,
     Overloaded,
-    OwnedElsewhere,
     RoomAborted,
     StateroomError,
     WorkerLeaving,
@@ -31,7 +30,6 @@ from .namespaces import Namespaces
 
 _log = structlog.get_logger("stateroom.registry")
 
-_CLAIM_PAUSE_SECONDS = 0.1
 _TRIES = 3
 
 
@@ -43,8 +41,6 @@ class RoomRegistry:
         namespaces: What is mounted.
         environment: What all rooms share.
         membership: This worker's standing.
-        claim_wait_seconds: How long a first touch waits for an object that another worker
-            holds: a dead worker's lease may still have to run out.
         evict_seconds: A room without sockets and events for this long is given up.
         max_rooms: One more is refused.
     """
@@ -56,7 +52,6 @@ class RoomRegistry:
         namespaces: Namespaces,
         environment: RoomEnvironment,
         membership: Membership,
-        claim_wait_seconds: float,
         evict_seconds: float,
         max_rooms: int,
     ) -> None:
@@ -64,7 +59,6 @@ class RoomRegistry:
         self.namespaces = namespaces
         self._environment = environment
         self._membership = membership
-        self._claim_wait = claim_wait_seconds
         self._evict_seconds = evict_seconds
         self._max_rooms = max_rooms
         self._rooms: dict[UUID, Room] = {}
@@ -229,19 +223,11 @@ class RoomRegistry:
         return room
 
     async def _claim(self, object_id: ObjectId) -> Claim:
-        clock = self._environment.clock
-        give_up_at = clock.monotonic() + self._claim_wait
-        while True:
-            if self._membership.standing is Standing.LEAVING:
-                raise WorkerLeaving
-            if not self._membership.holds():
-                raise LeaseLost
-            try:
-                return await self._environment.store.claim(object_id, self._membership.worker_id)
-            except OwnedElsewhere:
-                if clock.monotonic() >= give_up_at:
-                    raise
-            await clock.sleep(_CLAIM_PAUSE_SECONDS)
+        if self._membership.standing is Standing.LEAVING:
+            raise WorkerLeaving
+        if not self._membership.holds():
+            raise LeaseLost
+        return await self._environment.store.claim(object_id, self._membership.worker_id)
 
     def _forget(self, room: Room) -> None:
         if self._rooms.get(room.object_id.uuid) is room:

@@ -46,7 +46,6 @@ _SETTLE_TURNS = 50
 class WorkerBounds:
     """What a worker may do, as its settings say: see `RoomRegistry`."""
 
-    claim_wait_seconds: float = 0.0
     evict_seconds: float = 60.0
     max_rooms: int = 10_000
 
@@ -126,7 +125,6 @@ class ObjectHarness:
                 counters=self._count,
             ),
             membership=self.membership,
-            claim_wait_seconds=bounds.claim_wait_seconds,
             evict_seconds=bounds.evict_seconds,
             max_rooms=bounds.max_rooms,
         )

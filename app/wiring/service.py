@@ -4,12 +4,12 @@ Everything that can fail at a start says so in one line with its remedy (`Stater
 was started is stopped in reverse.
 """
 
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
-from ..cluster.link import Link
+from ..cluster.finder import OwnerFinder
 from ..cluster.link_handshake import link_key
+from ..cluster.link_service import LinkService
 from ..cluster.links import Links
 from ..cluster.lives import CommitterOfThisLife
 from ..cluster.locator import Locator
@@ -18,7 +18,7 @@ from ..cluster.namespaces import Namespaces
 from ..cluster.registry import RoomRegistry
 from ..cluster.routes import Route, RouteTable
 from ..core.clock import DatabaseClock, SystemClock
-from ..core.errors import ConfigurationInvalid, StateroomError, WorkerLeaving
+from ..core.errors import ConfigurationInvalid, StateroomError
 from ..core.ids import WorkerId
 from ..core.ports import LeaseCheck
 from ..core.tasks import TaskOwner
@@ -97,19 +97,22 @@ class Service:
         links, address = await self._listen(database, place)
         membership = self._membership(place, address, database, database_clock, committer)
         self._registry = self._make_registry(database, database_clock, committer, membership)
-        self.locator = Locator(
+        finder = OwnerFinder(
             self._registry,
             clock=self._clock,
             patience_seconds=settings.lease_seconds + settings.renew_seconds,
         )
-        self.locator.use(links)
+        finder.use(links)
+        self.locator = Locator(self._registry, finder)
+        link_service = LinkService(self._registry)
         self._stack.push_async_callback(committer.close)
         self._stack.push_async_callback(membership.close)
         self._current = membership
         await membership.start()
         self._stack.push_async_callback(self._tasks.close)
-        self._stack.push_async_callback(self.locator.close)
+        self._stack.push_async_callback(link_service.close)
         self._stack.push_async_callback(self._registry.close)
+        links.serve(link_service)
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
         self.asgi = self._application(database, membership)
 
@@ -132,7 +135,6 @@ class Service:
         links = Links(
             key=link_key(database.cluster.id_key),
             worker_id=lambda: self._current.worker_id,
-            host=_LinkHost(self),
             clock=self._clock,
         )
         try:
@@ -194,7 +196,6 @@ class Service:
                 limits=limits_of(settings),
             ),
             membership=membership,
-            claim_wait_seconds=0.0,  # the locator waits, and looks for the holder meanwhile
             evict_seconds=settings.evict_seconds,
             max_rooms=settings.max_rooms,
         )
@@ -233,27 +234,6 @@ class Service:
     def _lost(self, error: StateroomError) -> None:
         if self._registry is not None:
             self._registry.abort_all(error)
-
-
-class _LinkHost:
-    """Gives what other workers ask to the locator, which is made after the listener."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def opened(self, link: Link, stream: int, meta: Mapping[str, Any]) -> None:
-        """See `LinkHost`."""
-        if (locator := self._service.locator) is not None:
-            locator.opened(link, stream, meta)
-        else:
-            link.refuse(stream, WorkerLeaving())
-
-    def called(self, link: Link, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
-        """See `LinkHost`."""
-        if (locator := self._service.locator) is not None:
-            locator.called(link, stream, meta, body)
-        else:
-            link.fail(stream, WorkerLeaving())
 
 
 def build_service(settings: Settings) -> Service:

@@ -180,7 +180,7 @@ async def test_an_object_that_moved_on_is_found_again() -> None:
 async def test_a_reader_that_is_too_slow_is_closed_at_its_own_worker_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("app.cluster.link.CLOSE_DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr("app.cluster.link_ends.CLOSE_DEADLINE_SECONDS", 0.2)
     database = MemoryDatabase()
     limits = RoomLimits(outbox_bytes=4 * WINDOW_BYTES)
     async with (
@@ -235,6 +235,7 @@ async def test_what_no_client_may_ask_is_refused_over_a_link_too(
     owner, edge = pair
     link = await edge.links.to(owner.worker_id, owner.membership._identity.address)
     meta = {
+        "ask": "request",
         "namespace": "nowhere",
         "id": "",
         "name": "x",

@@ -7,7 +7,9 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from app.cluster.finder import OwnerFinder
 from app.cluster.link_handshake import link_key
+from app.cluster.link_service import LinkService
 from app.cluster.links import Links
 from app.cluster.locator import Locator
 from app.cluster.membership import Membership
@@ -67,6 +69,7 @@ class Worker:
         self.membership: Membership
         self.registry: RoomRegistry
         self.locator: Locator
+        self.service: LinkService
 
     async def __aenter__(self) -> Self:
         database_clock = DatabaseClock(self.clock)
@@ -83,7 +86,6 @@ class Worker:
         self.links = Links(
             key=link_key(CLUSTER_KEY),
             worker_id=lambda: self.membership.worker_id,
-            host=_Later(self),
             clock=self.clock,
         )
         host, port = await self.links.listen("127.0.0.1", 0)
@@ -110,12 +112,14 @@ class Worker:
                 limits=self._limits,
             ),
             membership=self.membership,
-            claim_wait_seconds=0.0,
             evict_seconds=60.0,
             max_rooms=10_000,
         )
-        self.locator = Locator(self.registry, clock=self.clock, patience_seconds=self._patience)
-        self.locator.use(self.links)
+        finder = OwnerFinder(self.registry, clock=self.clock, patience_seconds=self._patience)
+        finder.use(self.links)
+        self.locator = Locator(self.registry, finder)
+        self.service = LinkService(self.registry)
+        self.links.serve(self.service)
         await self.membership.start()
         return self
 
@@ -130,7 +134,7 @@ class Worker:
     async def kill(self) -> None:
         """End without a word to the database or the other workers."""
         await self.links.close()
-        await self.locator.close()
+        await self.service.close()
         await self.registry.close()
         await self._tasks.close()
         await self.membership._tasks.close()
@@ -149,16 +153,3 @@ class Worker:
         )
         socket.attach(sink)
         return socket
-
-
-class _Later:
-    """The link host of a worker, whose locator is made after its links."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    def opened(self, link: Any, stream: int, meta: Mapping[str, Any]) -> None:
-        self._worker.locator.opened(link, stream, meta)
-
-    def called(self, link: Any, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
-        self._worker.locator.called(link, stream, meta, body)

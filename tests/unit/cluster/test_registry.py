@@ -13,7 +13,6 @@ from app.core.errors import (
     Overloaded,
     OwnedElsewhere,
     StoreUnavailable,
-    WorkerLeaving,
 )
 from app.core.tasks import TaskOwner
 from app.room.room import Room
@@ -121,39 +120,6 @@ async def test_an_object_that_a_living_worker_holds_is_refused(harness: SlowHarn
     with pytest.raises(OwnedElsewhere):
         await harness.room("plain", "a")
     assert len(harness.registry) == 0
-
-
-async def test_27_the_lease_of_a_dead_worker_is_waited_for_and_then_the_object_is_taken() -> None:
-    async with SlowHarness(bounds=WorkerBounds(claim_wait_seconds=4.0)) as harness:
-        await _owned_elsewhere(harness, lease_seconds=2.0)
-        waiting = _room(harness)
-        await harness.advance(1.5)
-        assert not waiting.done()
-        await harness.advance(1.0)
-        assert (await waiting).awake
-
-
-async def test_the_wait_for_another_workers_object_ends() -> None:
-    async with SlowHarness(bounds=WorkerBounds(claim_wait_seconds=4.0)) as harness:
-        await _owned_elsewhere(harness, lease_seconds=60.0)
-        waiting = _room(harness)
-        await harness.advance(3.5)
-        assert not waiting.done()
-        await harness.advance(1.0)
-        with pytest.raises(OwnedElsewhere):
-            await waiting
-
-
-async def test_who_waits_for_another_workers_object_is_let_go_when_this_one_leaves() -> None:
-    async with SlowHarness(bounds=WorkerBounds(claim_wait_seconds=60.0)) as harness:
-        await _owned_elsewhere(harness, lease_seconds=60.0)
-        waiting = _room(harness)
-        await harness.settle()
-        draining = _tasks.start(harness.registry.drain(deadline_seconds=60.0), name="drain")
-        await harness.advance(0.5)
-        with pytest.raises(WorkerLeaving):
-            await waiting
-        await draining
 
 
 async def test_23_two_workers_never_both_have_an_object() -> None:

@@ -1,0 +1,99 @@
+"""What a worker does for the others: takes their sockets in, and answers their calls.
+
+Each kind of call has a handler, registered by whoever serves it. A call is answered by the
+object's owner or refused; it is never passed on.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from ..core.errors import IdInvalid, StateroomError
+from ..core.ids import ObjectId
+from ..core.tasks import TaskOwner
+from .link import Link
+from .link_frames import FrameKind
+from .registry import RoomRegistry
+from .remote_requests import request_from, response_meta
+
+Meta = Mapping[str, Any]
+CallHandler = Callable[[ObjectId, Meta, bytes], Awaitable[tuple[dict[str, Any], bytes]]]
+"""Serves one kind of call on an object; raises StateroomError."""
+
+ASK = "ask"
+REQUEST = "request"
+
+
+class LinkService:
+    """See the module. It is a `LinkHost`.
+
+    Args:
+        registry: The rooms of this worker.
+    """
+
+    def __init__(self, registry: RoomRegistry) -> None:
+        self._registry = registry
+        self._tasks = TaskOwner("link-service")
+        self._handlers: dict[str, CallHandler] = {REQUEST: self._request}
+
+    def serve(self, kind: str, handler: CallHandler) -> None:
+        """Answer calls of a kind with this handler."""
+        self._handlers[kind] = handler
+
+    async def close(self) -> None:
+        """Serve nobody any more."""
+        await self._tasks.close()
+
+    def opened(self, link: Link, stream: int, meta: Meta) -> None:
+        """See `LinkHost`."""
+        self._tasks.start(self._take_socket(link, stream, meta), name="remote-socket")
+
+    def called(self, link: Link, stream: int, meta: Meta, body: bytes) -> None:
+        """See `LinkHost`."""
+        self._tasks.start(self._answer(link, stream, meta, body), name="remote-call")
+
+    async def _take_socket(self, link: Link, stream: int, meta: Meta) -> None:
+        transport = link.own(stream)
+        try:
+            sink = await self._registry.connect(
+                self._object_id(meta), request_from(meta, b""), transport, str(meta["connection"])
+            )
+        except StateroomError as error:
+            link.refuse(stream, error)
+        else:
+            transport.attach(sink)
+
+    async def _answer(self, link: Link, stream: int, meta: Meta, body: bytes) -> None:
+        handler = self._handlers.get(str(meta.get(ASK)))
+        if handler is None:
+            link.fail(stream, StateroomError("this worker does not know that kind of call"))
+            return
+        try:
+            answer, payload = await handler(self._object_id(meta), meta, body)
+        except StateroomError as error:
+            link.fail(stream, error)
+        else:
+            link.tell(FrameKind.ANSWER, stream, answer, payload)
+
+    async def _request(
+        self, object_id: ObjectId, meta: Meta, body: bytes
+    ) -> tuple[dict[str, Any], bytes]:
+        response, receipt = await self._registry.request(object_id, request_from(meta, body))
+        answer, payload = response_meta(response)
+        return answer | {"receipt": str(receipt)}, payload
+
+    def _object_id(self, meta: Meta) -> ObjectId:
+        namespace, name = str(meta["namespace"]), meta.get("name")
+        if namespace not in self._registry.namespaces:
+            raise IdInvalid("that namespace is not mounted here")
+        if isinstance(name, str):
+            return self._registry.ids.from_name(namespace, name)
+        return self._registry.ids.from_string(namespace, str(meta["id"]))
+
+
+def object_meta(object_id: ObjectId) -> dict[str, Any]:
+    """How an object is named in a call."""
+    return {
+        "namespace": object_id.namespace,
+        "id": str(object_id),
+        "name": object_id.name,
+    }
