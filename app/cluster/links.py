@@ -103,7 +103,7 @@ class Links:
         try:
             async with asyncio.timeout(_DIAL_SECONDS):
                 loop = asyncio.get_running_loop()
-                await loop.create_connection(lambda: link, host, int(port))
+                await loop.create_connection(lambda: link, host.strip("[]"), int(port))
                 await link.ready
         except (OSError, ValueError, TimeoutError, LinkBroken):
             self._all.discard(link)

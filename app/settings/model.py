@@ -133,7 +133,10 @@ class Settings(BaseSettings):
     internal_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Port for links (slot 0; further workers take the next ones); 0 takes a free one."""
     internal_address: str = ""
-    """What other workers are told to dial, as host:port; empty: what is listened on."""
+    """What other workers are told to dial: host, or host:port (of slot 0, counted on by slot).
+
+    Empty: where this worker listens; if that is every address, the one that faces the database.
+    """
 
     room_access: RoomAccess | None = None
     """`open` or `token`. Unset: open on loopback, a start-up error on any other address."""

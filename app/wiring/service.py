@@ -35,6 +35,7 @@ from ..web.health import HealthEndpoints
 from ..web.objects import ObjectEndpoint
 from ..web.sockets import SocketGateway
 from .configuration import Classes, access_of, limits_of, mounts_of
+from .link_address import link_address
 from .node import Node, WorkerPlace, target_of
 
 _SWEEP_SECONDS = 1.0
@@ -147,7 +148,14 @@ class Service:
                 f"{settings.internal_port} ({error.strerror})"
             ) from error
         self._stack.push_async_callback(links.close)
-        return links, settings.internal_address or f"{host}:{port}"
+        address = await link_address(
+            settings.internal_address,
+            slot=place.slot,
+            bound_host=host,
+            bound_port=port,
+            database_url=place.url,
+        )
+        return links, address
 
     def _committer_maker(self, database: Database) -> Any:
         def make(worker_id: WorkerId, lease: LeaseCheck) -> PostgresCommitter:
