@@ -14,6 +14,7 @@ from .values import (
     CommitOutcome,
     KeyRange,
     LeaseGrant,
+    LiveWorker,
     Page,
     WorkerIdentity,
     WriteBatch,
@@ -124,7 +125,18 @@ class WorkerLeases(Protocol):
         ...
 
     async def renew(self, worker_id: WorkerId, *, lease_seconds: float) -> LeaseGrant | None:
-        """Extend a live, unexpired lease; None when it has ended, for ever.
+        """Extend an unexpired lease of a worker that is not dead; None when it has ended for ever.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def set_draining(self, worker_id: WorkerId, *, draining: bool) -> bool:
+        """Say whether a worker gives its rooms up: while it does, it can claim nothing.
+
+        It changes nothing about the lease, nor about the objects the worker holds. Returns
+        False when the worker's lease has ended, and then nothing was changed.
 
         Raises:
             StoreUnavailable: The database is away.
@@ -144,6 +156,20 @@ class WorkerLeases(Protocol):
 
         The caller must have **proof of death**: it reaped that very process, or holds the
         exclusive lock of the node's data directory in the same boot. Returns how many.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+
+class WorkerList(Protocol):
+    """Who takes rooms at the moment."""
+
+    async def live(self) -> list[LiveWorker]:
+        """Return every worker that is neither dead nor draining and whose lease holds.
+
+        The order says nothing.
 
         Raises:
             StoreUnavailable: The database is away.

@@ -131,6 +131,19 @@ class WorkerIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiveWorker:
+    """A worker that takes rooms, as its row says.
+
+    Attributes:
+        worker_id: Under which id it claims them.
+        address: Where other workers reach it.
+    """
+
+    worker_id: WorkerId
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseGrant:
     """The database's answer to a registration or renewal.
 

@@ -3,7 +3,8 @@
 Time is the database's `clock_timestamp()`, read after the worker's row is locked, not when the
 statement began. A lease ends once: a row that is `dead` is dead for ever, and one whose time has
 run out can no longer be renewed, whether or not anybody has marked it yet. Marking and renewing
-lock the same row, so of the two only one happens.
+lock the same row, so of the two only one happens. A worker that is `draining` keeps its lease and
+what it holds, and claims nothing.
 """
 
 from typing import Final
@@ -46,10 +47,16 @@ with mine as materialized (
 )
 update worker w set lease_expires_at = clock_timestamp() + make_interval(secs => $2)
 from mine
-where w.worker_id = mine.worker_id and mine.state = 'live'
+where w.worker_id = mine.worker_id and mine.state <> 'dead'
   and mine.lease_expires_at > clock_timestamp()
 returning {_NOW_MS}
 """  # noqa: S608 - no value in it
+
+_SET_STATE: Final = """
+update worker set state = $2
+where worker_id = $1 and state <> 'dead' and lease_expires_at > clock_timestamp()
+returning worker_id
+"""
 
 _RETIRE: Final = "update worker set state = 'dead' where worker_id = $1 and state <> 'dead'"
 
@@ -97,6 +104,11 @@ class PostgresWorkerLeases:
         """See `WorkerLeases.renew`."""
         rows = await self._connection.fetch(RENEW, worker_id, lease_seconds)
         return LeaseGrant(database_ms=rows[0]["database_ms"]) if rows else None
+
+    async def set_draining(self, worker_id: WorkerId, *, draining: bool) -> bool:
+        """See `WorkerLeases.set_draining`."""
+        state = "draining" if draining else "live"
+        return bool(await self._connection.fetch(_SET_STATE, worker_id, state))
 
     async def retire(self, worker_id: WorkerId) -> None:
         """See `WorkerLeases.retire`."""

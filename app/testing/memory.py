@@ -33,13 +33,20 @@ from ..core.values import (
     CommitResult,
     KeyRange,
     LeaseGrant,
+    LiveWorker,
     Page,
     WorkerIdentity,
     WriteBatch,
 )
 from .memory_database import MemoryDatabase, MemoryObject, MemoryWorker
 
-__all__ = ["MemoryCommitter", "MemoryDatabase", "MemoryObjectStore", "MemoryWorkerLeases"]
+__all__ = [
+    "MemoryCommitter",
+    "MemoryDatabase",
+    "MemoryObjectStore",
+    "MemoryWorkerLeases",
+    "MemoryWorkerList",
+]
 
 # Postgres refuses an index entry over 2,704 bytes; what is left of it for a key.
 _KEY_ENTRY_BYTES = 2_676
@@ -55,7 +62,7 @@ class MemoryObjectStore:
         """See `ObjectStore.claim`."""
         database = self._database
         database.check()
-        if not database.live(worker_id):
+        if not database.takes_rooms(worker_id):
             raise LeaseLost
         found = database.objects.get(object_id.uuid)
         if found is None:
@@ -312,6 +319,14 @@ class MemoryWorkerLeases:
             return None
         return self._database.grant(worker_id, lease_seconds)
 
+    async def set_draining(self, worker_id: WorkerId, *, draining: bool) -> bool:
+        """See `WorkerLeases.set_draining`."""
+        self._database.check()
+        if not self._database.live(worker_id):
+            return False
+        self._database.workers[worker_id].draining = draining
+        return True
+
     async def retire(self, worker_id: WorkerId) -> None:
         """See `WorkerLeases.retire`."""
         self._database.check()
@@ -328,3 +343,19 @@ class MemoryWorkerLeases:
                 buried += not worker.dead
                 worker.dead = True
         return buried
+
+
+class MemoryWorkerList:
+    """Twin of `app.store.workers.PostgresWorkerList`; see `core.ports.WorkerList`."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def live(self) -> list[LiveWorker]:
+        """See `WorkerList.live`."""
+        self._database.check()
+        return [
+            LiveWorker(worker_id=worker_id, address=worker.identity.address)
+            for worker_id, worker in self._database.workers.items()
+            if self._database.takes_rooms(worker_id)
+        ]

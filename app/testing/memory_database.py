@@ -30,6 +30,7 @@ class MemoryWorker:
     identity: WorkerIdentity
     expires_at: float
     dead: bool = False
+    draining: bool = False
 
 
 class MemoryDatabase:
@@ -69,6 +70,10 @@ class MemoryDatabase:
         """Whether the worker is not dead and its lease has not run out."""
         worker = self.workers.get(worker_id)
         return worker is not None and not worker.dead and not self.expired(worker_id)
+
+    def takes_rooms(self, worker_id: WorkerId) -> bool:
+        """Whether the worker is live and not draining."""
+        return self.live(worker_id) and not self.workers[worker_id].draining
 
     def expired(self, worker_id: WorkerId) -> bool:
         """Whether the worker's lease has run out by the clock."""

@@ -5,17 +5,19 @@ from typing import Protocol
 from uuid import uuid4
 
 from app.core.ids import ObjectId, ObjectIds, WorkerId
-from app.core.ports import Committer, LeaseCheck, ObjectStore, WorkerLeases
+from app.core.ports import Committer, LeaseCheck, ObjectStore, WorkerLeases, WorkerList
 from app.core.values import WorkerIdentity
 from app.store.committer import PostgresCommitter
 from app.store.database import Database
 from app.store.leases import PostgresWorkerLeases
 from app.store.storage import PostgresObjectStore
+from app.store.workers import PostgresWorkerList
 from app.testing.memory import (
     MemoryCommitter,
     MemoryDatabase,
     MemoryObjectStore,
     MemoryWorkerLeases,
+    MemoryWorkerList,
 )
 
 LEASE_SECONDS = 60.0
@@ -45,6 +47,9 @@ class World(Protocol):
     def leases(self) -> WorkerLeases: ...
 
     @property
+    def workers(self) -> WorkerList: ...
+
+    @property
     def object_ids(self) -> ObjectIds: ...
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
@@ -65,6 +70,7 @@ class MemoryWorld:
         self.database = MemoryDatabase()
         self.store = MemoryObjectStore(self.database)
         self.leases = MemoryWorkerLeases(self.database)
+        self.workers = MemoryWorkerList(self.database)
         self.object_ids = ObjectIds(b"k" * 32)
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
@@ -83,6 +89,7 @@ class PostgresWorld:
         self.database = database
         self.store = PostgresObjectStore(database)
         self.leases = PostgresWorkerLeases(database)
+        self.workers = PostgresWorkerList(database)
         self.object_ids = database.object_ids
         self._stack = stack
 

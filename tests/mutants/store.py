@@ -78,7 +78,7 @@ def renewal_revives_a_lease() -> None:
     """Neither state nor time is asked."""
     leases.RENEW = _edit(  # type: ignore[misc] # a mutant may overwrite what is final
         leases.RENEW,
-        "and mine.state = 'live'\n  and mine.lease_expires_at > clock_timestamp()",
+        "and mine.state <> 'dead'\n  and mine.lease_expires_at > clock_timestamp()",
         "",
     )
 

@@ -13,6 +13,7 @@ from app.core.ports import (
     LeaseCheck,
     ObjectStore,
     WorkerLeases,
+    WorkerList,
 )
 from app.core.sockets import SocketSink, SocketTransport
 from app.room.commits import CommitLane
@@ -32,8 +33,14 @@ from app.sdk.storage import Storage, Transaction
 from app.store.committer import PostgresCommitter
 from app.store.leases import PostgresWorkerLeases
 from app.store.storage import PostgresObjectStore
+from app.store.workers import PostgresWorkerList
 from app.testing.clock import FakeClock, FakeTimer
-from app.testing.memory import MemoryCommitter, MemoryObjectStore, MemoryWorkerLeases
+from app.testing.memory import (
+    MemoryCommitter,
+    MemoryObjectStore,
+    MemoryWorkerLeases,
+    MemoryWorkerList,
+)
 from app.testing.sockets import MemorySocket
 from app.tinybase.multiplex import Multiplexer
 from app.transport.door import DirectSocket
@@ -84,6 +91,11 @@ def the_store_and_its_twins(
     committers: list[Committer] = [postgres_committer, memory_committer, this_life]
     leases: list[WorkerLeases] = [postgres_leases, memory_leases]
     del stores, committers, leases
+
+
+def the_lists_of_workers(postgres: PostgresWorkerList, memory: MemoryWorkerList) -> None:
+    lists: list[WorkerList] = [postgres, memory]
+    del lists
 
 
 def time(system: SystemClock, fake: FakeClock, timer: FakeTimer, own: InstanceTimer) -> None:
