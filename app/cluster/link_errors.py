@@ -6,19 +6,38 @@ An error class is found again by its code. One that the other side does not know
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
-from ..core.errors import RoomAborted, StateroomError
+from ..core.errors import OwnedElsewhere, RoomAborted, StateroomError
 
 
 def error_meta(error: StateroomError) -> dict[str, Any]:
     """What is told of an error."""
-    return {"code": error.code, "detail": error.detail, "remedy": error.remedy}
+    meta: dict[str, Any] = {"code": error.code, "detail": error.detail, "remedy": error.remedy}
+    if isinstance(error, OwnedElsewhere) and error.worker_id is not None:
+        meta |= {"holder": str(error.worker_id), "address": error.address}
+    return meta
 
 
 def error_from(meta: Mapping[str, Any]) -> StateroomError:
     """The error that was told."""
     cls = _by_code(StateroomError).get(str(meta.get("code")), RoomAborted)
-    return cls(str(meta.get("detail", "")), remedy=str(meta.get("remedy", "")))
+    detail, remedy = str(meta.get("detail", "")), str(meta.get("remedy", ""))
+    if issubclass(cls, OwnedElsewhere):
+        return cls(
+            detail,
+            remedy=remedy,
+            worker_id=_worker_id(meta.get("holder")),
+            address=str(meta.get("address", "")),
+        )
+    return cls(detail, remedy=remedy)
+
+
+def _worker_id(text: object) -> UUID | None:
+    try:
+        return UUID(str(text)) if text is not None else None
+    except ValueError:
+        return None
 
 
 def _by_code(root: type[StateroomError]) -> dict[str, type[StateroomError]]:
