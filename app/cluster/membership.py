@@ -1,15 +1,15 @@
 """This worker's standing among the workers: register, renew, and start again after a loss.
 
-One task renews the lease. When a renewal comes too late, or the database says that the lease has
-ended, every room is aborted at once and the worker starts again under a new id; until that works
-it serves nothing (architecture, section 7, 'Leases').
+The rules are in `lease_protocol`; this is the shell that does its errands. One task runs them, one
+after the other. When a renewal comes too late, or the database says that the lease has ended,
+every room is aborted at once and the worker starts again under a new id; until that works it
+serves nothing (architecture, section 7, 'Leases').
 """
 
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from enum import Enum, auto
 
 import structlog
 
@@ -20,16 +20,23 @@ from ..core.ports import LeaseCheck, WorkerLeases
 from ..core.tasks import TaskOwner
 from ..core.values import WorkerIdentity
 from .lease import WorkerLease
+from .lease_protocol import (
+    AbortRooms,
+    Begin,
+    Bury,
+    Errand,
+    LeaseProtocol,
+    Outcome,
+    Register,
+    Renew,
+    Standing,
+    Stop,
+    Wait,
+)
+
+__all__ = ["Membership", "Standing"]
 
 _log = structlog.get_logger("stateroom.membership")
-
-
-class Standing(Enum):
-    """OUTSIDE: no lease. LIVE: may claim rooms. LEAVING: gives its rooms up."""
-
-    OUTSIDE = auto()
-    LIVE = auto()
-    LEAVING = auto()
 
 
 class Membership:
@@ -63,17 +70,26 @@ class Membership:
         self._database_clock = database_clock
         self._identity = identity
         self._lease_seconds = lease_seconds
-        self._renew_seconds = renew_seconds
         self._begun = begun
         self._lost = lost
-        self._lease = WorkerLease(clock, lease_seconds=lease_seconds)
+        self._protocol = LeaseProtocol(
+            worker_id=identity.worker_id,
+            renew_seconds=renew_seconds,
+            make_term=lambda: WorkerLease(clock, lease_seconds=lease_seconds),
+            new_id=lambda: WorkerId(uuid.uuid4()),
+        )
+        self._lease = self._protocol.term
         self._tasks = TaskOwner("membership")
-        self.standing = Standing.OUTSIDE
+
+    @property
+    def standing(self) -> Standing:
+        """Whether this worker may claim rooms."""
+        return self._protocol.standing
 
     @property
     def worker_id(self) -> WorkerId:
         """Under which id rooms are claimed now."""
-        return self._identity.worker_id
+        return self._protocol.worker_id
 
     @property
     def margin_seconds(self) -> float:
@@ -91,90 +107,86 @@ class Membership:
             WorkerSlotTaken: Another live process stands in this node's slot.
             StoreUnavailable: The database is away.
         """
-        await self._register()
-        self._tasks.start(self._keep(), name="renewals")
+        errand = self._protocol.start(now=self._clock.monotonic())
+        while not isinstance(errand, Wait):
+            errand = self._answer(await self._carry_out(errand))
+        self._tasks.start(self._keep(errand), name="renewals")
 
     async def leave(self) -> None:
         """Stop claiming, for ever; the lease goes on so that rooms can be given up in order."""
-        self.standing = Standing.LEAVING
+        self._protocol.leave()
 
     async def close(self) -> None:
         """Stop renewing and mark the worker's row dead, so that nobody waits for its lease."""
         await self._tasks.close()
-        held = self._lease.holds()
-        self._lease.end()
-        self.standing = Standing.OUTSIDE
-        if held:
+        if self._protocol.close(now=self._clock.monotonic()):
             try:
                 await self._leases.retire(self.worker_id)
             except StoreUnavailable:
                 _log.warning("retire_failed", worker=str(self.worker_id))
 
-    async def _register(self) -> None:
-        lease = WorkerLease(self._clock, lease_seconds=self._lease_seconds)
-        asked_at = self._clock.monotonic()
-        grant = await self._leases.register(self._identity, lease_seconds=self._lease_seconds)
-        self._sample(grant.database_ms, asked_at)
-        if lease.granted(asked_at=asked_at):
-            await self._begun(self.worker_id, lease)
-            self._lease = lease
-            if self.standing is Standing.OUTSIDE:
-                self.standing = Standing.LIVE
+    async def _keep(self, errand: Errand) -> None:
+        """Do errands until none is left."""
+        while not isinstance(errand, Stop):
+            try:
+                outcome = await self._carry_out(errand)
+            except StateroomError as error:
+                _log.warning("registration_failed", code=error.code)
+                outcome = Outcome.FAILED
+            errand = self._answer(outcome)
+
+    def _answer(self, outcome: Outcome) -> Errand:
+        standing = self.standing
+        errand = self._protocol.answer(outcome, now=self._clock.monotonic())
+        self._lease = self._protocol.term
+        if standing is not self.standing is Standing.LIVE:
             _log.info("worker_live", worker=str(self.worker_id))
+        return errand
 
-    async def _keep(self) -> None:
-        """Renew for ever; the wait between renewals also bounds how late a loss is noticed."""
-        while True:
-            await self._clock.sleep(self._pause())
-            if self._lease.holds():
-                await self._renew()
-            if not self._lease.holds() and not await self._begin_again():
-                return
+    async def _carry_out(self, errand: Errand) -> Outcome:
+        match errand:
+            case Wait():
+                await self._clock.sleep(max(errand.until - self._clock.monotonic(), 0.0))
+            case Renew():
+                return await self._renew(errand)
+            case Register():
+                await self._register(errand.worker_id)
+            case Begin():
+                await self._begun(errand.worker_id, self._protocol.coming)
+            case Bury():
+                await self._leases.bury(
+                    node=self._identity.node,
+                    slot=self._identity.slot,
+                    boot_id=self._identity.boot_id,
+                )
+            case AbortRooms():
+                self._lost(LeaseLost())
+            case Stop():
+                pass
+        return Outcome.DONE
 
-    def _pause(self) -> float:
-        margin = self._lease.margin_seconds
-        return min(self._renew_seconds, margin) if margin > 0 else self._renew_seconds / 4
+    async def _register(self, worker_id: WorkerId) -> None:
+        asked_at = self._clock.monotonic()
+        identity = replace(self._identity, worker_id=worker_id)
+        grant = await self._leases.register(identity, lease_seconds=self._lease_seconds)
+        self._sample(grant.database_ms, asked_at)
 
-    async def _renew(self) -> None:
+    async def _renew(self, errand: Renew) -> Outcome:
         asked_at = self._clock.monotonic()
         try:
             # An answer after the deadline is worth nothing: nobody waits for it.
-            async with asyncio.timeout(self._lease.margin_seconds):
-                grant = await self._leases.renew(self.worker_id, lease_seconds=self._lease_seconds)
+            async with asyncio.timeout(errand.within_seconds):
+                grant = await self._leases.renew(
+                    errand.worker_id, lease_seconds=self._lease_seconds
+                )
         except (StateroomError, TimeoutError):
             _log.warning("renewal_failed", margin_seconds=round(self._lease.margin_seconds, 3))
-            return
+            return Outcome.FAILED
         if grant is None:
-            _log.error("lease_ended_by_database", worker=str(self.worker_id))
-            self._lease.end()
-            return
+            _log.error("lease_ended_by_database", worker=str(errand.worker_id))
+            return Outcome.REFUSED
         self._sample(grant.database_ms, asked_at)
-        self._lease.granted(asked_at=asked_at)
-
-    async def _begin_again(self) -> bool:
-        """The lease is over: throw the rooms away, come back as somebody new.
-
-        Every try has an id of its own: the row that a try left behind half way is buried by the
-        next one, and what is dead stays dead. A worker that is leaving does not come back; returns
-        whether there is anything left to try.
-        """
-        if self.standing is not Standing.OUTSIDE:
-            self._lost(LeaseLost())
-        if self.standing is Standing.LEAVING:
-            return False
-        self.standing = Standing.OUTSIDE
-        self._identity = replace(self._identity, worker_id=WorkerId(uuid.uuid4()))
-        try:
-            # Our own former life in this slot is dead: it was this very process.
-            await self._leases.bury(
-                node=self._identity.node,
-                slot=self._identity.slot,
-                boot_id=self._identity.boot_id,
-            )
-            await self._register()
-        except StateroomError as error:
-            _log.warning("registration_failed", code=error.code)
-        return True
+        return Outcome.DONE
 
     def _sample(self, database_ms: int, asked_at: float) -> None:
         self._database_clock.sample(

@@ -1,14 +1,9 @@
 """Faults of the engine, of the replica and of the worker's standing."""
 
-from contextlib import suppress
-from dataclasses import replace
 from itertools import count
 from typing import Any
-from uuid import uuid4
 
-from app.cluster.membership import Membership, Standing
-from app.core.errors import LeaseLost, StateroomError
-from app.core.ids import WorkerId
+from app.cluster.lease_protocol import Errand, LeaseProtocol, Phase
 from app.room.commits import CommitLane
 from app.room.gate import OutputGate
 from app.room.room import Room
@@ -47,17 +42,17 @@ def speaks_after_its_lease() -> None:
 def registers_again_under_the_same_id() -> None:
     """A life that began half way is begun again, though its row is dead by then."""
 
-    async def begin_again(self: Membership) -> None:
-        if self.standing is not Standing.OUTSIDE:
-            self.standing = Standing.OUTSIDE
-            self._lost(LeaseLost())
-            self._identity = replace(self._identity, worker_id=WorkerId(uuid4()))
-        who = self._identity
-        with suppress(StateroomError):
-            await self._leases.bury(node=who.node, slot=who.slot, boot_id=who.boot_id)
-            await self._register()
+    original = LeaseProtocol._come_back
 
-    _replace(Membership, "_begin_again", begin_again)
+    def come_back(self: LeaseProtocol[Any]) -> Errand:
+        half_way = self.phase is Phase.WAITING
+        worker_id = self.worker_id
+        errand = original(self)
+        if half_way:
+            self.worker_id = worker_id
+        return errand
+
+    _replace(LeaseProtocol, "_come_back", come_back)
 
 
 def a_refused_commit_is_taken_for_done() -> None:
