@@ -113,6 +113,10 @@ class ObjectIds:
             raise IdInvalid("this object id is not valid for this namespace")
         return made
 
+    def from_row(self, namespace: str, uuid: UUID, name: str | None) -> ObjectId:
+        """Return the id that the store's row of an object stands for; nothing is checked."""
+        return self._finish(namespace, uuid.bytes, name)
+
     def _finish(self, namespace: str, half: bytes, name: str | None) -> ObjectId:
         check = self._mac(namespace, b"check:" + half)
         return ObjectId(namespace=namespace, uuid=self._uuid_type(half), check=check, name=name)

@@ -10,8 +10,11 @@ from typing import Protocol
 
 from .ids import ObjectId, WorkerId
 from .values import (
+    Alarm,
     Claim,
     CommitOutcome,
+    DueAlarm,
+    DueAlarms,
     KeyRange,
     LeaseGrant,
     LiveWorker,
@@ -66,6 +69,14 @@ class ObjectStore(Protocol):
 
     async def scan(self, object_id: ObjectId, wanted: KeyRange) -> Page:
         """Return one page of committed rows; page on from the last key while `more`.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def alarm(self, object_id: ObjectId, name: str) -> Alarm | None:
+        """Return the committed alarm of that name, if there is one.
 
         Raises:
             StoreUnavailable: The database is away.
@@ -170,6 +181,37 @@ class WorkerList(Protocol):
         """Return every worker that is neither dead nor draining and whose lease holds.
 
         The order says nothing.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+
+class AlarmQueue(Protocol):
+    """Alarms whose time has come, and who rings them. Time is the database's clock.
+
+    A claim only marks an alarm, for a while; what becomes of the alarm is the business of the
+    object's owner. It is void when its time is over or its worker is no longer live.
+    """
+
+    async def claim_due(self, worker_id: WorkerId, *, limit: int, seconds: float) -> DueAlarms:
+        """Claim at most `limit` due alarms that nobody has claimed, the longest due first.
+
+        A worker that is not live gets none. Nothing is waited for: what somebody else has locked
+        is left out.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def keep(
+        self, worker_id: WorkerId, alarms: Collection[DueAlarm], *, seconds: float
+    ) -> None:
+        """Let the claims of these alarms end `seconds` from now.
+
+        What the worker no longer claims, or what is another attempt by now, is left alone.
 
         Raises:
             StoreUnavailable: The database is away.

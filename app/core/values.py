@@ -7,9 +7,80 @@ dataclass costs three times as much to build), frozen dataclasses elsewhere.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from .ids import CommitSeq, Epoch, ObjectId, WorkerId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """One alarm of an object, as its owner last wrote it. Times are the database's.
+
+    Attributes:
+        due_ms: When it was set for, milliseconds since 1970.
+        next_attempt_ms: When it is to be rung next; None when it is given up.
+        counted_attempts: How many runs the author's code has failed.
+        uncounted_attempts: How many runs were ended by faults that are not the author's.
+        payload: What is handed to the run, in stored form.
+        every_ms: The interval of an alarm that repeats.
+    """
+
+    due_ms: int
+    next_attempt_ms: int | None
+    counted_attempts: int = 0
+    uncounted_attempts: int = 0
+    payload: bytes | None = None
+    every_ms: int | None = None
+
+
+AlarmWrites = Mapping[str, Alarm | None]
+"""Alarms by name, each replacing the one of that name; None deletes it."""
+
+NO_ALARMS: Final[AlarmWrites] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueAlarm:
+    """An alarm that was claimed in order to be rung.
+
+    Attributes:
+        object_id: Whose it is.
+        name: Which of the object's alarms.
+        due_ms: See `Alarm`. With `attempt_ms` it tells this very attempt from any other, so an
+            owner that has gone on since knows a ring that comes too late.
+        attempt_ms: The `next_attempt_ms` that has come.
+    """
+
+    object_id: ObjectId
+    name: str
+    due_ms: int
+    attempt_ms: int
+
+
+class DueAlarms(NamedTuple):
+    """The answer to a claim of due alarms.
+
+    Attributes:
+        alarms: Those that are claimed now, the longest due first.
+        database_ms: The database's clock: what was due then and is not here is somebody else's.
+    """
+
+    alarms: list[DueAlarm]
+    database_ms: int
+
+
+class RingOutcome(Enum):
+    """What came of ringing an alarm; each is committed when it is told.
+
+    DONE: the handler ran, and the alarm is gone or replaced. FAILED: the handler failed, and the
+    next attempt is noted, or that there is none. SUPERSEDED: the object's alarm is another one
+    by now, or none; nothing was run.
+    """
+
+    DONE = "done"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
 
 
 class WriteBatch(NamedTuple):
@@ -19,9 +90,11 @@ class WriteBatch(NamedTuple):
         object_id: Whose rows.
         epoch: The epoch under which the object is held.
         expected: The commit number the object must have now; the commit sets it to one more.
-        wipe: Whether every row that is not in `entries` is deleted first.
+        wipe: Whether every row that is not in `entries`, and every alarm that is not in
+            `alarms`, is deleted.
         entries: Key to new value; None deletes the key. A key stands once.
         size_bytes: Keys and values added up.
+        alarms: The alarms that change.
     """
 
     object_id: ObjectId
@@ -30,6 +103,7 @@ class WriteBatch(NamedTuple):
     wipe: bool
     entries: Mapping[bytes, bytes | None]
     size_bytes: int
+    alarms: AlarmWrites = NO_ALARMS
 
 
 class CommitResult(Enum):

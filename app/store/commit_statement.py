@@ -8,10 +8,11 @@ What it promises, room by room (shown in reference: proofs, A):
 * Rooms are locked in the order of their ids in a materialised step of its own, so two groups
   never deadlock; a room that somebody else has locked is skipped, so it stalls nobody.
 * A key stands in one of the lists only: Postgres promises nothing about a row that is deleted
-  and written in the same statement. A wipe spares the keys that are put.
+  and written in the same statement. A wipe spares the keys that are put. Alarms likewise.
 
 The parameters are arrays side by side, for each one costs the driver about 6 microseconds
-whatever is in it; the form without deletes has fewer.
+whatever is in it. So there are three forms, and a group takes the shortest that will do: puts
+alone; with deletes; with alarms and wipes (which end alarms too).
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from uuid import UUID
 
 from ..core.ids import CommitSeq
 from ..core.ports import BatchSource
-from ..core.values import WriteBatch
+from ..core.values import AlarmWrites, WriteBatch
 
 # $1 worker; $2 objects, $3 epochs, $4 numbers; $5 objects, $6 keys, $7 values of the puts
 _FENCE: Final = """
@@ -42,12 +43,16 @@ with want as materialized (
     on conflict (object_id, key) do update set value = excluded.value
 )"""
 
-# $8 objects, $9 keys of the deletes; $10 wiped objects
-_ERASE: Final = """, deleted as (
+# $8 objects, $9 keys of the deletes
+_DELETE: Final = """, deleted as (
     delete from object_row r
     using unnest($8::uuid[], $9::bytea[]) as d (object_id, key), fenced
     where fenced.object_id = d.object_id and r.object_id = d.object_id and r.key = d.key
-), wiped as (
+)"""
+
+# $10 wiped objects; $11 to $18 the alarms that are set, $19 objects, $20 names of those deleted.
+# A claim never waits for a lock (`alarms`), so waiting for one here cannot end in a deadlock.
+_ALARMS: Final = """, wiped as (
     delete from object_row r
     using unnest($10::uuid[]) as d (object_id), fenced
     where fenced.object_id = d.object_id and r.object_id = d.object_id
@@ -55,12 +60,43 @@ _ERASE: Final = """, deleted as (
           select p.object_id, p.key from unnest($5::uuid[], $6::bytea[]) as p (object_id, key)
           where p.key is not null
       )
+), alarmed as (
+    insert into object_alarm (
+        object_id, name, due_at, next_attempt_at, counted_attempts, uncounted_attempts,
+        payload, every_ms
+    )
+    select s.object_id, s.name, to_timestamp(s.due_ms / 1000.0), to_timestamp(s.next_ms / 1000.0),
+           s.counted, s.uncounted, s.payload, s.every_ms
+    from unnest(
+        $11::uuid[], $12::text[], $13::int8[], $14::int8[], $15::int4[], $16::int4[],
+        $17::bytea[], $18::int8[]
+    ) as s (object_id, name, due_ms, next_ms, counted, uncounted, payload, every_ms)
+    join fenced on fenced.object_id = s.object_id
+    on conflict (object_id, name) do update set
+        due_at = excluded.due_at, next_attempt_at = excluded.next_attempt_at,
+        counted_attempts = excluded.counted_attempts,
+        uncounted_attempts = excluded.uncounted_attempts,
+        payload = excluded.payload, every_ms = excluded.every_ms,
+        claimed_by = null, claim_until = null
+), silenced as (
+    delete from object_alarm a
+    using unnest($19::uuid[], $20::text[]) as d (object_id, name), fenced
+    where fenced.object_id = d.object_id and a.object_id = d.object_id and a.name = d.name
+), forgotten as (
+    delete from object_alarm a
+    using unnest($10::uuid[]) as d (object_id), fenced
+    where fenced.object_id = d.object_id and a.object_id = d.object_id
+      and (a.object_id, a.name) not in (
+          select s.object_id, s.name from unnest($11::uuid[], $12::text[]) as s (object_id, name)
+          where s.name is not null
+      )
 )"""
 
 _ANSWER: Final = "\nselect object_id from fenced\n"
 
 COMMIT_PUTS: Final = _FENCE + _ANSWER
-COMMIT_ALL: Final = _FENCE + _ERASE + _ANSWER
+COMMIT_DELETES: Final = _FENCE + _DELETE + _ANSWER
+COMMIT_ALL: Final = _FENCE + _DELETE + _ALARMS + _ANSWER
 
 STATE: Final = """
 select object_id, epoch, worker_id, commit_seq from object where object_id = any($1::uuid[])
@@ -110,6 +146,7 @@ def commit_call(worker_id: UUID, flights: Sequence[Flight]) -> tuple[str, tuple[
     erased_objects: list[UUID] = []
     erased_keys: list[bytes] = []
     wiped: list[UUID] = []
+    alarms: list[tuple[UUID, AlarmWrites]] = []
     for flight in flights:
         batch = flight.batch
         object_id = batch.object_id.uuid
@@ -120,6 +157,8 @@ def commit_call(worker_id: UUID, flights: Sequence[Flight]) -> tuple[str, tuple[
             continue
         if batch.wipe:
             wiped.append(object_id)
+        if batch.alarms:
+            alarms.append((object_id, batch.alarms))
         for key, value in batch.entries.items():
             if value is not None:
                 put_objects.append(object_id)
@@ -128,7 +167,37 @@ def commit_call(worker_id: UUID, flights: Sequence[Flight]) -> tuple[str, tuple[
             elif not batch.wipe:
                 erased_objects.append(object_id)
                 erased_keys.append(key)
-    arguments = (worker_id, objects, epochs, numbers, put_objects, put_keys, put_values)
-    if erased_keys or wiped:
-        return COMMIT_ALL, (*arguments, erased_objects, erased_keys, wiped)
-    return COMMIT_PUTS, arguments
+    puts = (worker_id, objects, epochs, numbers, put_objects, put_keys, put_values)
+    if alarms or wiped:
+        return COMMIT_ALL, (*puts, erased_objects, erased_keys, wiped, *_alarm_arrays(alarms))
+    if erased_keys:
+        return COMMIT_DELETES, (*puts, erased_objects, erased_keys)
+    return COMMIT_PUTS, puts
+
+
+def _alarm_arrays(alarms: Sequence[tuple[UUID, AlarmWrites]]) -> tuple[list[Any], ...]:
+    """The arrays of alarms that are set, column by column, and of those that are deleted."""
+    set_: list[tuple[Any, ...]] = []
+    deleted: list[tuple[UUID, str]] = []
+    for object_id, writes in alarms:
+        for name, alarm in writes.items():
+            if alarm is None:
+                deleted.append((object_id, name))
+                continue
+            set_.append(
+                (
+                    object_id,
+                    name,
+                    alarm.due_ms,
+                    alarm.next_attempt_ms,
+                    alarm.counted_attempts,
+                    alarm.uncounted_attempts,
+                    alarm.payload,
+                    alarm.every_ms,
+                )
+            )
+    return (*_columns(set_, 8), *_columns(deleted, 2))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
+    return [[row[number] for row in rows] for number in range(count)]

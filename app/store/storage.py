@@ -19,7 +19,8 @@ from ..core.clock import Clock, SystemClock
 from ..core.errors import LeaseLost, OwnedElsewhere, OwnershipLost
 from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from ..core.limits import PAGE_BYTES, PAGE_ROWS
-from ..core.values import Claim, KeyRange, Page
+from ..core.values import Alarm, Claim, KeyRange, Page
+from .alarms import read_alarm
 from .database import Database
 from .leases import END_EXPIRED_LEASE
 
@@ -182,6 +183,10 @@ class PostgresObjectStore:
         if wanted.limit is not None and len(page.rows) >= wanted.limit:
             return Page(rows=page.rows[: wanted.limit], more=False)
         return page
+
+    async def alarm(self, object_id: ObjectId, name: str) -> Alarm | None:
+        """See `ObjectStore.alarm`."""
+        return await read_alarm(self._database, object_id, name)
 
     async def release(self, claim: Claim) -> None:
         """See `ObjectStore.release`."""

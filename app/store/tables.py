@@ -4,6 +4,8 @@
 * `worker`: one row for each life of a worker process, with its lease.
 * `object`: who owns an object, under which epoch, and how many commits it has had.
 * `object_row`: what objects store. Keys are bytes, ordered as bytes.
+* `object_alarm`: when objects want to be woken. Only the owner of an object changes its alarms;
+  a claim marks one (who rings it now), no more.
 
 Object tables lead with `object_id`, which is how a distributed Postgres would shard them.
 """
@@ -28,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(
@@ -97,4 +99,29 @@ object_row = Table(
     # STORAGE EXTERNAL (set by the migration; SQLAlchemy has no word for it): see 0001.
     Column("value", BYTEA, nullable=False),
     postgresql_with={"fillfactor": 70},
+)
+
+object_alarm = Table(
+    "object_alarm",
+    metadata,
+    Column("object_id", Uuid, primary_key=True),
+    Column("name", Text, primary_key=True, server_default=text("''")),
+    Column("due_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("payload", LargeBinary),
+    Column("every_ms", BigInteger),
+    # Runs that the author's code failed, and runs that faults of ours ended.
+    Column("counted_attempts", Integer, nullable=False, server_default=text("0")),
+    Column("uncounted_attempts", Integer, nullable=False, server_default=text("0")),
+    # Null: given up.
+    Column("next_attempt_at", TIMESTAMP(timezone=True)),
+    Column("claimed_by", Uuid),
+    Column("claim_until", TIMESTAMP(timezone=True)),
+    # The one index that a claim asks. It names no column that a claim changes, so claims are
+    # updates in place like commits.
+    Index(
+        "object_alarm_next_attempt_at_idx",
+        "next_attempt_at",
+        postgresql_where=text("next_attempt_at is not null"),
+    ),
+    postgresql_with={"fillfactor": 50},
 )

@@ -28,6 +28,7 @@ from ..core.ids import CommitSeq, ObjectId, WorkerId
 from ..core.limits import PAGE_BYTES, PAGE_ROWS
 from ..core.ports import BatchSource
 from ..core.values import (
+    Alarm,
     Claim,
     CommitOutcome,
     CommitResult,
@@ -38,9 +39,11 @@ from ..core.values import (
     WorkerIdentity,
     WriteBatch,
 )
-from .memory_database import MemoryDatabase, MemoryObject, MemoryWorker
+from .memory_alarms import MemoryAlarmQueue
+from .memory_database import MemoryAlarm, MemoryDatabase, MemoryObject, MemoryWorker
 
 __all__ = [
+    "MemoryAlarmQueue",
     "MemoryCommitter",
     "MemoryDatabase",
     "MemoryObjectStore",
@@ -67,11 +70,16 @@ class MemoryObjectStore:
         found = database.objects.get(object_id.uuid)
         if found is None:
             found = MemoryObject(
-                worker_id=worker_id, epoch=database.next_epoch(), commit_seq=CommitSeq(0)
+                object_id=object_id,
+                worker_id=worker_id,
+                epoch=database.next_epoch(),
+                commit_seq=CommitSeq(0),
             )
             database.objects[object_id.uuid] = found
         else:
             self._take_over(found, worker_id)
+            if found.object_id.name is None:
+                found.object_id = object_id
         return Claim(
             object_id=object_id,
             worker_id=worker_id,
@@ -99,6 +107,13 @@ class MemoryObjectStore:
         self._database.check()
         found = self._database.objects.get(object_id.uuid)
         return _page(found.rows if found else {}, wanted, PAGE_ROWS, PAGE_BYTES)
+
+    async def alarm(self, object_id: ObjectId, name: str) -> Alarm | None:
+        """See `ObjectStore.alarm`."""
+        self._database.check()
+        found = self._database.objects.get(object_id.uuid)
+        row = found.alarms.get(name) if found else None
+        return row.alarm if row else None
 
     async def release(self, claim: Claim) -> None:
         """See `ObjectStore.release`."""
@@ -269,11 +284,17 @@ class MemoryCommitter:
     def _apply(self, found: MemoryObject, batch: WriteBatch) -> None:
         if batch.wipe:
             found.rows.clear()
+            found.alarms.clear()
         for key, value in batch.entries.items():
             if value is None:
                 found.rows.pop(key, None)
             else:
                 found.rows[key] = value
+        for name, alarm in batch.alarms.items():
+            if alarm is None:
+                found.alarms.pop(name, None)
+            else:
+                found.alarms[name] = MemoryAlarm(alarm)
         found.commit_seq = CommitSeq(found.commit_seq + 1)
         self.committed.append(batch)
 

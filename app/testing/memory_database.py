@@ -6,21 +6,32 @@ from uuid import UUID, uuid4
 
 from ..core.clock import Clock, SystemClock
 from ..core.errors import StoreUnavailable
-from ..core.ids import CommitSeq, Epoch, WorkerId
-from ..core.values import LeaseGrant, WorkerIdentity
+from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
+from ..core.values import Alarm, LeaseGrant, WorkerIdentity
 
 # 2024-01-01, so that a lease test reads like the real thing whatever the clock's origin is.
 _BASE_MS = 1_704_067_200_000
 
 
 @dataclass(slots=True)
-class MemoryObject:
-    """One row of `object`, with its rows beside it."""
+class MemoryAlarm:
+    """One row of `object_alarm`; a claim is held until an instant of the clock."""
 
+    alarm: Alarm
+    claimed_by: WorkerId | None = None
+    claim_until: float = -math.inf
+
+
+@dataclass(slots=True)
+class MemoryObject:
+    """One row of `object`, with its rows and alarms beside it."""
+
+    object_id: ObjectId
     worker_id: WorkerId | None
     epoch: Epoch
     commit_seq: CommitSeq
     rows: dict[bytes, bytes] = field(default_factory=dict)
+    alarms: dict[str, MemoryAlarm] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -61,6 +72,10 @@ class MemoryDatabase:
         )
         self.workers[worker_id] = MemoryWorker(identity, self._clock.monotonic() + lease_seconds)
         return worker_id
+
+    def monotonic(self) -> float:
+        """The clock that leases and claims run out by, in seconds."""
+        return self._clock.monotonic()
 
     def now_ms(self) -> int:
         """The database's clock, milliseconds since 1970."""

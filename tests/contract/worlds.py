@@ -5,14 +5,23 @@ from typing import Protocol
 from uuid import uuid4
 
 from app.core.ids import ObjectId, ObjectIds, WorkerId
-from app.core.ports import Committer, LeaseCheck, ObjectStore, WorkerLeases, WorkerList
+from app.core.ports import (
+    AlarmQueue,
+    Committer,
+    LeaseCheck,
+    ObjectStore,
+    WorkerLeases,
+    WorkerList,
+)
 from app.core.values import WorkerIdentity
+from app.store.alarms import PostgresAlarmQueue
 from app.store.committer import PostgresCommitter
 from app.store.database import Database
 from app.store.leases import PostgresWorkerLeases
 from app.store.storage import PostgresObjectStore
 from app.store.workers import PostgresWorkerList
 from app.testing.memory import (
+    MemoryAlarmQueue,
     MemoryCommitter,
     MemoryDatabase,
     MemoryObjectStore,
@@ -50,6 +59,9 @@ class World(Protocol):
     def workers(self) -> WorkerList: ...
 
     @property
+    def alarms(self) -> AlarmQueue: ...
+
+    @property
     def object_ids(self) -> ObjectIds: ...
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
@@ -71,6 +83,7 @@ class MemoryWorld:
         self.store = MemoryObjectStore(self.database)
         self.leases = MemoryWorkerLeases(self.database)
         self.workers = MemoryWorkerList(self.database)
+        self.alarms = MemoryAlarmQueue(self.database)
         self.object_ids = ObjectIds(b"k" * 32)
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
@@ -90,6 +103,7 @@ class PostgresWorld:
         self.store = PostgresObjectStore(database)
         self.leases = PostgresWorkerLeases(database)
         self.workers = PostgresWorkerList(database)
+        self.alarms = PostgresAlarmQueue(database)
         self.object_ids = database.object_ids
         self._stack = stack
 

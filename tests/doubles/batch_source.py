@@ -5,7 +5,15 @@ from collections.abc import Mapping
 
 from app.core.ids import CommitSeq
 from app.core.ports import Committer
-from app.core.values import Claim, CommitOutcome, CommitResult, WriteBatch
+from app.core.values import (
+    NO_ALARMS,
+    Alarm,
+    AlarmWrites,
+    Claim,
+    CommitOutcome,
+    CommitResult,
+    WriteBatch,
+)
 
 ANSWER_SECONDS = 20.0
 
@@ -22,16 +30,25 @@ class Writes:
         self.outcomes: list[CommitOutcome] = []
         self.taken: list[WriteBatch] = []
         self._entries: dict[bytes, bytes | None] = {}
+        self._alarms: dict[str, Alarm | None] = {}
         self._wipe = False
         self._asked = False
         self._answered = asyncio.Event()
         self._taken = asyncio.Event()
 
-    def put(self, entries: Mapping[bytes, bytes | None], *, wipe: bool = False) -> "Writes":
+    def put(
+        self,
+        entries: Mapping[bytes, bytes | None],
+        *,
+        wipe: bool = False,
+        alarms: AlarmWrites = NO_ALARMS,
+    ) -> "Writes":
         """Add writes (None deletes); an empty mapping makes an empty batch."""
         if wipe:
             self._entries.clear()
+            self._alarms.clear()
         self._entries.update(entries)
+        self._alarms.update(alarms)
         self._wipe = self._wipe or wipe
         self._asked = True
         return self
@@ -40,6 +57,7 @@ class Writes:
         if not self._asked:
             return None
         entries, self._entries = self._entries, {}
+        alarms, self._alarms = self._alarms, {}
         size = sum(len(key) + len(value or b"") for key, value in entries.items())
         batch = WriteBatch(
             object_id=self.claim.object_id,
@@ -48,6 +66,7 @@ class Writes:
             wipe=self._wipe,
             entries=entries,
             size_bytes=size,
+            alarms=alarms,
         )
         self._wipe = self._asked = False
         self.taken.append(batch)
@@ -80,10 +99,11 @@ async def commit(
     entries: Mapping[bytes, bytes | None],
     *,
     wipe: bool = False,
+    alarms: AlarmWrites = NO_ALARMS,
 ) -> CommitOutcome:
     """Put, enqueue and wait for the answer."""
     number = len(writes.outcomes)
-    committer.enqueue(writes.put(entries, wipe=wipe))
+    committer.enqueue(writes.put(entries, wipe=wipe, alarms=alarms))
     return await writes.answer(number)
 
 

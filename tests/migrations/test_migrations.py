@@ -92,6 +92,7 @@ async def test_big_values_are_not_compressed_and_pages_keep_room_for_updates(
     assert await look(database_url, OPTIONS) == [
         ("cluster", None),
         ("object", ["fillfactor=50"]),
+        ("object_alarm", ["fillfactor=50"]),
         ("object_row", ["fillfactor=70"]),
         ("worker", None),
     ]
@@ -105,6 +106,31 @@ async def test_a_commit_number_is_updated_in_place(database_url: str) -> None:
         "and a.attnum = any(i.indkey) where i.indrelid = 'object'::regclass",
     )
     assert indexed == [("object_id",)]
+
+
+async def test_a_claim_of_an_alarm_is_an_update_in_place(database_url: str) -> None:
+    indexed = await look(
+        database_url,
+        "select distinct a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid "
+        "and a.attnum = any(i.indkey) where i.indrelid = 'object_alarm'::regclass order by 1",
+    )
+    assert indexed == [("name",), ("next_attempt_at",), ("object_id",)]
+
+
+async def test_a_database_of_the_first_release_is_migrated_with_what_is_in_it(
+    empty_url: str,
+) -> None:
+    await run(empty_url, command.upgrade, "0001")
+    with pytest.raises(MigrationMissing):
+        await check_schema(empty_url)
+    await look(
+        empty_url,
+        "insert into object (object_id, namespace, epoch, commit_seq) "
+        "values (gen_random_uuid(), 'notes', 1, 1)",
+    )
+    await migrate(empty_url)
+    await check_schema(empty_url)
+    assert await look(empty_url, "select namespace, commit_seq from object") == [("notes", 1)]
 
 
 async def test_the_cluster_key_is_made_once_and_is_random(

@@ -27,7 +27,7 @@ def _edit(statement: str, old: str, new: str) -> str:
 
 
 def _edit_commits(old: str, new: str) -> None:
-    for name in ("COMMIT_PUTS", "COMMIT_ALL"):
+    for name in ("COMMIT_PUTS", "COMMIT_DELETES", "COMMIT_ALL"):
         mutated = _edit(getattr(commit_statement, name), old, new)
         setattr(commit_statement, name, mutated)
 

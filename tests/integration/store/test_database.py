@@ -17,6 +17,7 @@ from app.core.ids import ObjectIds
 from app.store.database import Database
 from app.store.driver import ConnectTarget
 from app.store.migration import check_schema
+from app.store.tables import SCHEMA_VERSION
 from tests.doubles.tcp_proxy import FaultProxy
 from tests.integration.store.conftest import Site
 
@@ -52,16 +53,16 @@ async def test_an_older_schema_asks_for_a_migration(database: Database, database
         with pytest.raises(MigrationMissing):
             await Database.open(ConnectTarget.from_url(database_url))
     finally:
-        await database.fetch("update cluster set schema_version = 1")
+        await database.fetch("update cluster set schema_version = $1", SCHEMA_VERSION)
 
 
 async def test_a_newer_schema_is_accepted(database: Database, database_url: str) -> None:
     """The release before must go on working on what its successor has added."""
-    await database.fetch("update cluster set schema_version = 2")
+    await database.fetch("update cluster set schema_version = $1", SCHEMA_VERSION + 1)
     try:
         await check_schema(database_url)
     finally:
-        await database.fetch("update cluster set schema_version = 1")
+        await database.fetch("update cluster set schema_version = $1", SCHEMA_VERSION)
 
 
 async def test_nobody_there_is_unreachable_and_the_password_is_not_told() -> None:

@@ -10,7 +10,14 @@ import asyncpg
 import pytest
 
 from app.core.values import KeyRange
-from app.store.commit_statement import COMMIT_ALL, COMMIT_PUTS, SESSION, STATE
+from app.store.alarms import CLAIM_DUE, KEEP, READ_ALARM
+from app.store.commit_statement import (
+    COMMIT_ALL,
+    COMMIT_DELETES,
+    COMMIT_PUTS,
+    SESSION,
+    STATE,
+)
 from app.store.storage import CLAIM, LOAD, READ, RELEASE, scan_statement
 from tests.conftest import PostgresServer
 
@@ -19,14 +26,23 @@ insert into object (object_id, namespace, epoch)
 select gen_random_uuid(), 'notes', n from generate_series(1, 20000) n;
 insert into object_row
 select object_id, convert_to(n::text, 'utf8'), '' from object, generate_series(1, 4) n;
+insert into object_alarm (object_id, due_at, next_attempt_at)
+select object_id, now() + epoch * interval '1 s', now() + epoch * interval '1 s' from object;
 analyze;
 """
 
 COMMITS = {
     "puts": (COMMIT_PUTS, "uuid, uuid[], int8[], int8[], uuid[], bytea[], bytea[]"),
+    "deletes": (
+        COMMIT_DELETES,
+        "uuid, uuid[], int8[], int8[], uuid[], bytea[], bytea[], uuid[], bytea[]",
+    ),
     "all": (
         COMMIT_ALL,
-        "uuid, uuid[], int8[], int8[], uuid[], bytea[], bytea[], uuid[], bytea[], uuid[]",
+        (
+            "uuid, uuid[], int8[], int8[], uuid[], bytea[], bytea[], uuid[], bytea[], uuid[], "
+            "uuid[], text[], int8[], int8[], int4[], int4[], bytea[], int8[], uuid[], text[]"
+        ),
     ),
 }
 READS = {
@@ -40,6 +56,9 @@ READS = {
         "uuid, bytea, bytea, int4, int8",
     ),
     "release": (RELEASE, "uuid, int8, uuid"),
+    "alarm": (READ_ALARM, "uuid, text"),
+    "due alarms": (CLAIM_DUE, "uuid, int8, float8"),
+    "kept alarms": (KEEP, "uuid, uuid[], text[], int8[], float8"),
 }
 
 

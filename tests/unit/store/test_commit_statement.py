@@ -4,8 +4,14 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from app.core.ids import CommitSeq, Epoch, ObjectIds
-from app.core.values import CommitOutcome, WriteBatch
-from app.store.commit_statement import COMMIT_ALL, COMMIT_PUTS, Flight, commit_call
+from app.core.values import NO_ALARMS, Alarm, AlarmWrites, CommitOutcome, WriteBatch
+from app.store.commit_statement import (
+    COMMIT_ALL,
+    COMMIT_DELETES,
+    COMMIT_PUTS,
+    Flight,
+    commit_call,
+)
 
 WORKER = UUID(int=1)
 IDS = ObjectIds(b"k" * 32)
@@ -19,7 +25,13 @@ class Silent:
         raise AssertionError(outcome)
 
 
-def flight(name: str, entries: Mapping[bytes, bytes | None], *, wipe: bool = False) -> Flight:
+def flight(
+    name: str,
+    entries: Mapping[bytes, bytes | None],
+    *,
+    wipe: bool = False,
+    alarms: AlarmWrites = NO_ALARMS,
+) -> Flight:
     batch = WriteBatch(
         object_id=IDS.from_name("notes", name),
         epoch=Epoch(7),
@@ -27,6 +39,7 @@ def flight(name: str, entries: Mapping[bytes, bytes | None], *, wipe: bool = Fal
         wipe=wipe,
         entries=entries,
         size_bytes=0,
+        alarms=alarms,
     )
     return Flight(Silent(), batch)
 
@@ -52,11 +65,42 @@ def test_a_key_stands_in_one_list_only() -> None:
     statement, arguments = commit_call(WORKER, [first, second])
     a, b = first.batch.object_id.uuid, second.batch.object_id.uuid
     assert statement == COMMIT_ALL
-    assert arguments[4:] == ([a], [b"y"], [b"1"], [a], [b"x"], [b])
+    assert arguments[4:10] == ([a], [b"y"], [b"1"], [a], [b"x"], [b])
+    assert arguments[10:] == ([], [], [], [], [], [], [], [], [], [])
+
+
+def test_deletes_without_alarms_take_the_middle_form() -> None:
+    first = flight("a", {b"x": None, b"y": b"1"})
+    statement, arguments = commit_call(WORKER, [first])
+    a = first.batch.object_id.uuid
+    assert statement == COMMIT_DELETES
+    assert arguments[4:] == ([a], [b"y"], [b"1"], [a], [b"x"])
+
+
+def test_alarms_that_are_set_and_those_that_are_deleted_stand_in_lists_of_their_own() -> None:
+    due = Alarm(due_ms=5, next_attempt_ms=7, counted_attempts=1, uncounted_attempts=2)
+    given_up = Alarm(due_ms=6, next_attempt_ms=None, payload=b"p", every_ms=9)
+    first = flight("a", {b"y": b"1"}, alarms={"": due, "old": None})
+    second = flight("b", {}, alarms={"x": given_up})
+    statement, arguments = commit_call(WORKER, [first, second])
+    a, b = first.batch.object_id.uuid, second.batch.object_id.uuid
+    assert statement == COMMIT_ALL
+    assert arguments[4:10] == ([a], [b"y"], [b"1"], [], [], [])
+    assert arguments[10:18] == (
+        [a, b],
+        ["", "x"],
+        [5, 6],
+        [7, None],
+        [1, 0],
+        [2, 0],
+        [None, b"p"],
+        [None, 9],
+    )
+    assert arguments[18:] == ([a], ["old"])
 
 
 def test_what_is_known_to_be_applied_is_sealed_by_an_empty_commit_on_the_number_found() -> None:
-    known = flight("a", {b"x": b"1", b"y": None}, wipe=True)
+    known = flight("a", {b"x": b"1", b"y": None}, wipe=True, alarms={"": None})
     known.applied = True
     known.number = CommitSeq(4)
     statement, arguments = commit_call(WORKER, [known])
