@@ -6,7 +6,7 @@ idle rest (hibernate) or leave; when the worker loses its lease all rooms are ab
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
 import structlog
@@ -14,6 +14,7 @@ import structlog
 from ..core.errors import (
     LeaseLost,
     Overloaded,
+    OwnedElsewhere,
     RoomAborted,
     StateroomError,
     WorkerLeaving,
@@ -21,16 +22,23 @@ from ..core.errors import (
 from ..core.ids import ObjectId, ObjectIds
 from ..core.sockets import SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
-from ..core.values import Claim, Receipt
+from ..core.values import Claim, LiveWorker, Receipt
 from ..room.environment import RoomEnvironment
 from ..room.room import Room
 from ..sdk.messages import Request, Response
-from .membership import Membership, Standing
+from .membership import Membership
 from .namespaces import Namespaces
+from .orphans import Orphans
+from .pace import Departures, Pace
 
 _log = structlog.get_logger("stateroom.registry")
 
 _TRIES = 3
+_DEPARTURE_SECONDS = 30.0
+"""How long a room may take to leave beyond the longest event that may run in it."""
+
+Then = Callable[[], Awaitable[LiveWorker | None]]
+"""What follows when a room has left, before anybody else may ask for it here: its next owner."""
 
 
 class RoomRegistry:
@@ -43,6 +51,11 @@ class RoomRegistry:
         membership: This worker's standing.
         evict_seconds: A room without sockets and events for this long is given up.
         max_rooms: One more is refused.
+        pace: How fast rooms leave when all have to.
+
+    Attributes:
+        taking: Whether objects are claimed. A worker that drains serves the rooms that are still
+            here and takes no others.
     """
 
     def __init__(
@@ -54,6 +67,7 @@ class RoomRegistry:
         membership: Membership,
         evict_seconds: float,
         max_rooms: int,
+        pace: Pace | None = None,
     ) -> None:
         self.ids = ids
         self.namespaces = namespaces
@@ -63,7 +77,10 @@ class RoomRegistry:
         self._max_rooms = max_rooms
         self._rooms: dict[UUID, Room] = {}
         self._opening: dict[UUID, asyncio.Task[Room | StateroomError]] = {}
-        self._leaving: dict[UUID, asyncio.Task[None]] = {}
+        self._leaving: dict[UUID, asyncio.Task[LiveWorker | None]] = {}
+        self._orphans = Orphans(environment.store)
+        self._pace = pace or Pace()
+        self.taking = True
         self._claiming = 0
         self._tasks = TaskOwner("registry")
 
@@ -125,6 +142,8 @@ class RoomRegistry:
         key = object_id.uuid
         while (leaving := self._leaving.get(key)) is not None:
             await asyncio.wait([leaving])
+            if not leaving.cancelled() and (holder := leaving.result()) is not None:
+                raise OwnedElsewhere(worker_id=holder.worker_id, address=holder.address)
         room = self._rooms.get(key)
         if room is not None:
             return room
@@ -148,16 +167,43 @@ class RoomRegistry:
             room.abort(error)
 
     async def drain(self, *, deadline_seconds: float) -> None:
-        """Give every room up in good order; those that take too long are aborted."""
+        """Give every room up in good order, for ever; those that take too long are aborted."""
         await self._membership.leave()
+        self.taking = False
         try:
             async with asyncio.timeout(deadline_seconds):
-                if self._opening:  # they end by themselves: nothing is claimed any more
-                    await asyncio.wait(self._opening.values())
-                await asyncio.gather(*(self._leave(room) for room in list(self._rooms.values())))
+                await self.empty(within_seconds=deadline_seconds)
         except TimeoutError:
             _log.warning("drain_timed_out", rooms=len(self._rooms))
             self.abort_all(WorkerLeaving())
+
+    async def empty(self, *, within_seconds: float | None = None) -> None:
+        """Let every room leave at the set pace, or faster if there is a deadline.
+
+        Nothing is claimed meanwhile (`taking` is False), so what is empty stays empty.
+        """
+        if self._opening:  # they end by themselves: nothing is claimed any more
+            await asyncio.wait(self._opening.values())
+        departures = Departures(self._leave, clock=self._environment.clock, pace=self._pace)
+        await departures.run(list(self._rooms.values()), within_seconds=within_seconds)
+
+    async def hand_over(self, object_id: ObjectId, then: Then) -> bool:
+        """Let one room leave, and `then` bring its object to another owner.
+
+        Whoever asks for the object here meanwhile waits, and is told the next owner. Returns
+        False when no room of the object was here, or it was leaving already; then nothing was
+        done. Cancelling leaves the room to leave.
+        """
+        key = object_id.uuid
+        if (opening := self._opening.get(key)) is not None:
+            await asyncio.wait([opening])
+        room = self._rooms.get(key)
+        if (leaving := self._leaving.get(key)) is None and room is not None:
+            await asyncio.wait([self._leave(room, then=then)])
+            return True
+        if leaving is not None:
+            await asyncio.wait([leaving])
+        return False
 
     async def close(self) -> None:
         """Stop the registry's own tasks."""
@@ -170,6 +216,8 @@ class RoomRegistry:
         while True:
             await clock.sleep(every_seconds)
             now = clock.monotonic()
+            if self._orphans:
+                await self._orphans.release_all()
             for key in idle_since.keys() - self._rooms.keys():
                 del idle_since[key]
             for key, room in list(self._rooms.items()):
@@ -186,14 +234,29 @@ class RoomRegistry:
         elif idle_seconds >= room.idle_seconds and room.awake:
             self._tasks.start(room.hibernate(), name="hibernation")
 
-    def _leave(self, room: Room, *, draining: bool = True) -> "asyncio.Task[None]":
+    def _leave(
+        self, room: Room, *, draining: bool = True, then: Then | None = None
+    ) -> "asyncio.Task[LiveWorker | None]":
         key = room.object_id.uuid
         leaving = self._leaving.get(key)
         if leaving is None:
-            leaving = self._tasks.start(room.leave(draining=draining), name="departure")
+            departure = self._depart(room, draining=draining, then=then)
+            leaving = self._tasks.start(departure, name="departure")
             self._leaving[key] = leaving
             leaving.add_done_callback(lambda _task: self._leaving.pop(key, None))
         return leaving
+
+    async def _depart(self, room: Room, *, draining: bool, then: Then | None) -> LiveWorker | None:
+        patience = self._environment.limits.event_timeout_seconds + _DEPARTURE_SECONDS
+        try:
+            async with asyncio.timeout(patience):
+                await room.leave(draining=draining)
+        except TimeoutError:  # it has been aborted
+            _log.warning("departure_timed_out", seconds=patience)
+        if then is None:
+            return None
+        await self._orphans.release(room.object_id.uuid)
+        return await then()
 
     async def _try_to_open(self, object_id: ObjectId) -> Room | StateroomError:
         """Open a room. An error is for those who wait, who may be gone; it is no fault of ours."""
@@ -212,7 +275,8 @@ class RoomRegistry:
             claim = await self._claim(object_id)
         finally:
             self._claiming -= 1
-        if self._membership.standing is Standing.LEAVING:
+        self._orphans.discard(object_id.uuid)
+        if not self.taking:
             await self._environment.store.release(claim)
             raise WorkerLeaving
         if claim.worker_id != self._membership.worker_id or not self._membership.holds():
@@ -223,12 +287,23 @@ class RoomRegistry:
         return room
 
     async def _claim(self, object_id: ObjectId) -> Claim:
-        if self._membership.standing is Standing.LEAVING:
+        if not self.taking:
             raise WorkerLeaving
         if not self._membership.holds():
             raise LeaseLost
-        return await self._environment.store.claim(object_id, self._membership.worker_id)
+        try:
+            return await self._environment.store.claim(object_id, self._membership.worker_id)
+        except LeaseLost:
+            if self.taking:
+                raise
+            raise WorkerLeaving from None  # the database knows that we drain, and says no
 
     def _forget(self, room: Room) -> None:
-        if self._rooms.get(room.object_id.uuid) is room:
-            del self._rooms[room.object_id.uuid]
+        key = room.object_id.uuid
+        if self._rooms.get(key) is room:
+            del self._rooms[key]
+        claim = room.lane.claim
+        ours = claim.worker_id == self._membership.worker_id and self._membership.holds()
+        if ours and not room.released:
+            self._orphans.add(claim)
+            self._tasks.start(self._orphans.release(key), name="release")

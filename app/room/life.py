@@ -78,6 +78,8 @@ class RoomLife:
         self._hears_evict = hears_evict
         self._gone = gone
         self.state = RoomState.LOADING
+        self.released = False
+        """Whether the object was given up; a room that was thrown away has not done that."""
 
     @property
     def closed(self) -> bool:
@@ -233,6 +235,7 @@ class RoomLife:
             member.shut(*GOING_AWAY)
         self._residence.drop(forget_rows=True)
         await self._environment.store.release(self._lane.current_claim)
+        self.released = True
 
     def _farewell(self, reason: str) -> Event | None:
         if not self._hears_evict or self._residence.instance is None:

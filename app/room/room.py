@@ -178,6 +178,11 @@ class Room:
         return self._life.state
 
     @property
+    def released(self) -> bool:
+        """See `RoomLife.released`."""
+        return self._life.released
+
+    @property
     def awake(self) -> bool:
         """Whether there is an instance."""
         return self._residence.instance is not None
