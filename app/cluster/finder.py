@@ -77,6 +77,9 @@ class OwnerFinder:
     ) -> ResultT:
         """Serve here or there; look again when the place turns out to be wrong.
 
+        What `here` and `there` raise must mean that nothing has begun, for they may be tried
+        again; the failure of something that had begun is what they return (`questions`).
+
         Raises:
             StateroomError: What serving raised, or why nobody could be reached in time.
         """

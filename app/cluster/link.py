@@ -14,7 +14,7 @@ from ..core.errors import LinkBroken, StateroomError
 from ..core.ids import WorkerId
 from ..core.sockets import SocketTransport
 from .link_ends import RemoteSink, RemoteTransport
-from .link_errors import error_from, error_meta
+from .link_errors import NotBegun, error_from, error_meta, failure_from, failure_meta
 from .link_frames import FrameKind
 from .link_protocol import LinkProtocol, LinkState, Ready, Taken, Told
 
@@ -134,6 +134,7 @@ class Link(asyncio.Protocol):
         """Ask an object at the other side.
 
         Raises:
+            NotBegun: The other side says that the author's code did not begin on it.
             StateroomError: What it answered, or the link broke.
         """
         stream = self._new_stream()
@@ -157,9 +158,9 @@ class Link(asyncio.Protocol):
         self._owned.pop(stream, None)
         self.tell(FrameKind.REFUSE, stream, error_meta(error))
 
-    def fail(self, stream: int, error: StateroomError) -> None:
+    def fail(self, stream: int, error: StateroomError | NotBegun) -> None:
         """Answer a call with an error."""
-        self.tell(FrameKind.FAIL, stream, error_meta(error))
+        self.tell(FrameKind.FAIL, stream, failure_meta(error))
 
     # -- both ----------------------------------------------------------------------------------
 
@@ -225,7 +226,9 @@ class Link(asyncio.Protocol):
             self._host.called(self, stream, meta, body)
         elif kind in {FrameKind.ACCEPT, FrameKind.ANSWER}:
             self._answer(stream, meta, body)
-        elif kind in {FrameKind.REFUSE, FrameKind.FAIL}:
+        elif kind is FrameKind.FAIL:
+            self._answer_error(stream, failure_from(meta))
+        elif kind is FrameKind.REFUSE:
             self._edges.pop(stream, None)
             self._answer_error(stream, error_from(meta))
         elif (sink := self._edges.get(stream)) is not None:
@@ -245,7 +248,7 @@ class Link(asyncio.Protocol):
         if answer is not None and not answer.done():
             answer.set_result((meta, body))
 
-    def _answer_error(self, stream: int, error: StateroomError) -> None:
+    def _answer_error(self, stream: int, error: Exception) -> None:
         answer = self._answers.get(stream)
         if answer is not None and not answer.done():
             answer.set_exception(error)

@@ -1,7 +1,8 @@
 """Errors across a link: class, text and remedy travel; traces do not.
 
-An error class is found again by its code. One that the other side does not know arrives as an
-`ObjectFault` or a plain retryable error, by its flags.
+An error class is found again by its code. One that the other side does not know arrives as a
+`RoomAborted`. Whether the author's code had begun on a call is said beside the error and not by
+it: an error that an author's own calls brought may travel on as the error of his event.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,33 @@ from typing import Any
 from uuid import UUID
 
 from ..core.errors import OwnedElsewhere, RoomAborted, StateroomError
+
+_BEGUN = "begun"
+
+
+class NotBegun(Exception):
+    """A call failed before the author's code began on it, so it may be made again elsewhere.
+
+    Args:
+        error: Why.
+    """
+
+    def __init__(self, error: StateroomError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def failure_meta(error: StateroomError | NotBegun) -> dict[str, Any]:
+    """What is told of the failure of a call."""
+    if isinstance(error, NotBegun):
+        return error_meta(error.error) | {_BEGUN: False}
+    return error_meta(error)
+
+
+def failure_from(meta: Mapping[str, Any]) -> StateroomError | NotBegun:
+    """The failure that was told; who says nothing of a beginning has begun."""
+    error = error_from(meta)
+    return NotBegun(error) if meta.get(_BEGUN) is False else error
 
 
 def error_meta(error: StateroomError) -> dict[str, Any]:

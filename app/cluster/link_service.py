@@ -11,13 +11,15 @@ from ..core.errors import IdInvalid, StateroomError
 from ..core.ids import ObjectId
 from ..core.tasks import TaskOwner
 from .link import Link
+from .link_errors import NotBegun
 from .link_frames import FrameKind
+from .questions import ask_here
 from .registry import RoomRegistry
 from .remote_requests import request_from, response_meta
 
 Meta = Mapping[str, Any]
 CallHandler = Callable[[ObjectId, Meta, bytes], Awaitable[tuple[dict[str, Any], bytes]]]
-"""Serves one kind of call on an object; raises StateroomError."""
+"""Serves one kind of call on an object; raises StateroomError, or NotBegun with one inside."""
 
 ASK = "ask"
 REQUEST = "request"
@@ -69,7 +71,7 @@ class LinkService:
             return
         try:
             answer, payload = await handler(self._object_id(meta), meta, body)
-        except StateroomError as error:
+        except (StateroomError, NotBegun) as error:
             link.fail(stream, error)
         else:
             link.tell(FrameKind.ANSWER, stream, answer, payload)
@@ -77,9 +79,10 @@ class LinkService:
     async def _request(
         self, object_id: ObjectId, meta: Meta, body: bytes
     ) -> tuple[dict[str, Any], bytes]:
-        response, receipt = await self._registry.request(object_id, request_from(meta, body))
-        answer, payload = response_meta(response)
-        return answer | {"receipt": str(receipt)}, payload
+        request = request_from(meta, body)
+        asked = await ask_here(self._registry, object_id, lambda room: room.put_request(request))
+        answer, payload = response_meta(asked.result)
+        return answer | {"receipt": str(asked.receipt)}, payload
 
     def _object_id(self, meta: Meta) -> ObjectId:
         namespace, name = str(meta["namespace"]), meta.get("name")

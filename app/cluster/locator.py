@@ -10,6 +10,7 @@ from .finder import OwnerFinder
 from .link import Link
 from .link_service import ASK, REQUEST, object_meta
 from .namespaces import Namespaces
+from .questions import Outcome, ask_here, once_begun
 from .registry import RoomRegistry
 from .remote_requests import request_meta, response_from
 
@@ -78,22 +79,29 @@ class Locator:
         return await self._finder.reach(object_id, here, there)
 
     async def request(self, object_id: ObjectId, request: Request) -> tuple[Response, str]:
-        """Run an object's `on_request`; returns its answer and receipt.
+        """Run an object's `on_request`, once at most; returns its answer and receipt.
 
-        A link that breaks under the call fails it: whether the object ran is not known, so it is
-        not asked again.
+        Once it has begun a failure is told and not tried again: a broken link or a lost room
+        leaves it unknown what the object did.
 
         Raises:
             StateroomError: It could not be reached, or failed.
         """
 
-        async def here() -> tuple[Response, str]:
-            response, receipt = await self._registry.request(object_id, request)
-            return response, str(receipt)
+        async def here() -> Outcome[tuple[Response, str]]:
+            return await once_begun(self._request_here(object_id, request))
 
-        async def there(link: Link) -> tuple[Response, str]:
-            meta = object_meta(object_id) | request_meta(request) | {ASK: REQUEST}
-            answer, body = await link.call(meta, request.body)
-            return response_from(answer, body), str(answer["receipt"])
+        async def there(link: Link) -> Outcome[tuple[Response, str]]:
+            return await once_begun(_request_there(link, object_id, request))
 
-        return await self._finder.reach(object_id, here, there)
+        return (await self._finder.reach(object_id, here, there)).get()
+
+    async def _request_here(self, object_id: ObjectId, request: Request) -> tuple[Response, str]:
+        answered = await ask_here(self._registry, object_id, lambda room: room.put_request(request))
+        return answered.result, str(answered.receipt)
+
+
+async def _request_there(link: Link, object_id: ObjectId, request: Request) -> tuple[Response, str]:
+    meta = object_meta(object_id) | request_meta(request) | {ASK: REQUEST}
+    answer, body = await link.call(meta, request.body)
+    return response_from(answer, body), str(answer["receipt"])

@@ -1,7 +1,8 @@
 """Questions to an instance: events whose result leaves through the gate, as a send would.
 
 Whoever asks waits for a future. It is answered when every write that the answer could reveal is
-committed, and fails when the event or the room does.
+committed, and fails when the event or the room does. A question also knows whether the author's
+code has begun on it: one that failed before may be asked again elsewhere, any other may not.
 """
 
 import asyncio
@@ -29,6 +30,33 @@ class Submit(Protocol):
         ...
 
 
+class Question:
+    """One question to an instance.
+
+    Attributes:
+        answer: The result, or the StateroomError that came instead of it.
+        begun: Whether the author's code has begun on it. Good to read when `answer` has failed:
+            what did not begin has left nothing behind and may be asked again.
+    """
+
+    __slots__ = ("answer", "begun")
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.begun = False
+
+    def resolve(self, result: Any) -> None:
+        """Give the answer; the first one counts."""
+        if not self.answer.done():
+            self.answer.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """There will be no answer."""
+        if not self.answer.done():
+            self.answer.set_exception(as_fault(error))
+            self.answer.exception()  # a caller that is gone must not be reported as unread
+
+
 class Asking:
     """The open questions of one room.
 
@@ -40,7 +68,7 @@ class Asking:
     def __init__(self, unit: RunningUnit, submit: Submit) -> None:
         self._unit = unit
         self._submit = submit
-        self._answers: set[asyncio.Future[Any]] = set()
+        self._questions: set[Question] = set()
 
     async def ask(self, hook: Callable[[Any], Awaitable[Any] | Any], *, size_bytes: int = 0) -> Any:
         """Run a hook as an event and return its result. Cancelling leaves the event to run.
@@ -48,32 +76,28 @@ class Asking:
         Raises:
             StateroomError: The event could not be run, raised, or was not committed.
         """
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        return await self.put(hook, size_bytes=size_bytes).answer
+
+    def put(self, hook: Callable[[Any], Awaitable[Any] | Any], *, size_bytes: int = 0) -> Question:
+        """Queue a hook as an event at once; questions are asked in the order they are put.
+
+        One that is answered before its turn, because nobody wants it any more, is not asked.
+        """
+        question = Question()
 
         async def run(instance: DurableObject) -> None:
+            if question.answer.done() and not question.answer.cancelled():
+                return
+            question.begun = True
             result = await finish(hook(instance))
-            self._unit.stage(Release(lambda: _resolve(answer, result)))
+            self._unit.stage(Release(lambda: question.resolve(result)))
 
-        self._answers.add(answer)
-        answer.add_done_callback(self._answers.discard)
-        self._submit(run, size_bytes=size_bytes, fail=_failing(answer))
-        return await answer
+        self._questions.add(question)
+        question.answer.add_done_callback(lambda _answer: self._questions.discard(question))
+        self._submit(run, size_bytes=size_bytes, fail=question.fail)
+        return question
 
     def fail_all(self, error: Exception) -> None:
         """Nobody will be answered any more."""
-        for answer in list(self._answers):
-            _failing(answer)(error)
-
-
-def _resolve(answer: "asyncio.Future[Any]", result: Any) -> None:
-    if not answer.done():
-        answer.set_result(result)
-
-
-def _failing(answer: "asyncio.Future[Any]") -> Callable[[Exception], None]:
-    def fail(error: Exception) -> None:
-        if not answer.done():
-            answer.set_exception(as_fault(error))
-            answer.exception()  # a caller that is gone must not be reported as unread
-
-    return fail
+        for question in list(self._questions):
+            question.fail(error)

@@ -15,7 +15,7 @@ from ..core.sockets import SocketTransport
 from ..core.values import Claim, Receipt
 from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
-from .asking import Asking
+from .asking import Asking, Question
 from .brake import ReadingBrake
 from .commits import CommitLane
 from .connections import ConnectionSet, RoomConnection
@@ -157,6 +157,11 @@ class Room:
         Raises:
             StateroomError: The object failed, the room ended, or its mailbox is full.
         """
+        response: Response = await self.put_request(request).answer
+        return response, self.lane.receipt
+
+    def put_request(self, request: Request) -> Question:
+        """Queue `on_request`; the question says how it ended, and whether it had begun."""
 
         async def hook(instance: DurableObject) -> Response:
             response = await finish(instance.on_request(request))
@@ -164,8 +169,7 @@ class Room:
                 raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
             return response
 
-        response: Response = await self._asking.ask(hook, size_bytes=len(request.body))
-        return response, self.lane.receipt
+        return self._asking.put(hook, size_bytes=len(request.body))
 
     @property
     def open(self) -> bool:
