@@ -162,14 +162,7 @@ class Room:
 
     def put_request(self, request: Request) -> Question:
         """Queue `on_request`; the question says how it ended, and whether it had begun."""
-
-        async def hook(instance: DurableObject) -> Response:
-            response = await finish(instance.on_request(request))
-            if not isinstance(response, Response):
-                raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
-            return response
-
-        return self._asking.put(hook, size_bytes=len(request.body))
+        return self._asking.put(_answering(request), size_bytes=len(request.body))
 
     @property
     def open(self) -> bool:
@@ -293,6 +286,16 @@ class Room:
             self._delivery.deliver(outputs)
         else:
             self.abort(LeaseLost())
+
+
+def _answering(request: Request) -> Callable[[DurableObject], Awaitable[Response]]:
+    async def hook(instance: DurableObject) -> Response:
+        response = await finish(instance.on_request(request))
+        if not isinstance(response, Response):
+            raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
+        return response
+
+    return hook
 
 
 def _ignore(_error: Exception) -> None:
