@@ -79,7 +79,8 @@ class RemoteSink:
     def told(self, kind: FrameKind, meta: Mapping[str, Any], body: bytes) -> None:
         """The object says something."""
         if kind is FrameKind.CLOSE:
-            self._transport.close(int(meta["code"]), str(meta["reason"]))
+            end = self._transport.let_go if meta.get("away") else self._transport.close
+            end(int(meta["code"]), str(meta["reason"]))
             return
         message = OutgoingMessage.from_utf8(body) if kind is FrameKind.TEXT else None
         self._transport.send([message or OutgoingMessage(body)])
@@ -95,7 +96,7 @@ class RemoteSink:
     def broken(self) -> None:
         """The link is gone: the client shall come back."""
         self._over = True
-        self._transport.close(*_GOING_AWAY)
+        self._transport.let_go(*_GOING_AWAY)
 
     def _give_back(self) -> None:
         """Return credit once the client's machine has taken what was sent."""
@@ -143,15 +144,22 @@ class RemoteTransport:
 
     def close(self, code: int, reason: str) -> None:
         """See `SocketTransport.close`."""
-        if not self._over:
-            self._link.tell(FrameKind.CLOSE, self._stream, {"code": code, "reason": reason})
-            loop = asyncio.get_running_loop()
-            loop.call_later(CLOSE_DEADLINE_SECONDS, self._link.hurry, self._stream)
+        self._close({"code": code, "reason": reason})
+
+    def let_go(self, code: int, reason: str) -> None:
+        """See `SocketTransport.let_go`: the edge knows whether the client can come back."""
+        self._close({"code": code, "reason": reason, "away": True})
 
     def abort(self) -> None:
         """See `SocketTransport.abort`."""
-        self.close(*_GOING_AWAY)
+        self.let_go(*_GOING_AWAY)
         self._link.hurry(self._stream)
+
+    def _close(self, meta: Mapping[str, Any]) -> None:
+        if not self._over:
+            self._link.tell(FrameKind.CLOSE, self._stream, meta)
+            loop = asyncio.get_running_loop()
+            loop.call_later(CLOSE_DEADLINE_SECONDS, self._link.hurry, self._stream)
 
     def pause_reading(self) -> None:
         """See `SocketTransport.pause_reading`: credit is kept until the room has space."""

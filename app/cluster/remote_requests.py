@@ -15,6 +15,7 @@ def request_meta(request: Request) -> dict[str, Any]:
         "headers": dict(request.headers),
         "client": request.client,
         "subprotocols": list(request.subprotocols),
+        "resumed": request.resumed,
     }
 
 
@@ -28,6 +29,7 @@ def request_from(meta: Mapping[str, Any], body: bytes) -> Request:
         body=body,
         client=str(meta["client"]),
         subprotocols=tuple(meta["subprotocols"]),
+        resumed=bool(meta.get("resumed", False)),
     )
 
 

@@ -26,6 +26,14 @@ class SocketTransport(Protocol):
         """Close after what was sent; the other end sees code and reason."""
         ...
 
+    def let_go(self, code: int, reason: str) -> None:
+        """The object goes away, and nobody meant this socket to end: it may come back elsewhere.
+
+        A channel of a multiplexed socket is brought to the object's next room where the class
+        allows it (`sdk.DurableObject.resumes`); everything else is closed, as by `close`.
+        """
+        ...
+
     def abort(self) -> None:
         """Drop the socket and everything unsent, now."""
         ...

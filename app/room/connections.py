@@ -149,6 +149,14 @@ class RoomConnection:
             self.transport.close(code, reason)
             self.transport.resume_reading()  # or a stopped socket would not see the client's answer
 
+    def let_go(self, code: int, reason: str) -> None:
+        """The room goes away: close, unless the transport can come back to the next one."""
+        if self.state is ConnectionState.OPEN:
+            self.state = ConnectionState.CLOSING
+            self.deaf = True
+            self.transport.let_go(code, reason)
+            self.transport.resume_reading()
+
     def deliver(
         self, messages: Sequence[OutgoingMessage], *, limit_bytes: int, overflow_reason: str
     ) -> None:

@@ -184,8 +184,11 @@ class RoomLife:
         _log.error("object_fault", **self.names, exc_info=error)
 
     def turn_away(self, connection: RoomConnection, error: Exception) -> None:
-        """Close the socket of a client whose message could not be handled."""
-        connection.shut(*close_for(error))
+        """Close the socket of a client that cannot be served: for good, or to come back."""
+        if isinstance(error, StateroomError) and error.retryable:
+            connection.let_go(*close_for(error))
+        else:
+            connection.shut(*close_for(error))
 
     def drained(self) -> None:
         """An event has left the mailbox."""
@@ -232,7 +235,7 @@ class RoomLife:
         self.finish_unit()
         await self._lane.commit_point()
         for member in list(self._members):
-            member.shut(*GOING_AWAY)
+            member.let_go(*GOING_AWAY)
         self._residence.drop(forget_rows=True)
         await self._environment.store.release(self._lane.current_claim)
         self.released = True
@@ -254,7 +257,7 @@ class RoomLife:
         for member in list(self._members):
             if isinstance(error, LeaseLost):
                 member.drop_unsent()
-            member.shut(*close_for(error))
+            self.turn_away(member, error)
         self._end(error)
 
     def _end(self, error: StateroomError) -> None:

@@ -30,12 +30,18 @@ class DurableObject:
         multiplexers: Subprotocol name to the maker of the splitter that a socket negotiating it
             gets (see `SocketMultiplexer`). The first offered one that stands here is chosen.
         wakes_on_close: Whether a hibernated object is woken to run `on_close`.
+        resumes: Whether a channel of a multiplexed socket is brought to the object's next room
+            when this one goes away (its worker died, drained, or lost the object). The client
+            hears nothing of it, so `on_connect` with `request.resumed` must make it say again
+            what the former room may not have taken, and tell it what it may have missed. Without
+            it the socket is closed, and the client comes back by itself.
         overflow_reason: The close reason of a client that reads too slowly (code 1013).
     """
 
     idle_seconds: ClassVar[float | None] = None
     multiplexers: ClassVar[Mapping[str, Callable[[], SocketMultiplexer]]] = {}
     wakes_on_close: ClassVar[bool] = True
+    resumes: ClassVar[bool] = False
     overflow_reason: ClassVar[str] = "overloaded"
 
     def __init__(self, ctx: Context) -> None:

@@ -21,6 +21,8 @@ class Request:
         body: The whole body; empty for a WebSocket.
         client: The client's address as the server trusts it, or empty.
         subprotocols: What a WebSocket client offered, in its order.
+        resumed: Whether this is a channel that the object's former room left behind: the client
+            knows nothing of the move (see `DurableObject.resumes`).
     """
 
     method: str = "GET"
@@ -30,6 +32,7 @@ class Request:
     body: bytes = b""
     client: str = ""
     subprotocols: tuple[str, ...] = ()
+    resumed: bool = False
 
     def json(self) -> object:
         """The body as JSON.

@@ -13,12 +13,14 @@ class MemorySocket:
         received: What the client has received, in order; text as `str`, binary as `bytes`.
         writes: The same, grouped as it left: one list for each write.
         closed: Code and reason of the server's close, or None.
+        let_go_by_object: Whether that close means that the object only went elsewhere.
     """
 
     def __init__(self) -> None:
         self.received: list[str | bytes] = []
         self.writes: list[list[str | bytes]] = []
         self.closed: tuple[int, str] | None = None
+        self.let_go_by_object = False
         self.aborted = False
         self.reading = True
         self.stalled_bytes: int | None = None
@@ -51,6 +53,12 @@ class MemorySocket:
         """See `SocketTransport`."""
         if self.closed is None:
             self.closed = (code, reason)
+
+    def let_go(self, code: int, reason: str) -> None:
+        """See `SocketTransport`; the client sees a close like any other."""
+        if self.closed is None:
+            self.let_go_by_object = True
+        self.close(code, reason)
 
     def abort(self) -> None:
         """See `SocketTransport`."""

@@ -8,6 +8,7 @@ from .pull import Pull
 OPEN_QUESTIONS: Final = 100
 FIRST_RETRY_SECONDS: Final = 1.0
 LAST_RETRY_SECONDS: Final = 60.0
+POSTPONED_SECONDS: Final = 0.25
 RETRIES: Final = 8
 """After this many tries (about four minutes) a client that never answers is left alone until it
 announces itself again, so that it does not keep its room awake for ever."""
@@ -91,6 +92,11 @@ class Questions:
             retry.tries += 1
             retry.delay = min(retry.delay * 2, LAST_RETRY_SECONDS)
             retry.at = now + retry.delay
+
+    def postpone(self, client: str, now: float) -> None:
+        """Plan to ask a client when there is room for a question; that is no fault of its own."""
+        retry = self._retries.setdefault(client, _Retry(FIRST_RETRY_SECONDS, None))
+        retry.at = now + POSTPONED_SECONDS
 
     def succeeded(self, client: str) -> None:
         """The client needs (or is worth) no further try."""

@@ -34,6 +34,7 @@ from .voice import Voice, random_text
 from .wire import Fragment, Message, parse_frame
 
 _SILENCE_SECONDS = 1.5
+_COME_BACK = (1012, "service restart")
 _SPEAKS_FOR_ITSELF = frozenset({GET_CONTENT_HASHES, CONTENT_HASHES})
 
 
@@ -49,6 +50,7 @@ class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
     }
     overflow_reason: ClassVar[str] = OVERFLOW_SOCKET
     wakes_on_close: ClassVar[bool] = False
+    resumes: ClassVar[bool] = True
 
     # -- for subclasses ------------------------------------------------------------------------
 
@@ -112,9 +114,10 @@ class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
 
     def on_connect(self, connection: Connection, request: Request) -> Awaitable[None] | None:
         """A client has come."""
-        del request
         begun, self._begun = self._begun, True
         self._clients.came(connection)
+        if request.resumed:
+            return self._resume(connection)
         if self._mode is SyncMode.HUB:
             self._silent[connection.id] = connection
             self.ctx.call_later(_SILENCE_SECONDS, lambda: self._greet(connection))
@@ -231,6 +234,19 @@ class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
             self._say(
                 Outcome(sends=[send._replace(recipient=connection.id) for send in outcome.sends])
             )
+
+    async def _resume(self, connection: Connection) -> None:
+        """Take up a client whose former room is gone, without its noticing.
+
+        Only a hub sees to it that both sides have everything again. Where clients compare among
+        themselves they have to begin anew: theirs is the rule that a lost server closes the socket.
+        """
+        sync = self._sync
+        if sync is None or self._mode is not SyncMode.HUB:
+            connection.close(*_COME_BACK)
+            return
+        now = self.ctx.monotonic()
+        self._say(await self._beside_if_large(partial(sync.welcome_back, connection.id, now)))
 
     async def _ask_everybody(self) -> None:
         if (sync := self._sync) is not None:

@@ -105,6 +105,15 @@ class Synchronizer:
         question = message_remainder(request_id, GET_CONTENT_HASHES, dump_json(""))
         return Outcome(sends=[Send(EVERYBODY, question), announcement])
 
+    def welcome_back(self, client: str, now: float) -> Outcome:
+        """Compare with a client that lost the former replica and does not know it.
+
+        What it said last may never have been taken, and what others said may never have reached
+        it: so it is asked for its hashes, again and again if need be, and told the replica's.
+        """
+        asked = self._pull(client, self._random(_TRANSACTION_CHARS), None, now)
+        return Outcome(sends=[*asked.sends, Send(client, self._announcement())])
+
     def handle(self, sender: str, message: Message, *, now_ms: int, now: float) -> Outcome:
         """Take a message that was routed to the replica."""
         kind = message.kind
@@ -167,7 +176,7 @@ class Synchronizer:
         self, client: str, transaction: str, pull: Pull, question: Question, now: float
     ) -> Outcome:
         if self._questions.full:
-            self._questions.retry(client, now)
+            self._questions.postpone(client, now)
             return _NOTHING
         request_id = self._question_id(transaction)
         pending = Pending(

@@ -107,6 +107,10 @@ class DirectSocket:
         self._forget_held()
         self._protocol.close_directly(code, reason)
 
+    def let_go(self, code: int, reason: str) -> None:
+        """See `SocketTransport.let_go`: a socket of its own cannot go elsewhere."""
+        self.close(code, reason)
+
     def abort(self) -> None:
         """See `SocketTransport.abort`."""
         self._forget_held()

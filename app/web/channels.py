@@ -2,87 +2,61 @@
 
 The splitting is the object class's (`sdk.SocketMultiplexer`, no I/O); here its actions are
 carried out: channels join their objects, messages go in and come back wrapped, and one refused
-channel closes the socket.
+channel closes the socket. When an object goes away (its worker died or drained), its channel is
+brought to the object's next room where the class allows it, and the client notices nothing; what
+it says meanwhile waits. Only a channel that cannot be brought back in time closes the socket.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
 
 from ..core.clock import Clock
-from ..core.errors import StateroomError
+from ..core.errors import LinkBroken, StateroomError, WorkerLeaving
 from ..core.frames import OutgoingMessage
 from ..core.sockets import SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
 from ..sdk.multiplexing import Deliver, Fail, Open, Reply, Shut, SocketMultiplexer
+from .channel import Channel, ChannelState
+from .comeback import Comeback
 
-Join = Callable[[str, SocketTransport], Awaitable[SocketSink]]
-"""Bring a channel to its object: path suffix and transport; raises StateroomError."""
+_log = structlog.get_logger("stateroom.channels")
 
-_WAITING_BYTES = 16 << 20
+_WAITING_CHARS = 16 << 20
+"""What may wait in one socket for objects that are on their way."""
+_TRY_SECONDS = 2.0
+"""How long one try to come back may take, so that those that wait have their turn."""
 _LEFT = 1000
+_COME_BACK = (1012, "service restart")
 
 
-class ChannelTransport:
-    """What the object of one channel sends through."""
+class ChannelObjects(Protocol):
+    """The objects behind the channels of one socket."""
 
-    def __init__(self, socket: "ChannelSocket", channel: str) -> None:
-        self._socket = socket
-        self._channel = channel
-        self.sink: SocketSink | None = None
-        self.left = False
-        self.waiting: deque[str] = deque()
-        self._held: list[OutgoingMessage] | None = []  # until the client was told
-        self._held_bytes = 0
+    turns: asyncio.Semaphore
+    """How many channels of the worker come back at a time."""
+    patience_seconds: float
+    """How long a channel's object is looked for."""
 
-    @property
-    def buffered_bytes(self) -> int:
-        """See `SocketTransport.buffered_bytes`: the socket's, which all channels share.
+    async def join(self, suffix: str, transport: SocketTransport, *, resumed: bool) -> SocketSink:
+        """Bring a channel to its object.
 
-        What waits for the client to know the channel counts as well, or it would have no bound.
+        Raises:
+            StateroomError: It could not be; nothing was sent to the transport.
         """
-        return self._socket.transport.buffered_bytes + self._held_bytes
+        ...
 
-    def send(self, messages: Sequence[OutgoingMessage]) -> None:
-        """See `SocketTransport.send`."""
-        if self._held is not None:
-            self._held.extend(messages)
-            self._held_bytes += sum(message.size for message in messages)
-        elif not self.left:
-            wrap = self._socket.wrap
-            channel = self._channel
-            self._socket.transport.send([message.wrapped(channel, wrap) for message in messages])
+    def resumes(self, suffix: str) -> bool:
+        """Whether a channel may be brought to the object's next room."""
+        ...
 
-    @property
-    def begun(self) -> bool:
-        """Whether the client knows that the channel is open."""
-        return self._held is None
-
-    def release(self) -> None:
-        """The client knows the channel: what its object said so far may follow."""
-        held, self._held = self._held, None
-        self._held_bytes = 0
-        if held:
-            self.send(held)
-
-    def close(self, code: int, reason: str) -> None:
-        """See `SocketTransport.close`: there is no closing of single channels by the server."""
-        if not self.left:
-            self._socket.transport.close(code, reason)
-
-    def abort(self) -> None:
-        """See `SocketTransport.abort`."""
-        if not self.left:
-            self._socket.transport.abort()
-
-    def pause_reading(self) -> None:
-        """See `SocketTransport.pause_reading`: the whole socket waits for one full object."""
-        self._socket.pause(self)
-
-    def resume_reading(self) -> None:
-        """See `SocketTransport.resume_reading`."""
-        self._socket.resume(self)
+    def refuse(self, error: Exception) -> tuple[int, str]:
+        """The close code and reason for an error."""
+        ...
 
 
 @dataclass(slots=True)
@@ -109,9 +83,8 @@ class ChannelSocket:
     Args:
         multiplexer: Splits the socket.
         transport: The socket itself.
-        join: Brings a channel to its object.
-        refuse: The close code and reason for an error.
-        clock: For the multiplexer's time-outs.
+        objects: Where channels go.
+        clock: For the multiplexer's time-outs and for pauses between tries.
         tasks: Owner of joins under way.
     """
 
@@ -120,30 +93,24 @@ class ChannelSocket:
         *,
         multiplexer: SocketMultiplexer,
         transport: SocketTransport,
-        join: Join,
-        refuse: Callable[[Exception], tuple[int, str]],
+        objects: ChannelObjects,
         clock: Clock,
         tasks: TaskOwner,
     ) -> None:
-        self.transport = transport
+        self._transport = transport
         self._multiplexer = multiplexer
-        self._join = join
-        self._refuse = refuse
+        self._objects = objects
         self._clock = clock
         self._tasks = tasks
-        self._channels: dict[str, ChannelTransport] = {}
+        self._channels: dict[str, Channel] = {}
         self._joins: dict[str, asyncio.Task[None]] = {}
-        self._paused: set[ChannelTransport] = set()
+        self._paused: set[Channel] = set()
         self._answers: deque[_Answer] = deque()
-        self._waiting_bytes = 0
+        self._waiting_chars = 0
         self._deaf = False
         self._gone = False
 
-    def wrap(self, channel: str, payload: bytes) -> bytes:
-        """A channel's message as the socket carries it."""
-        return self._multiplexer.wrap(channel, payload.decode("utf-8", "surrogatepass")).encode(
-            "utf-8", "surrogatepass"
-        )
+    # -- the client's side (SocketSink) --------------------------------------------------------
 
     def receive(self, message: str | bytes) -> None:
         """See `SocketSink.receive`."""
@@ -152,7 +119,7 @@ class ChannelSocket:
         for action in self._multiplexer.receive(message, self._clock.monotonic()):
             match action:
                 case Deliver():
-                    self._deliver(self._channels[action.channel], action.payload)
+                    self._channels[action.channel].receive(action.payload)
                 case Reply():
                     self._answer(action.text, _nothing)
                 case Open():
@@ -167,19 +134,68 @@ class ChannelSocket:
         self._deaf = self._gone = True
         self._answers.clear()
         for channel in self._channels.values():
-            self._leave(channel, code, reason, clean=clean)
+            channel.leave(code, reason, clean=clean)
         self._channels.clear()
 
-    def pause(self, channel: ChannelTransport) -> None:
-        """One channel's object is full."""
-        self._paused.add(channel)
-        self.transport.pause_reading()
+    # -- the channels' side (ChannelOwner) -----------------------------------------------------
 
-    def resume(self, channel: ChannelTransport) -> None:
-        """One channel's object has room again."""
+    @property
+    def buffered_bytes(self) -> int:
+        """What all channels have sent and the client has not taken."""
+        return self._transport.buffered_bytes
+
+    def say(self, channel: Channel, messages: Sequence[OutgoingMessage]) -> None:
+        """Send messages of a channel to the client."""
+        name, wrap = channel.name, self.wrap
+        self._transport.send([message.wrapped(name, wrap) for message in messages])
+
+    def wrap(self, channel: str, payload: bytes) -> bytes:
+        """A channel's message as the socket carries it."""
+        return self._multiplexer.wrap(channel, payload.decode("utf-8", "surrogatepass")).encode(
+            "utf-8", "surrogatepass"
+        )
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the socket now, and bring nothing back any more."""
+        self._deaf = True
+        self._transport.close(code, reason)
+
+    def abort(self) -> None:
+        """Drop the socket."""
+        self._deaf = True
+        self._transport.abort()
+
+    def lost(self, channel: Channel, code: int, reason: str) -> None:
+        """A channel's object went away: bring it back, or close the socket."""
+        if self._deaf:
+            return
+        if not self._objects.resumes(channel.suffix):
+            self.close(code, reason)
+            return
+        channel.lose()
+        channel.comeback.lost(self._clock.monotonic())
+        before = self._joins.get(channel.name)
+        self._start(channel, self._come_back(channel, (code, reason), before))
+
+    def waits(self, channel: Channel, count: int) -> None:
+        """So many more characters of the client wait for a channel's object (or fewer)."""
+        self._waiting_chars += count
+        if self._waiting_chars > _WAITING_CHARS and not self._deaf:
+            comes_back = channel.state is ChannelState.LOST
+            self._fail(*(_COME_BACK if comes_back else (1013, "overloaded")))
+
+    def pause(self, channel: Channel) -> None:
+        """A channel's object is full: the whole socket waits for it."""
+        self._paused.add(channel)
+        self._transport.pause_reading()
+
+    def resume(self, channel: Channel) -> None:
+        """A channel's object has room again, or is nobody's business any more."""
         self._paused.discard(channel)
         if not self._paused:
-            self.transport.resume_reading()
+            self._transport.resume_reading()
+
+    # -- answers, in order ---------------------------------------------------------------------
 
     def _answer(self, say: str | None, then: Callable[[], None]) -> None:
         self._answers.append(_Answer(say, ready=True, then=then))
@@ -188,93 +204,150 @@ class ChannelSocket:
     def _fail(self, code: int, reason: str) -> None:
         """Close the socket, after the answers to what came before."""
         self._deaf = True
-        self._answer(None, lambda: self.transport.close(code, reason))
+        self._answer(None, lambda: self._transport.close(code, reason))
 
     def _flush(self) -> None:
         while self._answers and self._answers[0].ready:
             answer = self._answers.popleft()
             if answer.say is not None:
-                self.transport.send([OutgoingMessage(answer.say)])
+                self._transport.send([OutgoingMessage(answer.say)])
             answer.then()
-
-    def _open(self, action: Open) -> None:
-        channel = ChannelTransport(self, action.channel)
-        self._channels[action.channel] = channel
-        answer = _Answer(action.accepted, ready=False, then=_nothing)
-        self._answers.append(answer)
-        before = self._joins.get(action.channel)
-        join = self._finish_open(channel, action, answer, before)
-        self._joins[action.channel] = self._tasks.start(join, name="channel-join")
-
-    async def _finish_open(
-        self,
-        channel: ChannelTransport,
-        action: Open,
-        answer: _Answer,
-        before: asyncio.Task[None] | None,
-    ) -> None:
-        """Join the object, after an earlier channel of that name has gone through the same."""
-        if before is not None:
-            await asyncio.wait([before])
-        try:
-            sink = await self._join(action.path_suffix, channel)
-        except Exception as error:  # whatever it is, the answers behind this one must not wait
-            self._refuse_all(answer, error)
-            if not isinstance(error, StateroomError):
-                raise
-        else:
-            channel.sink = sink
-            if channel.left or self._gone:
-                sink.ended(_LEFT, "", clean=True)
-            else:
-                answer.then = lambda: self._begin(channel, sink)
-            self._let_go(answer)
-        finally:
-            if self._joins.get(action.channel) is asyncio.current_task():
-                del self._joins[action.channel]
-
-    def _refuse_all(self, answer: _Answer, error: Exception) -> None:
-        """An object did not take its channel: close the socket in the turn of its answer."""
-        self._deaf = True
-        answer.say = None
-        code, reason = self._refuse(error)
-        answer.then = lambda: self.transport.close(code, reason)
-        self._let_go(answer)
 
     def _let_go(self, answer: _Answer) -> None:
         answer.ready = True
         if not self._gone:
             self._flush()
 
-    def _begin(self, channel: ChannelTransport, sink: SocketSink) -> None:
-        """The client knows the channel: let what waited on either side go on."""
-        channel.release()
-        while channel.waiting:
-            payload = channel.waiting.popleft()
-            self._waiting_bytes -= len(payload)
-            sink.receive(payload)
+    # -- channels come and go ------------------------------------------------------------------
 
-    def _deliver(self, channel: ChannelTransport, payload: str) -> None:
-        if channel.begun and channel.sink is not None:
-            channel.sink.receive(payload)
+    def _open(self, action: Open) -> None:
+        comeback = Comeback(self._objects.patience_seconds)
+        comeback.lost(self._clock.monotonic())
+        channel = Channel(self, action.channel, action.path_suffix, comeback)
+        self._channels[action.channel] = channel
+        answer = _Answer(action.accepted, ready=False, then=_nothing)
+        self._answers.append(answer)
+        self._start(channel, self._finish_open(channel, answer, self._joins.get(channel.name)))
+
+    async def _finish_open(
+        self, channel: Channel, answer: _Answer, before: asyncio.Task[None] | None
+    ) -> None:
+        """Join the object, after an earlier channel of that name has gone through the same."""
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            if await self._bring(channel, resumed=False):
+                answer.then = lambda: self._begin(channel)
+            self._let_go(answer)
+        except Exception as error:  # whatever it is, the answers behind this one must not wait
+            self._deaf = True
+            answer.say = None
+            code, reason = self._objects.refuse(error)
+            answer.then = lambda: self._transport.close(code, reason)
+            self._let_go(answer)
+            if not isinstance(error, StateroomError):
+                raise
+
+    def leave(self, code: int, reason: str) -> None:
+        """The worker goes away: close the socket, so that its client comes back elsewhere."""
+        self.close(code, reason)
+
+    async def _come_back(
+        self, channel: Channel, parting: tuple[int, str], before: asyncio.Task[None] | None
+    ) -> None:
+        """Bring a channel to its object's next room; close the socket if that cannot be done."""
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            if await self._bring(channel, resumed=True):
+                self._begin(channel)
+        except StateroomError as error:
+            _log.warning("channel_given_up", code=error.code)
+            self._fail(*(parting if error.retryable else self._objects.refuse(error)))
+        except BaseException:
+            self._fail(*parting)
+            raise
+
+    def _begin(self, channel: Channel) -> None:
+        """The client knows the channel, and its object has it."""
+        gone = channel.transport.gone
+        if channel.left:
             return
-        self._waiting_bytes += len(payload)
-        if self._waiting_bytes > _WAITING_BYTES:
-            self._fail(1013, "overloaded")
+        if gone is not None:
+            self.lost(channel, *gone)
+            return
+        if channel.state is ChannelState.OPENING:
+            channel.comeback = Comeback(self._objects.patience_seconds)
         else:
-            channel.waiting.append(payload)
+            channel.comeback.joined(self._clock.monotonic())
+            _log.debug("channel_came_back")
+        channel.join()
+
+    async def _bring(self, channel: Channel, *, resumed: bool) -> bool:
+        """Join the channel's object, however often that takes; False when the channel is over.
+
+        Raises:
+            StateroomError: It cannot be joined, or not in time.
+        """
+        comeback = channel.comeback
+        while True:
+            if (pause := comeback.next_pause()) > 0:
+                await self._clock.sleep(pause)
+            if resumed and self._over(channel):
+                return False
+            try:
+                channel.sink = sink = await self._try(channel, resumed=resumed)
+            except StateroomError as error:
+                late = comeback.left_seconds(self._clock.monotonic()) <= 0
+                if late or not _passing(error, resumed=resumed):
+                    raise
+                continue
+            if self._over(channel):
+                sink.ended(_LEFT, "", clean=True)
+                return False
+            return True
+
+    async def _try(self, channel: Channel, *, resumed: bool) -> SocketSink:
+        left = channel.comeback.left_seconds(self._clock.monotonic())
+        if left <= 0:
+            raise LinkBroken("the object went away again and again")
+        objects = self._objects
+        transport = channel.new_transport()
+        try:
+            if not resumed:
+                async with asyncio.timeout(left):
+                    return await objects.join(channel.suffix, transport, resumed=False)
+            async with objects.turns, asyncio.timeout(min(left, _TRY_SECONDS)):
+                return await objects.join(channel.suffix, transport, resumed=True)
+        except TimeoutError as error:
+            raise LinkBroken("the object could not be joined in time") from error
+
+    def _over(self, channel: Channel) -> bool:
+        return channel.left or self._gone
+
+    def _start(self, channel: Channel, work: Coroutine[object, object, None]) -> None:
+        task = self._tasks.start(work, name="channel-join")
+        self._joins[channel.name] = task
+        task.add_done_callback(lambda _: self._joined(channel.name, task))
+
+    def _joined(self, name: str, task: asyncio.Task[None]) -> None:
+        if self._joins.get(name) is task:
+            del self._joins[name]
 
     def _shut(self, name: str) -> None:
-        self._leave(self._channels.pop(name), _LEFT, "", clean=True)
+        self._channels.pop(name).leave(_LEFT, "", clean=True)
         self._multiplexer.finished(name)
 
-    def _leave(self, channel: ChannelTransport, code: int, reason: str, *, clean: bool) -> None:
-        channel.left = True
-        self._waiting_bytes -= sum(len(payload) for payload in channel.waiting)
-        channel.waiting.clear()
-        self.resume(channel)
-        if channel.sink is not None:
-            channel.sink.ended(code, reason, clean=clean)
+
+def _passing(error: StateroomError, *, resumed: bool) -> bool:
+    """Whether it may be otherwise in a moment.
+
+    A worker that is leaving and has nobody to pass the channel on to will not have one later. For
+    a client that opens a channel only the link is tried again: it waits for an answer.
+    """
+    if isinstance(error, LinkBroken):
+        return True
+    return resumed and error.retryable and not isinstance(error, WorkerLeaving)
 
 
 def _nothing() -> None:

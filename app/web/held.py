@@ -40,6 +40,10 @@ class HeldTransport:
         """See `SocketTransport.close`."""
         self._do(lambda: self._transport.close(code, reason))
 
+    def let_go(self, code: int, reason: str) -> None:
+        """See `SocketTransport.let_go`."""
+        self._do(lambda: self._transport.let_go(code, reason))
+
     def abort(self) -> None:
         """See `SocketTransport.abort`."""
         self._do(self._transport.abort)

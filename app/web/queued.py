@@ -72,6 +72,10 @@ class QueuedSocket:
             self._start_writing()
             self._clock.call_later(_CLOSE_DEADLINE_SECONDS, self._drop_if_stuck)
 
+    def let_go(self, code: int, reason: str) -> None:
+        """See `SocketTransport.let_go`: a socket of its own cannot go elsewhere."""
+        self.close(code, reason)
+
     def abort(self) -> None:
         """See `SocketTransport.abort`; ASGI can do no more than to stop sending and reading."""
         self._over = True

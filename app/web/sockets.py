@@ -4,10 +4,12 @@ Everything that can refuse a client does so before the handshake, with an HTTP s
 the room and the transport talk to one another directly; this task only waits for the end.
 """
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -29,6 +31,9 @@ from .problems import problem, problem_of
 from .queued import QueuedSocket
 from .requests import request_of
 
+_COMEBACKS = 64
+"""How many channels come back to their objects at a time, of all sockets together."""
+_COME_BACK = (1012, "service restart")
 _DIRECT_EXTENSION = "stateroom.direct"
 _CONNECTION_ID_BYTES = 12
 _VANISHED = 1006
@@ -46,6 +51,7 @@ class SocketGateway:
         reserved: First segments that are never rooms.
         name_bytes: The longest name that a socket is opened by.
         close_for: The close code and reason for an error after the handshake.
+        patience_seconds: How long a channel whose object went away is brought back.
         clock: For multiplexers.
         tasks: Owner of writers and joins.
     """
@@ -59,6 +65,7 @@ class SocketGateway:
         reserved: Collection[str],
         name_bytes: int,
         close_for: Callable[[Exception], tuple[int, str]],
+        patience_seconds: float,
         clock: Clock,
         tasks: TaskOwner,
     ) -> None:
@@ -68,6 +75,9 @@ class SocketGateway:
         self._reserved = frozenset(reserved)
         self._name_bytes = name_bytes
         self._close_for = close_for
+        self._patience = patience_seconds
+        self._turns = asyncio.Semaphore(_COMEBACKS)
+        self._multiplexed_sockets: set[ChannelSocket] = set()
         self._clock = clock
         self._tasks = tasks
 
@@ -162,33 +172,85 @@ class SocketGateway:
         protocol: str,
         make: Callable[[], Any],
     ) -> None:
-        connection_id = _new_id()
-
-        async def join(suffix: str, transport: SocketTransport) -> SocketSink:
-            path = f"{base}/{suffix}" if base else suffix
-            found = namespace or self._routes.namespace_of(path)
-            if found is None:
-                raise StateroomError("no route leads there")
-            object_id = self._locator.ids.from_name(found, path)
-            return await self._locator.connect(object_id, request, transport, connection_id)
-
         await websocket.accept(subprotocol=protocol)
         transport = self._transport(websocket)
+        objects = _ObjectsBelow(
+            base,
+            request,
+            locator=self._locator,
+            namespace_of=lambda path: namespace or self._routes.namespace_of(path),
+            refuse=self._close_for,
+            turns=self._turns,
+            patience_seconds=self._patience,
+        )
         sink = ChannelSocket(
             multiplexer=make(),
             transport=transport,
-            join=join,
-            refuse=self._close_for,
+            objects=objects,
             clock=self._clock,
             tasks=self._tasks,
         )
-        await _pump(websocket, transport, sink)
+        self._multiplexed_sockets.add(sink)
+        try:
+            await _pump(websocket, transport, sink)
+        finally:
+            self._multiplexed_sockets.discard(sink)
+
+    async def leave(self) -> None:
+        """The worker goes away: close the multiplexed sockets, whose channels are elsewhere now.
+
+        Rooms close their own sockets when they leave; these have to be told here.
+        """
+        for sink in list(self._multiplexed_sockets):
+            sink.leave(*_COME_BACK)
 
     def _transport(self, websocket: WebSocket) -> Any:
         direct = websocket.scope.get("extensions", {}).get(_DIRECT_EXTENSION)
         if direct is not None:
             return direct["socket"]
         return QueuedSocket(websocket.send, self._tasks, self._clock)
+
+
+class _ObjectsBelow:
+    """The objects of one multiplexed socket, by their path below its own; `ChannelObjects`."""
+
+    def __init__(
+        self,
+        base: str,
+        request: Request,
+        *,
+        locator: Locator,
+        namespace_of: Callable[[str], str | None],
+        refuse: Callable[[Exception], tuple[int, str]],
+        turns: asyncio.Semaphore,
+        patience_seconds: float,
+    ) -> None:
+        self._base = base
+        self._request = request
+        self._locator = locator
+        self._namespace_of = namespace_of
+        self._connection_id = _new_id()
+        self.refuse = refuse
+        self.turns = turns
+        self.patience_seconds = patience_seconds
+
+    async def join(self, suffix: str, transport: SocketTransport, *, resumed: bool) -> SocketSink:
+        """See `ChannelObjects.join`."""
+        path = self._path(suffix)
+        found = self._namespace_of(path)
+        if found is None:
+            raise StateroomError("no route leads there")
+        object_id = self._locator.ids.from_name(found, path)
+        request = replace(self._request, resumed=True) if resumed else self._request
+        return await self._locator.connect(object_id, request, transport, self._connection_id)
+
+    def resumes(self, suffix: str) -> bool:
+        """See `ChannelObjects.resumes`."""
+        found = self._namespace_of(self._path(suffix))
+        return found is not None and bool(self._locator.namespaces.mount(found).cls.resumes)
+
+    def _path(self, suffix: str) -> str:
+        return f"{self._base}/{suffix}" if self._base else suffix
 
 
 async def _pump(websocket: WebSocket, transport: Any, sink: SocketSink) -> None:

@@ -41,6 +41,8 @@ from .node import Node, WorkerPlace, target_of
 _SWEEP_SECONDS = 1.0
 _DRAIN_PART = 0.8
 """How much of the time that a stop may take belongs to giving the rooms up."""
+_COMEBACK_SECONDS = 10.0
+"""How much longer than a lease a channel is brought back to an object whose worker died."""
 
 
 class Service:
@@ -219,9 +221,11 @@ class Service:
             reserved=settings.reserved_segments,
             name_bytes=settings.name_bytes,
             close_for=close_for,
+            patience_seconds=settings.lease_seconds + _COMEBACK_SECONDS,
             clock=self._clock,
             tasks=self._tasks,
         )
+        self._stack.push_async_callback(gateway.leave)
 
         async def ping() -> None:
             await database.fetch("select 1")

@@ -44,7 +44,8 @@ from app.testing.memory import (
 from app.testing.sockets import MemorySocket
 from app.tinybase.multiplex import Multiplexer
 from app.transport.door import DirectSocket
-from app.web.channels import ChannelSocket, ChannelTransport
+from app.web.channel import ChannelOwner, ChannelTransport
+from app.web.channels import ChannelSocket
 from app.web.held import HeldTransport
 from app.web.queued import QueuedSocket
 
@@ -62,6 +63,11 @@ def what_authors_see(
     d: Connection = connection
     e: SocketMultiplexer = multiplexer
     del a, b, c, d, e
+
+
+def channels(socket: ChannelSocket) -> None:
+    a: ChannelOwner = socket
+    del a
 
 
 def sockets(

@@ -2,6 +2,7 @@ from app.tinybase.questions import (
     FIRST_RETRY_SECONDS,
     LAST_RETRY_SECONDS,
     OPEN_QUESTIONS,
+    POSTPONED_SECONDS,
     RETRIES,
     Late,
     Pending,
@@ -89,6 +90,18 @@ def test_a_client_that_never_answers_is_left_alone_in_the_end() -> None:
     assert questions.next_deadline() is None
     questions.retry("A", now)
     assert questions.next_deadline() == now + FIRST_RETRY_SECONDS
+
+
+def test_being_put_off_for_want_of_room_counts_as_no_try() -> None:
+    questions = Questions()
+    now = 0.0
+    for _ in range(3 * RETRIES):
+        questions.postpone("A", now)
+        assert questions.next_deadline() == now + POSTPONED_SECONDS
+        now += POSTPONED_SECONDS
+        assert questions.expire(now) == Late(unanswered=[], due=["A"])
+    questions.retry("A", now)
+    assert questions.next_deadline() is not None
 
 
 def test_a_client_that_left_is_neither_late_nor_tried_again() -> None:

@@ -182,9 +182,32 @@ def test_too_many_open_questions_put_a_pull_off() -> None:
     for number in range(OPEN_QUESTIONS):
         assert server.handle(f"c{number}", hashes, now_ms=NOW, now=0.0).sends
     assert server.handle("late", hashes, now_ms=NOW, now=0.5) == Outcome()
-    server.expire(1.4)
-    due = server.expire(1.5)
+    assert server.next_deadline() == 0.75
+    assert not server.expire(0.75).sends
+    due = server.expire(TIMEOUT)
     assert [send.recipient for send in due.sends] == ["late"]
+
+
+def test_a_client_that_comes_back_unawares_is_asked_and_told() -> None:
+    content = filled(cells("t", "r", {"c": [1, hlc(1)]}))
+    server = synchronizer(content)
+    outcome = server.welcome_back("A", 0.0)
+    assert [send.recipient for send in outcome.sends] == ["A", "A"]
+    question, news = map(told, outcome.sends)
+    assert question[1:] == [1, ""]
+    assert news[1:] == [2, list(content.content_hashes())]
+    client = filled(values({"v": [1, hlc(1)]}))
+    pull = handle(server, 0, list(client.content_hashes()), question[0])
+    answer_all(server, client, pull)
+    assert content.values.hash() == client.values.hash()
+
+
+def test_a_client_that_comes_back_unawares_and_does_not_answer_is_asked_again() -> None:
+    server = synchronizer(replica())
+    server.welcome_back("A", 0.0)
+    assert not server.expire(TIMEOUT).sends
+    again = server.expire(TIMEOUT + 1.0).sends
+    assert [(send.recipient, told(send)[1]) for send in again] == [("A", 1)]
 
 
 def test_the_startup_broadcasts_ask_and_tell_everybody() -> None:

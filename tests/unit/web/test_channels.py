@@ -1,124 +1,12 @@
-"""A multiplexed socket, with a multiplexer whose language is made of words."""
+"""A multiplexed socket: channels come and go, and what the client is told keeps its order."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 
 import pytest
 
-from app.core.errors import Overloaded, StateroomError
-from app.core.frames import OutgoingMessage
-from app.core.sockets import SocketSink, SocketTransport
-from app.core.tasks import TaskOwner
-from app.sdk.multiplexing import Action, Deliver, Fail, Open, Reply, Shut
-from app.testing.clock import FakeClock
-from app.testing.sockets import MemorySocket
+from app.core.errors import Overloaded
 from app.web import channels
-from app.web.channels import ChannelSocket
-
-
-class Words:
-    """`open a`, `shut a`, `a:payload`, `reply text`, `fail`."""
-
-    def __init__(self) -> None:
-        self.over: list[str] = []
-
-    def receive(self, message: str | bytes, now: float) -> Sequence[Action]:
-        del now
-        text = str(message)
-        word, _, rest = text.partition(" ")
-        match word:
-            case "open":
-                return [Open(channel=rest, path_suffix=f"path/{rest}", accepted=f"opened {rest}")]
-            case "shut":
-                return [Shut(channel=rest)]
-            case "reply":
-                return [Reply(text=rest)]
-            case "fail":
-                return [Fail(code=1007, reason="failed")]
-        channel, _, payload = text.partition(":")
-        return [Deliver(channel=channel, payload=payload)]
-
-    def wrap(self, channel: str, payload: str) -> str:
-        return f"{channel}:{payload}"
-
-    def finished(self, channel: str) -> None:
-        self.over.append(channel)
-
-
-class Member:
-    """A channel at its object."""
-
-    def __init__(self, suffix: str, transport: SocketTransport) -> None:
-        self.suffix = suffix
-        self.transport = transport
-        self.heard: list[str | bytes] = []
-        self.ends: list[tuple[int, str, bool]] = []
-
-    def receive(self, message: str | bytes) -> None:
-        self.heard.append(message)
-
-    def ended(self, code: int, reason: str, *, clean: bool) -> None:
-        self.ends.append((code, reason, clean))
-
-    def say(self, *texts: str) -> None:
-        self.transport.send([OutgoingMessage(text) for text in texts])
-
-
-class Bench:
-    """A multiplexed socket whose joins a test lets through."""
-
-    def __init__(self) -> None:
-        self.socket = MemorySocket()
-        self.words = Words()
-        self.tasks = TaskOwner("test")
-        self.doors: dict[str, list[asyncio.Future[None]]] = {}
-        self.members: dict[str, Member] = {}
-        self.all_members: list[Member] = []
-        self.held = False
-        self.channels = ChannelSocket(
-            multiplexer=self.words,
-            transport=self.socket,
-            join=self._join,
-            refuse=self._refuse,
-            clock=FakeClock(),
-            tasks=self.tasks,
-        )
-        self.socket.attach(self.channels)
-
-    async def _join(self, suffix: str, transport: SocketTransport) -> SocketSink:
-        name = suffix.removeprefix("path/")
-        if self.held:
-            door: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.doors.setdefault(name, []).append(door)
-            await door
-        member = self.members[name] = Member(suffix, transport)
-        self.all_members.append(member)
-        member.say(f"welcome to {name}")
-        return member
-
-    def _refuse(self, error: Exception) -> tuple[int, str]:
-        code = error.code if isinstance(error, StateroomError) else "internal"
-        return 1013, code
-
-    def closed(self) -> tuple[int, str] | None:
-        return self.socket.closed
-
-    def let_in(self, name: str) -> None:
-        self.doors[name].pop(0).set_result(None)
-
-    def refuse(self, name: str, error: Exception) -> None:
-        self.doors[name].pop(0).set_exception(error)
-
-    async def settle(self) -> None:
-        for _ in range(20):
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_soon(future.set_result, None)
-            await future
-
-    async def say(self, *texts: str) -> None:
-        for text in texts:
-            self.socket.say(text)
-        await self.settle()
+from tests.unit.web.channel_bench import Bench
 
 
 @pytest.fixture
@@ -176,7 +64,7 @@ async def test_an_object_that_refuses_closes_the_socket_in_its_turn(
 ) -> None:
     bench.held = True
     await bench.say("open a", "open b")
-    bench.refuse("b", error)
+    bench.turn_away("b", error)
     await bench.settle()
     assert bench.closed() is None
     bench.let_in("a")
@@ -263,7 +151,7 @@ async def test_a_refusal_after_the_socket_ended_is_told_to_nobody(bench: Bench) 
     bench.held = True
     await bench.say("open a")
     bench.socket.leave()
-    bench.refuse("a", Overloaded())
+    bench.turn_away("a", Overloaded())
     await bench.settle()
     assert bench.closed() is None
 
@@ -304,7 +192,7 @@ async def test_a_full_object_that_is_left_stops_nobody_any_more(bench: Bench) ->
 async def test_what_waits_for_opening_channels_is_bounded(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channels, "_WAITING_BYTES", 10)
+    monkeypatch.setattr(channels, "_WAITING_CHARS", 10)
     bench.held = True
     await bench.say("open a", "open b", "a:12345", "b:12345", "shut a", "b:12345")
     assert bench.closed() is None
