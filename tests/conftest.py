@@ -11,9 +11,10 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 import pytest
@@ -24,7 +25,9 @@ from app.store.database import Database
 from app.store.driver import ConnectTarget
 from app.store.embedded import EmbeddedPostgres
 from app.store.migration import migrate
-from tests.doubles.pgbouncer import MISSING, PgBouncer, find_pgbouncer
+from tests.doubles import pgbouncer as pgbouncer_double
+from tests.doubles import replicated_postgres
+from tests.doubles.pgbouncer import PgBouncer
 
 MIGRATED = "stateroom_tests"
 UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100"}
@@ -37,7 +40,11 @@ where datname = current_database() and pid <> pg_backend_pid()
 truncate object, object_row, object_alarm, worker;
 """
 
-_LEFT_OUT = pytest.StashKey[int]()
+# Fixtures, by the program of the system that each needs.
+_TOOLS: Final[dict[str, tuple[Callable[[], object], str]]] = {
+    "pgbouncer": (pgbouncer_double.find_pgbouncer, pgbouncer_double.MISSING),
+    "faketime": (replicated_postgres.find_faketime, replicated_postgres.MISSING),
+}
 _numbers = itertools.count(1)
 
 
@@ -74,29 +81,32 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the pooler's tests out where there is no pooler; CI installs it and leaves out none.
+    """Leave out the tests whose tool is not installed; CI installs all and leaves out none.
 
     `make test` has to work on a machine with Python and make alone.
     """
-    if find_pgbouncer() is not None or "CI" in os.environ:  # noqa: TID251 - CI says so in no other way
-        return
-    left_out = [item for item in items if _needs_pooler(item)]
+    left_out = [item for item in items if any(_needs(item, name) for name in _missing_tools())]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not _needs_pooler(item)]
-        config.stash[_LEFT_OUT] = len(left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly what did not run."""
-    count = terminalreporter.config.stash.get(_LEFT_OUT, 0)
-    if count or (find_pgbouncer() is None and "CI" not in os.environ):  # noqa: TID251 - see above
-        terminalreporter.write_line(f"NOT RUN: the tests through PgBouncer; {MISSING}", red=True)
+    for name, remedy in _missing_tools().items():
+        terminalreporter.write_line(f"NOT RUN: the tests with {name}; {remedy}", red=True)
 
 
-def _needs_pooler(item: pytest.Item) -> bool:
+def _missing_tools() -> dict[str, str]:
+    """Fixtures that need a program of the system which is not there, and how to get it."""
+    if "CI" in os.environ:  # noqa: TID251 - CI says so in no other way
+        return {}
+    return {name: remedy for name, (found, remedy) in _TOOLS.items() if found() is None}
+
+
+def _needs(item: pytest.Item, tool: str) -> bool:
     parameters = getattr(getattr(item, "callspec", None), "params", {})
-    return "pgbouncer" in getattr(item, "fixturenames", ()) or "pgbouncer" in parameters.values()
+    return tool in getattr(item, "fixturenames", ()) or tool in parameters.values()
 
 
 @pytest.fixture(scope="session")
@@ -129,6 +139,15 @@ def pgbouncer(postgres_server: PostgresServer, open_folder: Path) -> Iterator[Pg
     pooler.start()
     yield pooler
     pooler.stop()
+
+
+@pytest.fixture(scope="session")
+def faketime() -> Path:
+    """The library that gives a process a wrong clock."""
+    library = replicated_postgres.find_faketime()
+    if library is None:
+        pytest.fail(replicated_postgres.MISSING)
+    return library
 
 
 @pytest_asyncio.fixture

@@ -30,7 +30,7 @@ from ..core.ports import LeaseCheck
 from ..core.values import CommitOutcome, CommitResult
 from .commit_statement import SESSION, STATE, Flight, commit_call
 from .driver import ConnectTarget, DriverConnection
-from .failures import DRIVER_ERRORS, Fault, classify, label, translated
+from .failures import DRIVER_ERRORS, NEW_CONNECTION, Fault, classify, label, translated
 
 _log = structlog.get_logger(__name__)
 
@@ -104,6 +104,7 @@ class CommitLane:
     async def _connected(self) -> DriverConnection:
         connection = self._connection
         if connection is None or connection.closed:
+            self._drop()
             connection = self._connection = await DriverConnection.open(
                 self._target, session=SESSION, keep_waiting=self._lease.holds
             )
@@ -190,8 +191,7 @@ class CommitLane:
 
     async def _pause(self, flights: list[Flight], error: Exception) -> bool:
         """Wait before the next try; False, and the flights settled, when the lease is over."""
-        if classify(error) in (Fault.LINK, Fault.AWAY):
-            # A new connection: after a failover the old one may still lead to the standby.
+        if classify(error) in NEW_CONNECTION:
             self._drop()
         if self._failures:
             seconds = _FIRST_PAUSE_SECONDS * 2 ** min(self._failures - 1, 10)

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from ..core.errors import ConfigurationInvalid
+from .hosts import Answer, Hosts, Place, hosts_of, role_of
 
 if TYPE_CHECKING:
     from asyncpg.prepared_stmt import PreparedStatement
@@ -28,6 +30,11 @@ _CLOSE_SECONDS: Final = 2.0
 _TICK_SECONDS: Final = 0.5
 # The server gives up a little after we did, so that what we dropped does not linger there.
 _SERVER_GRACE_SECONDS: Final = 2.0
+_LINEAGE: Final = """
+select system_identifier as cluster, left(pg_walfile_name(pg_current_wal_lsn()), 8) as timeline
+from pg_control_system()
+"""
+_STANDBY_WAIT: Final = "SyncRepWaitForLSN"
 
 
 class Pooler(Enum):
@@ -46,12 +53,16 @@ class ConnectTarget:
         pooler: With TRANSACTION no session state of any kind is used.
         connect_seconds: How long opening one connection may take.
         statement_seconds: How long one statement may take before its connection is dropped.
+        role: What a server must be to be spoken to (`target_session_attrs`); None: anything.
+        hosts: The hosts to choose from; empty when there is one.
     """
 
     dsn: str = field(repr=False)
     pooler: Pooler = Pooler.NONE
     connect_seconds: float = 5.0
     statement_seconds: float = 10.0
+    role: SessionAttribute | None = None
+    hosts: Hosts = field(default_factory=Hosts, repr=False, compare=False)
 
     @classmethod
     def from_url(
@@ -65,16 +76,26 @@ class ConnectTarget:
         """Take a URL in any of the spellings that are in use.
 
         Raises:
-            ConfigurationInvalid: It is not a Postgres URL. The text does not quote it.
+            ConfigurationInvalid: It is not a Postgres URL, or asks for a server that takes no
+                writes. The text does not quote it.
         """
         scheme, separator, rest = url.partition("://")
         if not separator or scheme not in _SCHEMES:
             raise ConfigurationInvalid("the database URL must begin with postgresql://")
+        dsn = f"postgresql://{rest}"
+        hosts = hosts_of(dsn)
+        role = role_of(dsn)
+        # Postgres tells its role when it greets, so asking for it costs nothing. A pooler does
+        # not, and it would be asked for at each connection: only where there is a choice.
+        if role is None and (hosts or pooler is Pooler.NONE):
+            role = SessionAttribute.read_write
         return cls(
-            dsn=f"postgresql://{rest}",
+            dsn=dsn,
             pooler=pooler,
             connect_seconds=connect_seconds,
             statement_seconds=statement_seconds,
+            role=role,
+            hosts=hosts,
         )
 
     @property
@@ -87,10 +108,14 @@ class ConnectTarget:
     async def connect_raw(
         self, session: Mapping[str, str] | None = None
     ) -> "asyncpg.Connection[asyncpg.Record]":
-        """Open a driver connection.
+        """Open a driver connection, at a host that takes writes if there are several.
 
         Args:
             session: Settings of the session; left out behind a pooler, which refuses them.
+
+        Raises:
+            ConfigurationInvalid: The URL cannot be read.
+            Exception: What the driver raises, of `failures.DRIVER_ERRORS`.
         """
         behind_pooler = self.pooler is Pooler.TRANSACTION
         server_settings = None
@@ -101,20 +126,45 @@ class ConnectTarget:
                 "statement_timeout": str(limit_ms),
                 **(session or {}),
             }
+
+        async def connect(**where: Any) -> "asyncpg.Connection[asyncpg.Record]":
+            return await asyncpg.connect(
+                self.dsn,
+                **where,
+                timeout=self.connect_seconds,
+                statement_cache_size=0 if behind_pooler else 100,
+                server_settings=server_settings,
+                target_session_attrs=self.role,
+            )
+
+        async def open_at(place: Place) -> Answer["asyncpg.Connection[asyncpg.Record]"]:
+            return await _answer_of(await connect(host=place.host, port=place.port))
+
         try:
             async with asyncio.timeout(self.connect_seconds):
-                return await asyncpg.connect(
-                    self.dsn,
-                    timeout=self.connect_seconds,
-                    statement_cache_size=0 if behind_pooler else 100,
-                    server_settings=server_settings,
-                )
+                return await (self.hosts.open(open_at) if self.hosts else connect())
         except ValueError as error:
             # The driver's text quotes parts of the URL, and a password with an unquoted sign
             # in it lands in such a part.
             raise ConfigurationInvalid(
                 "the database URL cannot be read; percent-encode what is special in it"
             ) from _without_text(error)
+
+
+async def _answer_of(
+    raw: "asyncpg.Connection[asyncpg.Record]",
+) -> Answer["asyncpg.Connection[asyncpg.Record]"]:
+    """Ask one of several hosts how current it is."""
+    try:
+        row = await raw.fetchrow(_LINEAGE)
+    except (asyncpg.UndefinedFunctionError, asyncpg.FeatureNotSupportedError):
+        row = None  # a hosted Postgres that hides it; such a one does its failover itself
+    except BaseException:
+        raw.terminate()
+        raise
+    if row is None:
+        return Answer(opened=raw)
+    return Answer(opened=raw, cluster=row["cluster"], timeline=int(row["timeline"], 16))
 
 
 def _without_text(error: Exception) -> Exception:
@@ -136,10 +186,14 @@ class DriverConnection:
         keep_waiting: Callable[[], bool] | None = None,
     ) -> None:
         self._raw = raw
+        self._hosts = target.hosts
+        self._generation = target.hosts.generation
         self._keep_waiting = keep_waiting
         self._statement_seconds = target.statement_seconds
         self._statements: dict[str, PreparedStatement[asyncpg.Record]] = {}
         self._expired = False
+        self._unreplicated = False
+        raw.add_log_listener(self._warned)
         self._tick_seconds = min(_TICK_SECONDS, self._statement_seconds)
         self._waited = 0.0
         self._timer: asyncio.TimerHandle
@@ -166,14 +220,16 @@ class DriverConnection:
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is known to be gone."""
-        return self._raw.is_closed()
+        """Whether the connection is gone, or leads to a host that is not used any more."""
+        return self._raw.is_closed() or self._generation != self._hosts.generation
 
     async def fetch(self, sql: str, *arguments: Any) -> list[asyncpg.Record]:
         """Run one statement, in a transaction of its own, and return its rows.
 
         Raises:
             TimeoutError: There was no answer in time; the connection was dropped.
+            asyncpg.InterfaceError: It was answered, but not as durably as was asked for; the
+                connection was dropped.
             Exception: What the driver raises.
         """
         self._waited = 0.0
@@ -182,9 +238,14 @@ class DriverConnection:
             statement = self._statements.get(sql)
             if statement is None:
                 statement = self._statements[sql] = await self._raw.prepare(sql)
-            return await statement.fetch(*arguments)
+            rows = await statement.fetch(*arguments)
+            if self._unreplicated:
+                self._raw.terminate()
+                raise asyncpg.InterfaceError("the wait for the standby was given up")
+            return rows  # noqa: TRY300 - an `else` would not see the error just raised
         except asyncio.CancelledError:
             self._raw.terminate()
+            self._hosts.doubt()
             raise
         except (OSError, asyncpg.PostgresError) as error:
             if self._expired:
@@ -197,6 +258,14 @@ class DriverConnection:
         """Prepare every statement anew at its next use."""
         self._statements.clear()
 
+    def _warned(self, _: object, message: asyncpg.PostgresLogMessage) -> None:
+        """A commit whose wait for its standby is cancelled succeeds, with a mere warning.
+
+        The text may be in any language; where in the server it was said tells it apart.
+        """
+        if getattr(message, "server_source_function", None) == _STANDBY_WAIT:
+            self._unreplicated = True
+
     def _tick(self) -> None:
         self._waited += self._tick_seconds
         patient = self._waited < self._statement_seconds
@@ -205,6 +274,7 @@ class DriverConnection:
         else:
             self._expired = True
             self._raw.terminate()
+            self._hosts.doubt()
 
     def terminate(self) -> None:
         """Drop the connection at once."""

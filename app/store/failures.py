@@ -7,7 +7,8 @@ SQLSTATE; the driver's exception is the cause, with its text struck out where it
     Fault.LINK      the connection is gone; whether the statement was applied is not known
     Fault.CONFLICT  the database undid the statement because of another one; send it again
     Fault.STALE     the prepared statement is not known any more; prepare and send it again
-    Fault.AWAY      the database cannot work just now (full, starting, standby); not applied
+    Fault.AWAY      the database cannot work just now (full, starting); not applied
+    Fault.DEMOTED   this server takes no writes: after a failover another one does; not applied
     Fault.ROWS      the statement or its rows are refused, whoever sends them and whenever
 """
 
@@ -35,6 +36,7 @@ class Fault(Enum):
     CONFLICT = auto()
     STALE = auto()
     AWAY = auto()
+    DEMOTED = auto()
     ROWS = auto()
 
 
@@ -60,7 +62,7 @@ _BY_STATE: Final = {
     "57P03": Fault.AWAY,  # starting or stopping
     "57P04": Fault.AWAY,
     "57014": Fault.AWAY,  # an operator's cancel, or a time limit of the server
-    "25006": Fault.AWAY,  # a standby, after a failover
+    "25006": Fault.DEMOTED,  # a standby
 }
 # 28 and 3D: the login or the database is gone; rows have nothing to do with it.
 _BY_CLASS: Final = {
@@ -70,6 +72,9 @@ _BY_CLASS: Final = {
     "53": Fault.AWAY,
     "58": Fault.AWAY,
 }
+NEW_CONNECTION: Final = frozenset({Fault.LINK, Fault.AWAY, Fault.DEMOTED})
+"""After these the connection is of no use: elsewhere, or later, a new one may be."""
+
 _REFUSED_AT_LOGIN: Final = frozenset({"28000", "28P01", "3D000", "42501"})
 _UNKNOWN_SETTING: Final = "08P01"  # what PgBouncer says to a startup parameter
 _NO_TABLE: Final = frozenset({"42P01", "42703", "3F000"})
@@ -117,6 +122,10 @@ def translated_at_start(error: Exception, *, address: str) -> StartupError:
         )
     if state in _NO_TABLE:
         return MigrationMissing(f"the database at {address} has no tables of Stateroom")
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return DatabaseUnreachable(
+            f"what answers at {address} takes no writes; a standby, or a failover is under way"
+        )
     return DatabaseUnreachable(f"no answer from the database at {address} ({label(error)})")
 
 

@@ -20,7 +20,7 @@ from .database import read_cluster
 from .driver import ConnectTarget, Pooler
 from .failures import (
     DRIVER_ERRORS,
-    Fault,
+    NEW_CONNECTION,
     classify,
     driver_error_of,
     is_login_refusal,
@@ -89,7 +89,7 @@ def _plain_target(url: str) -> ConnectTarget:
 
 def _told(error: Exception, target: ConnectTarget) -> StartupError:
     """A migration that could not run is one thing, one that was turned down half way another."""
-    if classify(error) in (Fault.LINK, Fault.AWAY) or is_login_refusal(error):
+    if classify(error) in NEW_CONNECTION or is_login_refusal(error):
         return translated_at_start(error, address=target.address)
     return MigrationMissing(
         f"a migration of {target.address} was undone ({label(error)})",

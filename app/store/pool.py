@@ -8,13 +8,15 @@ database is not noticed by readers.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
 from ..core.errors import StoreUnavailable
 from .driver import ConnectTarget, DriverConnection
-from .failures import DRIVER_ERRORS, Fault, classify, translated
+from .failures import DRIVER_ERRORS, NEW_CONNECTION, Fault, classify, translated
+
+_ONCE_MORE: Final = (Fault.LINK, Fault.STALE, Fault.DEMOTED)
 
 
 class ConnectionPool:
@@ -65,13 +67,14 @@ class ConnectionPool:
         while self._idle:
             connection = self._idle.pop()
             if connection.closed:
+                connection.terminate()
                 continue
             try:
                 return await self._run(connection, sql, arguments)
             except TimeoutError:
                 raise
             except DRIVER_ERRORS as error:
-                if classify(error) not in (Fault.LINK, Fault.STALE):
+                if classify(error) not in _ONCE_MORE:
                     raise
                 self._drop_idle()
         connection = await DriverConnection.open(self._target)
@@ -82,10 +85,14 @@ class ConnectionPool:
     ) -> list[asyncpg.Record]:
         try:
             return await connection.fetch(sql, *arguments)
-        finally:
-            if self._closed:
+        except DRIVER_ERRORS as error:
+            if classify(error) in NEW_CONNECTION:
                 connection.terminate()
-            elif not connection.closed:
+            raise
+        finally:
+            if self._closed or connection.closed:
+                connection.terminate()
+            else:
                 self._idle.append(connection)
 
     def _drop_idle(self) -> None:

@@ -34,6 +34,7 @@ _LOG_KEEP_BYTES: Final = 1 << 20
 _LOG_TOLD_LINES: Final = 6
 _PID_LINE: Final = 0
 _STATUS_LINE: Final = 7
+_ACCEPTS: Final = ("ready", "standby")
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -149,7 +150,7 @@ class Postmaster:
             and self._child.poll() is None
             and len(lines) > _STATUS_LINE
             and lines[_PID_LINE] == str(self._child.pid)
-            and lines[_STATUS_LINE] == "ready"
+            and lines[_STATUS_LINE] in _ACCEPTS
         )
 
     async def _clear_orphan(self) -> None:

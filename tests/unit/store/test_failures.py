@@ -28,7 +28,7 @@ MEANINGS = [
     (asyncpg.CannotConnectNowError("starting"), Fault.AWAY),
     (asyncpg.TooManyConnectionsError("full"), Fault.AWAY),
     (asyncpg.DiskFullError("full"), Fault.AWAY),
-    (asyncpg.ReadOnlySQLTransactionError("standby"), Fault.AWAY),
+    (asyncpg.ReadOnlySQLTransactionError("standby"), Fault.DEMOTED),
     (asyncpg.QueryCanceledError("cancelled"), Fault.AWAY),
     (asyncpg.InvalidPasswordError("changed"), Fault.AWAY),
     (asyncpg.ProgramLimitExceededError("index row size"), Fault.ROWS),
@@ -62,6 +62,7 @@ def test_stored_values_are_struck_out_of_what_is_chained() -> None:
     [
         (OSError("nobody"), DatabaseUnreachable),
         (asyncpg.CannotConnectNowError("starting"), DatabaseUnreachable),
+        (asyncpg.TargetServerAttributeNotMatched("standby"), DatabaseUnreachable),
         (asyncpg.InvalidPasswordError("wrong"), DatabaseRefused),
         (asyncpg.InvalidCatalogNameError("unknown"), DatabaseRefused),
         (asyncpg.InsufficientPrivilegeError("no"), DatabaseRefused),
