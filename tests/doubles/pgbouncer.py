@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 SERVERS = 3
+_START_SECONDS = 30.0
 MISSING = "pgbouncer is not installed; on Debian: apt-get install pgbouncer"
 
 _CONFIG = """
@@ -51,6 +53,7 @@ class PgBouncer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Start it, and return when it listens."""
         binary = find_pgbouncer()
         if binary is None:
             pytest.fail(MISSING)
@@ -73,11 +76,23 @@ class PgBouncer:
             stderr=subprocess.DEVNULL,
             **other_user,
         )
+        self._wait_until_it_listens()
 
     def stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(10)
+
+    def _wait_until_it_listens(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS  # noqa: TID251 - no event loop runs here
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
+            except OSError:
+                assert time.monotonic() < deadline, "pgbouncer does not listen"  # noqa: TID251
+                time.sleep(0.01)
+            else:
+                return
 
     def database_url(self, name: str) -> str:
         return f"postgresql://stateroom@127.0.0.1:{self._port}/{name}"
