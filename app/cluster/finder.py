@@ -1,13 +1,14 @@
 """Finds the worker that holds an object: this one, or another over a link.
 
 An object that nobody holds is claimed here (first touch). Where it was found elsewhere is
-remembered until that proves wrong; a refusal forgets it, and the claim that follows says who
-holds it now. Nothing is forwarded twice: a worker that is asked over a link serves the object
-itself or says who it is not (architecture, sections 1 and 9 e).
+remembered until that proves wrong; a refusal forgets it, and says who holds it now or leaves that
+to the claim that follows. A worker that drains claims nothing: it asks another one that takes
+rooms. Nothing is forwarded twice: a worker that is asked over a link serves the object itself or
+says who it is not (architecture, sections 1 and 9 d, e).
 """
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from ..core.clock import Clock
@@ -19,21 +20,18 @@ from ..core.errors import (
     WorkerLeaving,
 )
 from ..core.ids import ObjectId, WorkerId
+from ..core.values import LiveWorker
 from .link import Link
 from .links import Links
+from .peers import Peers
 from .registry import RoomRegistry
 
 ResultT = TypeVar("ResultT")
 
 _PAUSE_SECONDS = 0.05
+_HOPS = 2
+"""So many places are tried one directly after the other; then there is a pause before each."""
 _PLACEMENTS = 100_000
-
-
-class Placement(NamedTuple):
-    """Who held an object when it was last looked for."""
-
-    worker_id: WorkerId
-    address: str
 
 
 class _Unreachable(Exception):
@@ -57,13 +55,21 @@ class OwnerFinder:
     def __init__(self, registry: RoomRegistry, *, clock: Clock, patience_seconds: float) -> None:
         self._registry = registry
         self._links: Links | None = None
+        self._peers: Peers | None = None
         self._clock = clock
         self._patience = patience_seconds
-        self._placements: dict[UUID, Placement] = {}
+        self._placements: dict[UUID, LiveWorker] = {}
 
-    def use(self, links: Links) -> None:
+    def use(self, links: Links, peers: Peers) -> None:
         """Reach other workers over these links; without, every object is looked for here."""
         self._links = links
+        self._peers = peers
+
+    def note(self, object_id: ObjectId, holder: LiveWorker) -> None:
+        """Look for an object at this worker first."""
+        if len(self._placements) >= _PLACEMENTS:
+            self._placements.clear()
+        self._placements[object_id.uuid] = holder
 
     def is_here(self, object_id: ObjectId) -> bool:
         """Whether a socket would join in the very step that asks, as far as is known."""
@@ -84,38 +90,61 @@ class OwnerFinder:
             StateroomError: What serving raised, or why nobody could be reached in time.
         """
         give_up_at = self._clock.monotonic() + self._patience
+        refused: set[WorkerId] = set()
+        hops = 0
         while True:
+            placement = self._placements.get(object_id.uuid)
+            if object_id in self._registry:
+                placement = None
             try:
-                placement = self._placements.get(object_id.uuid)
-                if placement is None or object_id in self._registry:
+                if placement is None:
                     return await here()
                 return await there(await self._link_to(placement))
             except _Unreachable as wrong_way:
-                if not self._look_again(object_id, wrong_way.error, give_up_at):
-                    raise wrong_way.error from wrong_way
-            except (OwnedElsewhere, WorkerLeaving, RoomAborted) as error:
-                if not self._look_again(object_id, error, give_up_at):
-                    raise
-            if object_id.uuid not in self._placements:
+                error: StateroomError = wrong_way.error
+            except (OwnedElsewhere, WorkerLeaving, RoomAborted) as wrong_place:
+                error = wrong_place
+            if not await self._learn(object_id, placement, error, refused):
+                raise error
+            if self._clock.monotonic() >= give_up_at:
+                raise error
+            hops += 1
+            if hops > _HOPS or object_id.uuid not in self._placements:
                 await self._clock.sleep(_PAUSE_SECONDS)
 
-    async def _link_to(self, placement: Placement) -> Link:
+    async def _link_to(self, placement: LiveWorker) -> Link:
         assert self._links is not None  # noqa: S101 - a placement is made with links only
         try:
             return await self._links.to(placement.worker_id, placement.address)
         except LinkBroken as error:
             raise _Unreachable(error) from error
 
-    def _look_again(self, object_id: ObjectId, error: StateroomError, give_up_at: float) -> bool:
-        """Learn from an error where the object is or is not; False when it is time to give up."""
-        was_known = self._placements.pop(object_id.uuid, None) is not None
-        if isinstance(error, OwnedElsewhere) and error.address and self._links is not None:
-            if error.worker_id is not None and not was_known:
-                if len(self._placements) >= _PLACEMENTS:
-                    self._placements.clear()
-                self._placements[object_id.uuid] = Placement(
-                    WorkerId(error.worker_id), error.address
-                )
-        elif isinstance(error, WorkerLeaving) and not was_known:
-            return False  # it is we who are leaving
-        return self._clock.monotonic() < give_up_at
+    async def _learn(
+        self,
+        object_id: ObjectId,
+        placement: LiveWorker | None,
+        error: StateroomError,
+        refused: set[WorkerId],
+    ) -> bool:
+        """Learn from an error where the object is or is not; False when nobody can be asked."""
+        if placement is not None:
+            if self._placements.get(object_id.uuid) is placement:
+                del self._placements[object_id.uuid]
+            if isinstance(error, WorkerLeaving | LinkBroken):
+                refused.add(placement.worker_id)
+        if self._peers is None:
+            return not isinstance(error, WorkerLeaving)
+        if isinstance(error, OwnedElsewhere):
+            if error.address and error.worker_id not in {None, self._peers.own_id}:
+                holder = LiveWorker(worker_id=WorkerId(error.worker_id), address=error.address)
+                self.note(object_id, holder)
+        elif isinstance(error, WorkerLeaving) and placement is None:
+            return await self._choose(object_id, self._peers, refused)
+        return True
+
+    async def _choose(self, object_id: ObjectId, peers: Peers, refused: set[WorkerId]) -> bool:
+        """It is we who are leaving: let another worker take the object."""
+        chosen = await peers.choose(object_id, without=refused | {peers.own_id})
+        if chosen is not None:
+            self.note(object_id, chosen)
+        return chosen is not None

@@ -26,6 +26,7 @@ away under the call).
     ├── LinkGarbled                  the other end of a link makes no sense
     ├── LinkRefused                  the other end of a link proved nothing
     ├── WorkerLeaving                this worker gives its objects up
+    ├── WorkerNotLive                no such worker takes objects
     ├── RoomAborted                  the live object was thrown away
     ├── ObjectFault                  the author's code raised
     ├── EventTimedOut                the author's code took too long
@@ -213,6 +214,13 @@ class WorkerLeaving(StateroomError):
     code = "worker_leaving"
     default_remedy = "Try again; another worker, or this one after its restart, will answer."
     retryable = True
+
+
+class WorkerNotLive(StateroomError):
+    """No worker of that id takes objects at the moment."""
+
+    code = "worker_not_live"
+    default_remedy = "Choose a worker that is live and does not drain, or leave the choice open."
 
 
 class RoomAborted(StateroomError):

@@ -157,6 +157,8 @@ class Settings(BaseSettings):
     """A room without sockets and without events for this long is released."""
     max_rooms: Count = 100_000
     """Most rooms that a worker holds; one more is refused as overload."""
+    drain_rooms_per_second: Annotated[float, Field(gt=0)] = 200.0
+    """How many rooms begin to leave a draining worker per second; a stop takes more if it must."""
     event_timeout_seconds: Seconds = 30.0
     """Longest time that one event of an object may take."""
 

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 
-from ..cluster.membership import Membership, Standing
+from ..cluster.membership import Membership
+from ..cluster.moving import Duty, Mover
 from ..core.errors import StateroomError
 
 _PROBE_SECONDS = 2.0
@@ -20,12 +21,16 @@ class HealthEndpoints:
     """See the module.
 
     Args:
-        membership: The worker's standing.
+        membership: Whether the worker may speak for its rooms.
+        mover: Whether it takes rooms.
         ping: Asks the database something small; raises StateroomError when it is away.
     """
 
-    def __init__(self, membership: Membership, ping: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, membership: Membership, mover: Mover, ping: Callable[[], Awaitable[None]]
+    ) -> None:
         self._membership = membership
+        self._mover = mover
         self._ping = ping
 
     async def livez(self, _http: HttpRequest) -> Response:
@@ -37,7 +42,7 @@ class HealthEndpoints:
         checks = {
             "database": await self._database(),
             "lease": "ok" if self._membership.holds() else "ended",
-            "worker": "leaving" if self._membership.standing is Standing.LEAVING else "ok",
+            "worker": "ok" if self._mover.duty is Duty.SERVING else self._mover.duty.value,
         }
         ready = all(state == "ok" for state in checks.values())
         return JSONResponse(

@@ -14,7 +14,10 @@ from ..cluster.links import Links
 from ..cluster.lives import CommitterOfThisLife
 from ..cluster.locator import Locator
 from ..cluster.membership import Membership
+from ..cluster.moving import Mover
 from ..cluster.namespaces import Namespaces
+from ..cluster.pace import Pace
+from ..cluster.peers import Peers
 from ..cluster.registry import RoomRegistry
 from ..cluster.routes import Route, RouteTable
 from ..core.clock import DatabaseClock, SystemClock
@@ -30,6 +33,7 @@ from ..store.database import Database
 from ..store.leases import PostgresWorkerLeases
 from ..store.storage import PostgresObjectStore
 from ..store.worker_locks import WorkerLock
+from ..store.workers import PostgresWorkerList
 from ..web.application import build_application
 from ..web.health import HealthEndpoints
 from ..web.objects import ObjectEndpoint
@@ -75,6 +79,8 @@ class Service:
         self._current: Membership
         self._registry: RoomRegistry | None = None
         self.locator: Locator | None = None
+        self.mover: Mover | None = None
+        """Moves rooms and drains the worker; there after `start`."""
         self.asgi: Any = None
         """The ASGI application; there after `start`."""
 
@@ -98,16 +104,11 @@ class Service:
         database_clock = DatabaseClock(self._clock)
         committer = CommitterOfThisLife(self._committer_maker(database))
         links, address = await self._listen(database, place)
-        membership = self._membership(place, address, database, database_clock, committer)
+        leases = PostgresWorkerLeases(database)
+        membership = self._membership(place, address, leases, database_clock, committer)
         self._registry = self._make_registry(database, database_clock, committer, membership)
-        finder = OwnerFinder(
-            self._registry,
-            clock=self._clock,
-            patience_seconds=settings.lease_seconds + settings.renew_seconds,
-        )
-        finder.use(links)
-        self.locator = Locator(self._registry, finder)
         link_service = LinkService(self._registry)
+        self._join_others(database, leases, membership, links).serve(link_service)
         self._stack.push_async_callback(committer.close)
         self._stack.push_async_callback(membership.close)
         self._current = membership
@@ -121,9 +122,9 @@ class Service:
 
     async def stop(self) -> None:
         """Give every room up in good order, then stop everything in reverse."""
-        if self._registry is not None:
+        if self.mover is not None:
             seconds = self._settings.shutdown_seconds * _DRAIN_PART
-            await self._registry.drain(deadline_seconds=seconds)
+            await self.mover.leave(deadline_seconds=seconds)
         await self._stack.aclose()
 
     async def _be_the_only_one(self) -> WorkerPlace:
@@ -169,13 +170,13 @@ class Service:
         self,
         place: WorkerPlace,
         address: str,
-        database: Database,
+        leases: PostgresWorkerLeases,
         database_clock: DatabaseClock,
         committer: CommitterOfThisLife,
     ) -> Membership:
         settings = self._settings
         return Membership(
-            leases=PostgresWorkerLeases(database),
+            leases=leases,
             clock=self._clock,
             database_clock=database_clock,
             identity=place.identity(address),
@@ -208,12 +209,48 @@ class Service:
             membership=membership,
             evict_seconds=settings.evict_seconds,
             max_rooms=settings.max_rooms,
+            pace=Pace(rooms_per_second=settings.drain_rooms_per_second),
         )
+
+    def _join_others(
+        self,
+        database: Database,
+        leases: PostgresWorkerLeases,
+        membership: Membership,
+        links: Links,
+    ) -> Mover:
+        """Make what looks for objects at other workers and moves them there."""
+        registry = self._registry
+        assert registry is not None  # noqa: S101 - made just before; says so to mypy
+        settings = self._settings
+        finder = OwnerFinder(
+            registry,
+            clock=self._clock,
+            patience_seconds=settings.lease_seconds + settings.renew_seconds,
+        )
+        peers = Peers(
+            PostgresWorkerList(database), clock=self._clock, own_id=lambda: membership.worker_id
+        )
+        finder.use(links, peers)
+        self.locator = Locator(registry, finder)
+        self.mover = Mover(
+            registry=registry,
+            membership=membership,
+            leases=leases,
+            peers=peers,
+            links=links,
+            finder=finder,
+            clock=self._clock,
+        )
+        self._stack.push_async_callback(self.mover.close)
+        return self.mover
 
     def _application(self, database: Database, membership: Membership) -> Any:
         settings = self._settings
         locator = self.locator
+        mover = self.mover
         assert locator is not None  # noqa: S101 - made just before; says so to mypy
+        assert mover is not None  # noqa: S101 - the same
         gateway = SocketGateway(
             locator=locator,
             routes=self._routes,
@@ -238,7 +275,7 @@ class Service:
                 body_bytes=settings.max_frame_bytes,
                 name_bytes=settings.name_bytes,
             ),
-            health=HealthEndpoints(membership, ping),
+            health=HealthEndpoints(membership, mover, ping),
             access=self._access,
             reserved=frozenset(settings.reserved_segments),
         )

@@ -13,7 +13,9 @@ from app.cluster.link_service import LinkService
 from app.cluster.links import Links
 from app.cluster.locator import Locator
 from app.cluster.membership import Membership
+from app.cluster.moving import Mover
 from app.cluster.namespaces import Namespaces, make_mount
+from app.cluster.peers import Peers
 from app.cluster.registry import RoomRegistry
 from app.core.clock import DatabaseClock, SystemClock
 from app.core.errors import StateroomError
@@ -29,6 +31,7 @@ from app.testing.memory import (
     MemoryDatabase,
     MemoryObjectStore,
     MemoryWorkerLeases,
+    MemoryWorkerList,
 )
 from app.testing.sockets import MemorySocket
 
@@ -69,6 +72,7 @@ class Worker:
         self.membership: Membership
         self.registry: RoomRegistry
         self.locator: Locator
+        self.mover: Mover
         self.service: LinkService
 
     async def __aenter__(self) -> Self:
@@ -115,13 +119,31 @@ class Worker:
             evict_seconds=60.0,
             max_rooms=10_000,
         )
-        finder = OwnerFinder(self.registry, clock=self.clock, patience_seconds=self._patience)
-        finder.use(self.links)
-        self.locator = Locator(self.registry, finder)
         self.service = LinkService(self.registry)
+        self._join_others()
         self.links.serve(self.service)
         await self.membership.start()
         return self
+
+    def _join_others(self) -> None:
+        finder = OwnerFinder(self.registry, clock=self.clock, patience_seconds=self._patience)
+        peers = Peers(
+            MemoryWorkerList(self.database),
+            clock=self.clock,
+            own_id=lambda: self.membership.worker_id,
+        )
+        finder.use(self.links, peers)
+        self.locator = Locator(self.registry, finder)
+        self.mover = Mover(
+            registry=self.registry,
+            membership=self.membership,
+            leases=MemoryWorkerLeases(self.database),
+            peers=peers,
+            links=self.links,
+            finder=finder,
+            clock=self.clock,
+        )
+        self.mover.serve(self.service)
 
     async def __aexit__(
         self,
@@ -133,6 +155,7 @@ class Worker:
 
     async def kill(self) -> None:
         """End without a word to the database or the other workers."""
+        await self.mover.close()
         await self.links.close()
         await self.service.close()
         await self.registry.close()
