@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "evict_seconds",
         "max_rooms",
         "event_timeout_seconds",
+        "drain_rooms_per_second",
     ),
     "Limits": (
         "mailbox_events",
