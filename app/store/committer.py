@@ -21,7 +21,7 @@ from ..core.ids import WorkerId
 from ..core.ports import BatchSource, LeaseCheck
 from ..core.tasks import TaskOwner
 from ..core.values import CommitOutcome, CommitResult, WriteBatch
-from .commit_lane import CommitLane
+from .commit_path import CommitPath
 from .commit_statement import Flight
 from .database import Database
 
@@ -58,7 +58,7 @@ class PostgresCommitter:
         self._clock = clock or SystemClock()
         self._tasks = TaskOwner("committer")
         self._small, self._large = (
-            CommitLane(
+            CommitPath(
                 database.target,
                 worker_id=worker_id,
                 lease=lease,
@@ -134,10 +134,10 @@ class PostgresCommitter:
                 await self._commit(self._large, group, self._large_due, self._wake_large)
 
     async def _commit(
-        self, lane: CommitLane, group: list[Flight], due: deque[Flight], wake: asyncio.Event
+        self, path: CommitPath, group: list[Flight], due: deque[Flight], wake: asyncio.Event
     ) -> None:
         try:
-            busy = await lane.commit(group)
+            busy = await path.commit(group)
         except Exception:  # noqa: BLE001 - logged, and answered below
             # A fault of ours must not stop the commits of every other room.
             _log.exception("commit_failed_unexpectedly", rooms=len(group))

@@ -8,7 +8,7 @@ from app.core.errors import OwnershipLost
 from app.core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from app.core.values import Claim, CommitOutcome, CommitResult, Page
 from app.store import commit_statement, leases, storage
-from app.store.commit_lane import CommitLane
+from app.store.commit_path import CommitPath
 from app.store.commit_statement import STATE, Flight
 from app.store.failures import Fault, classify
 from app.store.storage import PostgresObjectStore
@@ -49,10 +49,10 @@ def locks_as_they_come() -> None:
 
 def settling_by_a_read() -> None:
     """What a read shows after a lost connection is believed."""
-    original = CommitLane._after_error
+    original = CommitPath._after_error
 
     async def after_error(
-        self: CommitLane,
+        self: CommitPath,
         error: Exception,
         flights: list[Flight],
         busy: list[Flight],
@@ -71,7 +71,7 @@ def settling_by_a_read() -> None:
                 self._lost(flight)
         return []
 
-    _replace(CommitLane, "_after_error", after_error)
+    _replace(CommitPath, "_after_error", after_error)
 
 
 def renewal_revives_a_lease() -> None:
@@ -138,7 +138,7 @@ def one_bad_room_fails_the_group() -> None:
     """No halving."""
 
     async def halve(
-        self: CommitLane, error: Exception, flights: list[Flight], busy: list[Flight]
+        self: CommitPath, error: Exception, flights: list[Flight], busy: list[Flight]
     ) -> list[Flight]:
         assert error is not None
         assert busy is not None
@@ -146,7 +146,7 @@ def one_bad_room_fails_the_group() -> None:
             self._settle(flight, _refused(flight))
         return []
 
-    _replace(CommitLane, "_halve", halve)
+    _replace(CommitPath, "_halve", halve)
 
 
 def _refused(flight: Flight) -> CommitOutcome:

@@ -40,7 +40,7 @@ _LONGEST_PAUSE_SECONDS: Final = 1.0
 Settle = Callable[[Flight, CommitOutcome], None]
 
 
-class CommitLane:
+class CommitPath:
     """See the module. Not for two groups at once.
 
     Args:
