@@ -107,7 +107,7 @@ class EventLoop:
         return self._turn is Turn.TAKEN
 
     async def join(self) -> None:
-        """Wait until no event runs or waits."""
+        """Wait until no event runs or waits, or they are stopped and nobody waits for them."""
         await self._idle.wait()
 
     def submit(self, event: Event, *, always: bool = False, uncounted: bool = False) -> None:
@@ -164,6 +164,7 @@ class EventLoop:
         self._intake = Intake.STOPPED
         if self._turn is Turn.FREE:
             self._turn = Turn.OVER
+        self._idle.set()
         for event in self._mailbox.drain():
             event.fail(error)
 

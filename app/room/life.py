@@ -232,6 +232,7 @@ class RoomLife:
         for member in self._members:
             member.transport.pause_reading()
         await self._events.join()
+        self.check()
         self.finish_unit()
         await self._lane.commit_point()
         for member in list(self._members):

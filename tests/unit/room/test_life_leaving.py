@@ -146,3 +146,23 @@ async def test_a_sleeping_room_leaves_without_being_woken(harness: ObjectHarness
     await harness.registry.drain(deadline_seconds=60)
     assert closed(alice) == (1012, "service restart")
     assert PlainCounter.starts == starts
+
+
+async def test_a_room_that_is_thrown_away_while_it_leaves_is_gone_though_its_event_goes_on(
+    harness: ObjectHarness,
+) -> None:
+    alice = await harness.connect("sleeper", "a")
+    alice.say("one")
+    await harness.settle()
+    room = await harness.room("sleeper", "a")
+    leaving = harness.registry._leave(room)
+    await harness.settle()
+    room.abort(RoomAborted())
+    await harness.settle()
+    assert leaving.done()
+    next_room = await harness.room("sleeper", "a")
+    assert state(next_room) is RoomState.ACTIVE
+    Sleeper.waits[0].set_result(None)
+    await harness.settle()
+    assert alice.take() == []
+    assert harness.stored("sleeper", "a") == {}
