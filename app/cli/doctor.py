@@ -21,6 +21,8 @@ from ..core.errors import (
 from ..settings import Settings, unknown_variables
 from ..store.binaries import find_binaries
 from ..store.data_directory import DataDirectory
+from ..store.driver import Pooler
+from ..store.inspection import remarks_on
 from ..store.migration import check_schema
 from ..wiring import mounts_of
 from .listening import bind_socket
@@ -58,7 +60,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _judged("address", settings, _address)
     yield _judged("objects", settings, _objects)
     if settings.database_url is not None:
-        yield _judged("database", settings, _database)
+        found = _judged("database", settings, _database)
+        yield found
+        if found.verdict is Verdict.GOOD:
+            yield from _remarks(settings)
     else:
         yield _judged("postgres", settings, _binaries)
     yield _judged("data directory", settings, _data_directory)
@@ -82,6 +87,22 @@ def _database(settings: Settings) -> str:
         return ""
     asyncio.run(check_schema(settings.database_url.get_secret_value()))
     return "it answers, and its schema is the one this version needs"
+
+
+def _remarks(settings: Settings) -> Iterator[Finding]:
+    """What the server's settings mean, where they give reason for doubt."""
+    if settings.database_url is None:
+        return
+    url = settings.database_url.get_secret_value()
+    pooler = Pooler(settings.database_pooler.value)
+    try:
+        remarks = asyncio.run(remarks_on(url, pooler=pooler))
+    except StateroomError as error:
+        # The schema could be looked at a moment ago: a pooler that nobody told us of says so.
+        yield Finding(subject="database", verdict=Verdict.BAD, text=f"{error}. {error.remedy}")
+        return
+    for remark in remarks:
+        yield _doubtful("database", remark)
 
 
 def _binaries(settings: Settings) -> str:

@@ -76,7 +76,7 @@ class Hosts:
     """
 
     def __init__(self, places: Sequence[Place] = ()) -> None:
-        self._order = list(places)
+        self._order = list(dict.fromkeys(places))
         self._certain = False
         self._timelines: dict[int | None, int] = {}
         self.generation = 0

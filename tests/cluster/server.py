@@ -58,6 +58,12 @@ class ServerProcess:
         return f"postgresql://stateroom@/postgres?host={self._data / 'postgres'}"
 
     @property
+    def pid(self) -> int:
+        """The process that was started; with several workers, their supervisor."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def runs(self) -> bool:
         return self._process is not None and self._process.returncode is None
 

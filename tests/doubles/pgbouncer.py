@@ -57,7 +57,7 @@ class PgBouncer:
         binary = find_pgbouncer()
         if binary is None:
             pytest.fail(MISSING)
-        self._folder.mkdir()
+        self._folder.mkdir(exist_ok=True)
         self._folder.chmod(0o777)
         config = self._folder / "pgbouncer.ini"
         host = parse_qs(urlsplit(self._url).query)["host"][0]
@@ -77,6 +77,12 @@ class PgBouncer:
             **other_user,
         )
         self._wait_until_it_listens()
+
+    def kill(self) -> None:
+        """End it by SIGKILL; `start` brings it back at the same port."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
 
     def stop(self) -> None:
         if self._process is not None:

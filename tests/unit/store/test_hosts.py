@@ -187,6 +187,12 @@ async def test_another_cluster_is_not_measured_by_the_timelines_of_the_first() -
     assert (await hosts.open(restored)).place == ONE
 
 
+async def test_a_host_that_stands_twice_is_asked_once() -> None:
+    servers = Servers(h1=1)
+    await Hosts([ONE, ONE]).open(servers.open_at)
+    assert servers.asked == [ONE]
+
+
 async def test_when_no_host_accepts_the_first_ones_reason_is_told() -> None:
     hosts = Hosts([ONE, TWO])
     with pytest.raises(ConnectionRefusedError, match="h1"):
