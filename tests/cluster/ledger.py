@@ -1,0 +1,44 @@
+"""An object class for the chaos tests: a list that only grows, and tells who wrote each line.
+
+`POST` appends the operation named in the body and answers its place and the process that holds
+the object; `GET /?after=N` reads the lines behind place N. A WebSocket is told every line that is
+appended while it is open. Nothing is ever appended twice on purpose, and nothing is sorted out:
+a call that the server repeats by itself shows as two lines with one name.
+"""
+
+import os
+import secrets
+from typing import Any
+from urllib.parse import parse_qs
+
+from stateroom import DurableObject, Request, Response
+
+PROCESS = f"{os.getpid()}-{secrets.token_hex(4)}"
+"""This process and no other, however often process ids are used again."""
+
+
+class Ledger(DurableObject):
+    async def on_start(self) -> None:
+        self.length: int = await self.ctx.storage.get("length", 0)
+
+    async def on_request(self, request: Request) -> Response:
+        if request.method == "POST":
+            return self.append(request.body.decode())
+        after = int(parse_qs(request.query).get("after", ["0"])[0])
+        return Response.json({"process": PROCESS, "lines": await self.lines(after)})
+
+    def append(self, operation: str) -> Response:
+        self.length += 1
+        self.ctx.storage.put("length", self.length)
+        self.ctx.storage.put(key_of(self.length), operation)
+        self.ctx.broadcast(f"{self.length} {operation}")
+        return Response.json({"process": PROCESS, "place": self.length})
+
+    async def lines(self, after: int) -> list[list[Any]]:
+        """Place and operation, in order."""
+        found = await self.ctx.storage.list(prefix="line-", start_after=key_of(after))
+        return [[int(key.removeprefix("line-")), operation] for key, operation in found.items()]
+
+
+def key_of(place: int) -> str:
+    return f"line-{place:09}"
