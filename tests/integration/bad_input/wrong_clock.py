@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-_SECONDS = int(sys.argv.pop(1))
+_seconds_off = [0]
 _clock: Any = time
 _right_time: Any = getattr(_clock, "time")  # noqa: B009 - what this program is there to change
 _right_time_ns = time.time_ns
@@ -23,7 +23,7 @@ class _WrongDatetime(dt.datetime):
 
     @classmethod
     def now(cls, tz: Any = None) -> Any:
-        return super().now(tz) + dt.timedelta(seconds=_SECONDS)
+        return super().now(tz) + dt.timedelta(seconds=_seconds_off[0])
 
     @classmethod
     def utcnow(cls) -> Any:
@@ -35,7 +35,7 @@ class _WrongDatetime(dt.datetime):
 
 
 def _now(seconds: Any = None) -> Any:
-    return _right_time() + _SECONDS if seconds is None else seconds
+    return _right_time() + _seconds_off[0] if seconds is None else seconds
 
 
 def _gmtime(seconds: Any = None) -> Any:
@@ -46,10 +46,12 @@ def _localtime(seconds: Any = None) -> Any:
     return _right_localtime(_now(seconds))
 
 
-def _move_the_clock() -> None:
+def move_the_clock(seconds: int) -> None:
+    """Make every wall clock of this process wrong, from now on."""
+    _seconds_off[0] = seconds
     replacements: dict[str, Any] = {
-        "time": lambda: _right_time() + _SECONDS,
-        "time_ns": lambda: _right_time_ns() + _SECONDS * 1_000_000_000,
+        "time": lambda: _right_time() + _seconds_off[0],
+        "time_ns": lambda: _right_time_ns() + _seconds_off[0] * 1_000_000_000,
         "gmtime": _gmtime,
         "localtime": _localtime,
     }
@@ -59,7 +61,7 @@ def _move_the_clock() -> None:
 
 
 if __name__ == "__main__":
-    _move_the_clock()
+    move_the_clock(int(sys.argv.pop(1)))
     sys.path.insert(0, str(Path(__file__).parents[3]))
     from stateroom.command import main
 
