@@ -7,6 +7,7 @@ PYTHON ?= $(shell for candidate in python3 python3.14 python3.13 python3.12 pyth
 BIN := .venv/bin
 JOBS ?= 2
 ARGS ?=
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup test check format bench soak mutants docs image clean
@@ -44,8 +45,8 @@ bench: setup ## Load test, side by side with TinyBase's own servers
 	$(BIN)/python -m bench --install
 	$(BIN)/python -m bench $(ARGS)
 
-soak: setup ## Our server alone under load with kills, watched for leaks (ARGS="--minutes 60")
-	$(BIN)/python -m bench.soak $(ARGS)
+soak: setup ## Faults of every kind under load, for long (MINUTES=60; ARGS=--leaks watches memory)
+	$(BIN)/python -m bench.soak --minutes $(MINUTES) $(ARGS)
 
 mutants: setup ## Break the code on purpose; each break must turn the suite red
 	$(BIN)/python -m tests.mutants $(ARGS)

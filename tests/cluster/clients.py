@@ -58,6 +58,8 @@ class Client:
         self.keeps = False
         self.close_code: int | None = None
         self.over = asyncio.Event()
+        self.connect_seconds = DEADLINE_SECONDS
+        self.close_seconds = DEADLINE_SECONDS / 6
         self._history = history
         self._progress = progress
         self._socket: ClientConnection | None = None
@@ -75,8 +77,9 @@ class Client:
     async def _run(self, url: str, joined: asyncio.Event, stop: asyncio.Event) -> None:
         async with contextlib.AsyncExitStack() as stack:
             try:
-                async with asyncio.timeout(DEADLINE_SECONDS):
-                    socket = await stack.enter_async_context(connection(f"{url}/{self.room}"))
+                async with asyncio.timeout(self.connect_seconds):
+                    opening = connection(f"{url}/{self.room}", close_seconds=self.close_seconds)
+                    socket = await stack.enter_async_context(opening)
             except GONE:
                 return
             finally:
@@ -117,6 +120,10 @@ class Client:
                 self._progress.clear()
                 await self._progress.wait()
 
+    def learn(self, changes: Sequence[Change]) -> None:
+        """Take changes that it was sent."""
+        self._history.saw(self.name, changes)
+
     async def hear(self, told: Frame) -> None:
         """Take a frame that is no change of somebody else."""
         mine = told.request is not None and told.request.startswith(f"{self.name}.")
@@ -142,7 +149,7 @@ class Client:
                     self.heard.append(told)
                 if told.kind == DIFF:
                     tables, values, _ = told.body
-                    self._history.saw(self.name, changes_in(self.room, tables, values))
+                    self.learn(list(changes_in(self.room, tables, values)))
                 else:
                     await self.hear(told)
                 self._progress.set()
@@ -153,6 +160,8 @@ class Writer(Client):
 
     window = 12
     """How many questions may be unanswered before it pauses."""
+    pause_seconds = 0.0
+    """How long it does nothing after each question."""
 
     def __init__(
         self, name: str, room: str, history: History, progress: asyncio.Event, stamps: Stamps
@@ -169,6 +178,14 @@ class Writer(Client):
             for _ in range(_CHANGES_TO_A_QUESTION):
                 await self.write()
             await self.ask()
+            await self.rest(stop)
+
+    async def rest(self, stop: asyncio.Event) -> None:
+        """Pause, if it is one that pauses."""
+        if self.pause_seconds:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.pause_seconds):
+                    await stop.wait()
 
     async def write(self) -> None:
         """Send one diff of several changes."""
@@ -206,6 +223,7 @@ class Announcer(Writer):
             self._changes = self._next_changes()
             hashes = self._hashes()
             await self.send(frame(EVERYBODY, f"{self.name}-{self._count}", HASHES, hashes))
+            await self.rest(stop)
 
     async def hear(self, told: Frame) -> None:
         if told.sender == SERVER and told.kind in (GET_HASHES, GET_TABLES, GET_VALUES):
@@ -340,10 +358,16 @@ def body_of(changes: Sequence[Change]) -> Json:
     return [tables, values, 1]
 
 
-def connection(url: str) -> connect:
+def connection(url: str, *, close_seconds: float = 10.0) -> connect:
     """A connection to be entered, without limits, pings or a proxy."""
     return connect(
-        url, compression=None, max_size=None, max_queue=None, ping_interval=None, proxy=None
+        url,
+        compression=None,
+        max_size=None,
+        max_queue=None,
+        ping_interval=None,
+        proxy=None,
+        close_timeout=close_seconds,
     )
 
 

@@ -164,7 +164,7 @@ class _Side(asyncio.Protocol):
         self.ended = True
         if self.transport is not None:
             link = self.transport.get_extra_info("socket")
-            if link.family == socket.AF_INET:
+            if link.family == socket.AF_INET and not self.transport.is_closing():
                 link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_GOODBYE)
             self.transport.abort()
 

@@ -7,6 +7,7 @@ killed or stopped; all of them are known, so that none is left behind.
 
 import asyncio
 import contextlib
+import random
 import signal
 import socket
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ WORKERS = 2
 GONE_SECONDS = 60.0
 _WRONG_CLOCK = Path(__file__).with_name("wrong_clock")
 _POLL_SECONDS = 0.02
+_PORTS = (15_000, 32_000)
 
 
 class Node(ServerProcess):
@@ -118,7 +120,10 @@ class Node(ServerProcess):
         self.workers()
         assert self._process is not None
         self._process.kill()
-        await self._process.wait()
+        # Not its `wait`: that also waits for the pipe, which its workers hold open.
+        async with asyncio.timeout(GONE_SECONDS):
+            while self._process.returncode is None:
+                await SystemClock().sleep(_POLL_SECONDS)
 
     def stop_everything(self) -> None:
         """Stop the supervisor and all workers in their tracks, the supervisor first."""
@@ -165,6 +170,11 @@ def _lives(process: psutil.Process) -> bool:
     return False
 
 
+def _place_for(folder: Path) -> Path:
+    folder.mkdir(mode=0o711)
+    return folder
+
+
 async def make_node(
     name: str,
     folder: Path,
@@ -174,7 +184,6 @@ async def make_node(
     **variables: str,
 ) -> Node:
     """A node with its links, not yet started; the stack ends all of it."""
-    folder.mkdir(mode=0o711)
     database = await stack.enter_async_context(LinkProxy(to_unix_socket(postgres_socket)))
     internal_port = free_ports(WORKERS)
     advertised = free_ports(WORKERS)
@@ -185,22 +194,25 @@ async def make_node(
         for slot in range(WORKERS)
     ]
     node = Node(
-        name, folder, database=database, inward=inward, internal_port=internal_port, **variables
+        name,
+        _place_for(folder),
+        database=database,
+        inward=inward,
+        internal_port=internal_port,
+        **variables,
     )
     stack.push_async_callback(node.close)
     return node
 
 
 def free_ports(count: int) -> int:
-    """The first of so many free ports in a row."""
+    """The first of so many free ports in a row, below those that outgoing connections take."""
     while True:
+        first = random.randrange(*_PORTS)
         with contextlib.ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
             try:
-                for number in range(port + 1, port + count):
+                for number in range(first, first + count):
                     stack.enter_context(socket.socket()).bind(("127.0.0.1", number))
-            except (OSError, OverflowError):
+            except OSError:
                 continue
-            return port
+            return first

@@ -99,9 +99,7 @@ def test_places_that_are_not_counted_one_by_one_are_torn() -> None:
     append(history, 1, "one", (10, 1, A))
     append(history, 2, "two", (10, 2, A))
     append(history, 3, "three", (10, 2, A))
-    history.has_read(
-        history.begin_read("ledger"), 0, [(1, "one"), (3, "three")], Receipt(10, 2, A)
-    )
+    history.has_read(history.begin_read("ledger"), 0, [(1, "one"), (3, "three")], Receipt(10, 2, A))
     assert kinds(history, lines("one", "two", "three")) == [Kind.TORN]
 
 

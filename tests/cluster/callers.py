@@ -1,0 +1,155 @@
+"""Those who use ledgers: callers append, readers read, listeners are told.
+
+Each goes to any node, gives up on an answer after a while, and goes on. What they were told is
+logged; what nobody heard the end of is not asked again.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import httpx
+
+from app.core.clock import SystemClock
+from tests.cluster.clients import GONE, connection
+from tests.cluster.ledger_history import Append, LedgerHistory, Line, Reading, Receipt
+from tests.interop.wire_json import Json
+
+NAMESPACE = "ledger"
+RECEIPT = "stateroom-receipt"
+ANSWER_SECONDS = 6.0
+CONNECT_SECONDS = 2.0
+CLOSE_SECONDS = 2.0
+PAUSE_SECONDS = 0.1
+PATIENCE_SECONDS = 3.0
+LONGEST_VISIT_SECONDS = 12.0
+_OK = 200
+_LOOKING_BACK = 3
+
+
+class Callers:
+    """All that use the ledgers of one round.
+
+    Args:
+        urls: The nodes' addresses as they are now, for HTTP.
+        history: Where everything is logged.
+        numbers: Gives operations and sockets numbers of their own.
+        chance: Decides where a call goes.
+    """
+
+    def __init__(
+        self,
+        urls: Callable[[], Sequence[str]],
+        history: LedgerHistory,
+        numbers: Callable[[], int],
+        chance: random.Random,
+    ) -> None:
+        self.refused: dict[str, int] = {}
+        """How calls ended that were not answered well, and how often."""
+        self._urls = urls
+        self._history = history
+        self._numbers = numbers
+        self._chance = chance
+        self._clock = SystemClock()
+        self._over = asyncio.Event()
+
+    def come(self, tasks: asyncio.TaskGroup, ledgers: Sequence[str]) -> list[asyncio.Task[None]]:
+        """Send two callers, a reader and a listener to each ledger; they end by `leave`."""
+        return [
+            tasks.create_task(work(ledger))
+            for ledger in ledgers
+            for work in (self._call, self._call, self._read, self._listen)
+        ]
+
+    def leave(self) -> None:
+        """Let everybody go after what is under way."""
+        self._over.set()
+
+    async def append(self, client: httpx.AsyncClient, url: str, ledger: str) -> bool:
+        """Append an operation of a new name; returns whether it was acknowledged."""
+        operation = f"op-{self._numbers()}"
+        self._history.began(ledger, operation)
+        answer = await self._answered(client.post(address(url, ledger), content=operation))
+        if answer is None:
+            return False
+        body: Json = answer.json()
+        receipt = Receipt.parse(answer.headers[RECEIPT], body["process"])
+        self._history.appended(ledger, Append(body["place"], operation, receipt))
+        return True
+
+    async def read(self, client: httpx.AsyncClient, url: str, ledger: str) -> bool:
+        """Read the newest lines; returns whether there was an answer."""
+        reading: Reading = self._history.begin_read(ledger)
+        after = max(0, reading.newest - _LOOKING_BACK)
+        answer = await self._answered(client.get(f"{address(url, ledger)}/?after={after}"))
+        if answer is None:
+            return False
+        receipt = Receipt.parse(answer.headers[RECEIPT], answer.json()["process"])
+        self._history.has_read(reading, after, lines_of(answer), receipt)
+        return True
+
+    async def _call(self, ledger: str) -> None:
+        async with client() as http:
+            while not self._over.is_set():
+                await self.append(http, self._anywhere(), ledger)
+                await self._pause()
+
+    async def _read(self, ledger: str) -> None:
+        async with client() as http:
+            while not self._over.is_set():
+                await self.read(http, self._anywhere(), ledger)
+                await self._pause()
+
+    async def _listen(self, ledger: str) -> None:
+        while not self._over.is_set():
+            listener = f"listener-{self._numbers()}"
+            ends_at = self._clock.monotonic() + self._chance.uniform(1, LONGEST_VISIT_SECONDS)
+            url = address(self._anywhere().replace("http", "ws", 1), ledger)
+            try:
+                async with connection(url, close_seconds=CLOSE_SECONDS) as socket:
+                    while not self._over.is_set() and self._clock.monotonic() < ends_at:
+                        async with asyncio.timeout(PATIENCE_SECONDS):
+                            place, _, operation = str(await socket.recv()).partition(" ")
+                        self._history.pushed(listener, ledger, (int(place), operation))
+            except GONE:
+                await self._pause()
+
+    async def _answered(self, call: Coroutine[Any, Any, httpx.Response]) -> httpx.Response | None:
+        """The answer, or None when there is none that says it was done."""
+        try:
+            answer = await call
+        except httpx.HTTPError as error:
+            self._count(type(error).__name__)
+            return None
+        if answer.status_code != _OK:
+            body = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+            self._count(f"{answer.status_code} {body.get('code', '')}")
+            return None
+        return answer
+
+    def _count(self, reason: str) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+
+    def _anywhere(self) -> str:
+        return self._chance.choice(self._urls())
+
+    async def _pause(self) -> None:
+        await self._clock.sleep(self._chance.uniform(0, 2 * PAUSE_SECONDS))
+
+
+def client() -> httpx.AsyncClient:
+    """A client that gives up, keeps no connection and reads no settings from around it."""
+    return httpx.AsyncClient(
+        trust_env=False,
+        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_keepalive_connections=4, keepalive_expiry=1.0),
+    )
+
+
+def address(url: str, ledger: str) -> str:
+    return f"{url}/objects/{NAMESPACE}/{ledger}"
+
+
+def lines_of(answer: httpx.Response) -> list[Line]:
+    return [(place, operation) for place, operation in answer.json()["lines"]]

@@ -1,0 +1,143 @@
+"""The judgement at the end of a round: everybody has fallen silent, and all must agree.
+
+What Postgres has is read first, and judged as it is: what was acknowledged must be there at once.
+That everybody else has the same may take a moment, for what the last writers sent is still on
+its way; so that is asked again until it is so, or time is over.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import httpx
+
+from app.core.clock import SystemClock
+from app.core.storage_codec import decode_value
+from tests.cluster.callers import address, client, lines_of
+from tests.cluster.checker import Content, History, Place
+from tests.cluster.clients import GONE
+from tests.cluster.durable_content import for_a_fresh_client, in_postgres
+from tests.cluster.ledger_history import LedgerHistory, Line
+from tests.cluster.visitors import Replica, Visitors
+from tests.interop.wire_json import Json
+
+AGREEMENT_SECONDS = 40.0
+_RETRY_SECONDS = 0.3
+_ANSWER_SECONDS = 10.0
+_TOLD = 8
+
+_LINES = """
+select o.name, r.key, r.value from object o join object_row r using (object_id)
+where o.namespace = 'ledger' and o.name = any($1) and r.key like 'line-%' order by r.key
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What is judged, and where it can be read."""
+
+    history: History
+    ledger_history: LedgerHistory
+    visitors: Visitors
+    database_url: str
+    sockets: Sequence[str]
+    pages: Sequence[str]
+    rooms: Sequence[str]
+    ledgers: Sequence[str]
+
+
+async def judge(case: Judgement) -> list[str]:
+    """Return what is wrong, in words; empty when all is well."""
+    found = [
+        *_losses(case, await in_postgres(case.database_url, case.rooms), "Postgres"),
+        *map(str, case.ledger_history.violations(await _ledgers_in_postgres(case))),
+    ]
+    clock = SystemClock()
+    give_up_at = clock.monotonic() + AGREEMENT_SECONDS
+    while disagreements := await _disagreements(case):
+        if clock.monotonic() > give_up_at:
+            return found + disagreements
+        await clock.sleep(_RETRY_SECONDS)
+    return found + _losses(case, await _fresh(case), "a fresh client")
+
+
+async def _disagreements(case: Judgement) -> list[str]:
+    """Who has something else than Postgres has."""
+    try:
+        replicas = [await _settled(case.visitors, room) for room in case.rooms]
+        content = await in_postgres(case.database_url, case.rooms)
+        lines = await _ledgers_in_postgres(case)
+        others: list[tuple[str, Content]] = [("a fresh client", await _fresh(case))]
+        shown = [(page, await _ledgers_at(page, case.ledgers)) for page in case.pages]
+    except (*GONE, httpx.HTTPError, TimeoutError) as error:
+        return [f"not all could be read: {type(error).__name__} {error}"]
+    watched: dict[Place, tuple[Json, str]] = {}
+    for replica in replicas:
+        watched |= replica.content
+    found = [
+        difference
+        for who, theirs in [*others, ("those who watched", watched)]
+        for difference in _differences(who, theirs, content)
+    ]
+    found += [
+        f"{page} shows {len(theirs[name])} lines of {name}, Postgres has {len(lines[name])}"
+        for page, theirs in shown
+        for name in case.ledgers
+        if theirs[name] != lines[name]
+    ]
+    return found
+
+
+def _differences(who: str, theirs: Content, content: Content) -> list[str]:
+    different = [
+        place for place in theirs.keys() | content.keys() if theirs.get(place) != content.get(place)
+    ]
+    return [
+        f"NOT THE SAME {place}: {who} has {theirs.get(place)}, Postgres {content.get(place)} "
+        f"({len(different)} such places)"
+        for place in different[:_TOLD]
+    ]
+
+
+def _losses(case: Judgement, content: Content, reader: str) -> list[str]:
+    losses = case.history.losses(content, reader=reader, rooms=case.rooms)
+    more = [f"... {len(losses) - _TOLD} more losses"] if len(losses) > _TOLD else []
+    return [f"LOST {loss}" for loss in losses[:_TOLD]] + more
+
+
+async def _settled(visitors: Visitors, room: str) -> Replica:
+    """The room's replica, when it has heard all that was said to it."""
+    async with asyncio.timeout(_ANSWER_SECONDS):
+        while True:
+            replica = visitors.replicas[room]
+            if replica.full and not replica.over.is_set():
+                await replica.settled()
+                return replica
+            await SystemClock().sleep(_RETRY_SECONDS)
+
+
+async def _fresh(case: Judgement) -> Content:
+    return await for_a_fresh_client(case.sockets[0], case.rooms)
+
+
+async def _ledgers_at(page: str, ledgers: Sequence[str]) -> dict[str, list[Line]]:
+    async with client() as http:
+        answers = [await http.get(f"{address(page, name)}/?after=0") for name in ledgers]
+    return {
+        name: lines_of(answer.raise_for_status())
+        for name, answer in zip(ledgers, answers, strict=True)
+    }
+
+
+async def _ledgers_in_postgres(case: Judgement) -> dict[str, list[Line]]:
+    session = await asyncpg.connect(case.database_url)
+    try:
+        rows = await session.fetch(_LINES, list(case.ledgers))
+    finally:
+        await session.close()
+    found: dict[str, list[Line]] = {name: [] for name in case.ledgers}
+    for row in rows:
+        place = int(row["key"].decode().removeprefix("line-"))
+        found[row["name"]].append((place, decode_value(row["value"])))
+    return found
