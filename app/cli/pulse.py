@@ -32,6 +32,7 @@ class WorkerPulse:
     def __init__(self, beat_fd: int, life_fd: int) -> None:
         self._beat_fd = beat_fd
         self._life_fd = life_fd
+        self._left_alone = False
         os.set_blocking(beat_fd, False)
 
     def ready(self) -> None:
@@ -44,10 +45,16 @@ class WorkerPulse:
         asyncio.get_running_loop().add_reader(self._life_fd, self._alone)
 
     def _beat(self) -> None:
+        if self._left_alone:
+            return
         self._write(Beat.ALIVE)
         asyncio.get_running_loop().call_later(BEAT_SECONDS, self._beat)
 
     def _alone(self) -> None:
+        """Ask ourselves to stop, once: a second SIGTERM would force the end."""
+        if self._left_alone:
+            return
+        self._left_alone = True
         asyncio.get_running_loop().remove_reader(self._life_fd)
         os.kill(os.getpid(), signal.SIGTERM)
 
