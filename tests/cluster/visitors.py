@@ -175,6 +175,8 @@ class Visitors:
             if not run.done():
                 with suppress(*GONE):
                     await client.leave()
+                await asyncio.wait({run}, timeout=CLOSE_SECONDS)
+                run.cancel()  # it was still connecting
         await self._clock.sleep(PACING_SECONDS)
 
     def _writer(self, room: str) -> Writer:
