@@ -171,8 +171,14 @@ class RoomLife:
 
         While there are clients another instance is started, after the pause that repeated faults
         ask for; else the next event does that. A start that fails is not repeated by itself.
+        What could not read because the database is away is undone too, and is no fault of its own.
         """
-        self._blame(error)
+        if isinstance(error, StoreUnavailable):
+            self._unit.discard()
+            self._residence.fault(blamed=False)
+            _log.warning("event_undone", **self.names, code=error.code, reason=str(error))
+        else:
+            self._blame(error)
         if self._members and not self.leaving:
             self._events.submit(Event(_do_nothing, fail=_ignore), always=True)
 

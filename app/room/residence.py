@@ -100,11 +100,12 @@ class Residence:
             self._lane.cache.clear()
             self._loaded = False
 
-    def fault(self) -> None:
-        """Drop the instance because its code raised; the next start may have to wait."""
+    def fault(self, *, blamed: bool = True) -> None:
+        """Drop the instance because its event raised; if it is to blame the next may have to wait."""
         self.drop(forget_rows=False)
         self._faulted = True
-        self._backoff.fault(self._environment.clock.monotonic())
+        if blamed:
+            self._backoff.fault(self._environment.clock.monotonic())
 
     def stage(self, output: Output) -> None:
         """See `ContextHost`."""

@@ -12,7 +12,7 @@ from app.core.errors import (
 )
 from app.core.tasks import TaskOwner
 from app.room.states import RoomState
-from app.sdk import Connection, Request
+from app.sdk import Connection, Request, Response
 from app.testing.harness import ObjectHarness
 from tests.unit.room.objects import Probe
 from tests.unit.room.seen import awake, closed, state
@@ -69,6 +69,30 @@ async def test_an_object_whose_start_cannot_read_is_not_to_blame_either(
     harness.database.away = away = False
     assert harness.clock.pending <= 2, "the timer of the start that failed is forgotten"
     assert harness.counted["object_faults"] == 0
+
+
+async def test_an_event_that_cannot_read_is_undone_and_nobody_is_to_blame(
+    harness: ObjectHarness,
+) -> None:
+    async def read(self: Probe) -> Response:
+        half = await self.ctx.storage.get("half", 0)
+        self.ctx.storage.put("half", half + 1)
+        await self.ctx.storage.get("key", no_cache=True)
+        return Response(body=str(half))
+
+    Probe.hooks = {"request": read}
+    alice = await harness.connect("probe", "a")
+    room = await harness.room("probe", "a")
+    for _ in range(3):
+        room.lane.cache.forget(b"key")
+        harness.database.away = True
+        with pytest.raises(StoreUnavailable):
+            await harness.request("probe", "a", Request())
+        harness.database.away = False
+    # No back-off stands in the way of the next event, and what half an event wrote is gone.
+    assert (await harness.request("probe", "a", Request())).body == "0"
+    assert harness.counted["object_faults"] == 0
+    assert closed(alice) is None
 
 
 async def test_a_start_that_keeps_refusing_is_slowed_down_like_any_fault(
