@@ -101,7 +101,7 @@ class Residence:
             self._loaded = False
 
     def fault(self, *, blamed: bool = True) -> None:
-        """Drop the instance because its event raised; if it is to blame the next may have to wait."""
+        """Drop the instance as its event raised; if that is to blame, the next may have to wait."""
         self.drop(forget_rows=False)
         self._faulted = True
         if blamed:

@@ -140,7 +140,11 @@ class Cluster:
 
     def new_log_faults(self) -> list[str]:
         """What any node has logged that must never happen, since it was last asked for."""
-        found = [f"{node.name} logged {fault}" for node in self._all for fault in node.faults()]
+        found = [
+            f"{node.name} logged {fault[:200]} ... {fault[-300:]}"
+            for node in self._all
+            for fault in node.faults()
+        ]
         new = [fault for fault in found if fault not in self._log_faults]
         self._log_faults.update(new)
         return new
