@@ -8,7 +8,7 @@ from .pull import Pull
 OPEN_QUESTIONS: Final = 100
 FIRST_RETRY_SECONDS: Final = 1.0
 LAST_RETRY_SECONDS: Final = 60.0
-POSTPONED_SECONDS: Final = 0.25
+POSTPONED_SECONDS: Final = 0.05
 RETRIES: Final = 8
 """After this many tries (about four minutes) a client that never answers is left alone until it
 announces itself again, so that it does not keep its room awake for ever."""
@@ -60,6 +60,10 @@ class Questions:
             self.withdraw(pending.client)
             self._by_client[pending.client] = request_id
         self._pending[request_id] = pending
+
+    def asks(self, client: str) -> bool:
+        """Whether the client has a question of ours."""
+        return client in self._by_client
 
     def answered(self, request_id: str | None, client: str) -> Pending | None:
         """Return the question that `client` answers, or None when it was not asked that.

@@ -26,6 +26,8 @@ from .options import RoomOptions
 from .pacing import PacedSends
 from .refusals import OVERFLOW_SOCKET, Refusal
 from .replica import Replica
+from .resuming import ResumedClients
+from .returning import Returning
 from .routing import Recipients, SyncMode, route
 from .store_access import StoreAccess
 from .synchronizer import Outcome, Synchronizer
@@ -34,11 +36,10 @@ from .voice import Voice, random_text
 from .wire import Fragment, Message, parse_frame
 
 _SILENCE_SECONDS = 1.5
-_COME_BACK = (1012, "service restart")
 _SPEAKS_FOR_ITSELF = frozenset({GET_CONTENT_HASHES, CONTENT_HASHES})
 
 
-class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
+class TinyBaseRoom(StoreAccess, LargeFrames, ResumedClients, DurableObject):
     """One TinyBase room. Subclass it to seed content, to watch clients, or to take part.
 
     Options of the namespace (`?sync=relay&fragment_size=60000`): see `options.RoomOptions`.
@@ -102,12 +103,17 @@ class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
             overhear=self.on_sync_message if self._overheard else None,
         )
         self._paced = PacedSends(ctx, find=self._clients.get, send=self._voice.say_to)
+        self._returning = Returning(
+            ctx, self._timetable, compare=self._compare, answer=self._answer_late
+        )
         self._replica: Replica | None = None
         self._sync: Synchronizer | None = None
         self._mode: SyncMode | None = None
         self._begun = len(self._clients) > 0
         if ctx.durability != "none":
             await self._load()
+        if self._begun:
+            self._returning.recall()
         if ctx.after_fault and self._begun:
             # Questions and large joins under way went with the former instance: compare again.
             await self._ask_everybody()
@@ -117,7 +123,8 @@ class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
         begun, self._begun = self._begun, True
         self._clients.came(connection)
         if request.resumed:
-            return self._resume(connection)
+            self._resume(connection)
+            return None
         if self._mode is SyncMode.HUB:
             self._silent[connection.id] = connection
             self.ctx.call_later(_SILENCE_SECONDS, lambda: self._greet(connection))
@@ -139,6 +146,7 @@ class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
         self._assemblers.forget(connection.id)
         self._silent.pop(connection.id, None)
         self._paced.forget(connection.id)
+        self._returning.forget(connection.id)
         if self._sync is not None:
             self._sync.left(connection.id)
 
@@ -182,7 +190,7 @@ class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
             return False
         if kind in _SPEAKS_FOR_ITSELF:
             self._silent.pop(connection.id, None)
-        return True
+        return not (self._returning.clients and self._returning.takes(connection, message))
 
     def _pass_on(
         self, connection: Connection, message: Message, originals: tuple[str, ...] | None
@@ -219,6 +227,8 @@ class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
             self._voice.say(send)
         for recipient, remainders in outcome.paced:
             self._paced.begin(recipient, remainders)
+        if outcome.compared:
+            self._returning.compared(outcome.compared)
         if self._sync is not None and (deadline := self._sync.next_deadline()) is not None:
             self._timetable.wake_at(deadline, self._expire_questions)
 
@@ -234,19 +244,6 @@ class TinyBaseRoom(StoreAccess, LargeFrames, DurableObject):
             self._say(
                 Outcome(sends=[send._replace(recipient=connection.id) for send in outcome.sends])
             )
-
-    async def _resume(self, connection: Connection) -> None:
-        """Take up a client whose former room is gone, without its noticing.
-
-        Only a hub sees to it that both sides have everything again. Where clients compare among
-        themselves they have to begin anew: theirs is the rule that a lost server closes the socket.
-        """
-        sync = self._sync
-        if sync is None or self._mode is not SyncMode.HUB:
-            connection.close(*_COME_BACK)
-            return
-        now = self.ctx.monotonic()
-        self._say(await self._beside_if_large(partial(sync.welcome_back, connection.id, now)))
 
     async def _ask_everybody(self) -> None:
         if (sync := self._sync) is not None:

@@ -65,6 +65,8 @@ class Outcome(NamedTuple):
     entries: Sequence[Entry] = ()
     sends: Sequence[Send] = ()
     paced: Sequence[Paced] = ()
+    compared: str = ""
+    """The client that a pull has just succeeded from: the replica has what it had."""
 
 
 _NOTHING: Final = Outcome()
@@ -105,14 +107,15 @@ class Synchronizer:
         question = message_remainder(request_id, GET_CONTENT_HASHES, dump_json(""))
         return Outcome(sends=[Send(EVERYBODY, question), announcement])
 
-    def welcome_back(self, client: str, now: float) -> Outcome:
-        """Compare with a client that lost the former replica and does not know it.
+    def compare(self, client: str, now: float) -> Outcome:
+        """Ask a client for its hashes and pull what differs, unless a pull is under way."""
+        if self._questions.asks(client):
+            return _NOTHING
+        return self._pull(client, self._random(_TRANSACTION_CHARS), None, now)
 
-        What it said last may never have been taken, and what others said may never have reached
-        it: so it is asked for its hashes, again and again if need be, and told the replica's.
-        """
-        asked = self._pull(client, self._random(_TRANSACTION_CHARS), None, now)
-        return Outcome(sends=[*asked.sends, Send(client, self._announcement())])
+    def announce_to(self, client: str) -> Outcome:
+        """Tell a client what the replica has, so that it asks for what it lacks."""
+        return Outcome(sends=(Send(client, self._announcement()),))
 
     def handle(self, sender: str, message: Message, *, now_ms: int, now: float) -> Outcome:
         """Take a message that was routed to the replica."""
@@ -169,7 +172,7 @@ class Synchronizer:
         question = pull.begin()
         if question is None:
             self._questions.succeeded(client)
-            return _NOTHING
+            return Outcome(compared=client)
         return self._ask(client, transaction, pull, question, now)
 
     def _ask(
@@ -209,12 +212,12 @@ class Synchronizer:
         hub = self._mode is SyncMode.HUB
         applied = self._replica.apply(changes, now_ms, collect=hub)
         if applied is None:
-            return _NOTHING
+            return Outcome(compared=client)
         if applied.won is None:
-            return Outcome(applied.entries)
+            return Outcome(applied.entries, compared=client)
         news = changes_in_pieces(rows_of(applied.won.tables), applied.won.values)
         sends = [self.changed(body)._replace(exclude=client) for body in news]
-        return Outcome(applied.entries, sends)
+        return Outcome(applied.entries, sends, compared=client)
 
     def _answer(self, sender: str, message: Message) -> Outcome:
         given = answer(self._replica, message.kind, message.body)

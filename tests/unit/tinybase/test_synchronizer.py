@@ -4,7 +4,7 @@ from typing import Any
 from app.sdk.json import dump_json, parse_json
 from app.tinybase.content import export_content, get_tables
 from app.tinybase.pull import Question
-from app.tinybase.questions import OPEN_QUESTIONS
+from app.tinybase.questions import OPEN_QUESTIONS, POSTPONED_SECONDS
 from app.tinybase.replica import Replica
 from app.tinybase.routing import SyncMode
 from app.tinybase.synchronizer import PACED_OVER_BYTES, Outcome, Send, Synchronizer
@@ -80,7 +80,7 @@ def test_a_diff_without_its_mark_or_from_the_future_changes_nothing() -> None:
 
 def test_an_announcement_of_equal_hashes_asks_nothing() -> None:
     server = filled(cells("t", "r", {"c": [1, hlc(1)]}))
-    assert announce(synchronizer(server), server) == Outcome()
+    assert announce(synchronizer(server), server) == Outcome(compared="A")
 
 
 def test_an_announcement_starts_a_pull_under_its_own_id() -> None:
@@ -132,7 +132,7 @@ def test_an_announcement_of_hashes_that_are_equal_by_now_ends_the_pull() -> None
     client = filled(cells("t", "r", {"c": [1, hlc(1)]}))
     announce(server, client)
     handle(server, 3, cells("t", "r", {"c": [1, hlc(1)]}))
-    assert announce(server, client) == Outcome()
+    assert announce(server, client) == Outcome(compared="A")
     assert server.next_deadline() is None
 
 
@@ -182,29 +182,39 @@ def test_too_many_open_questions_put_a_pull_off() -> None:
     for number in range(OPEN_QUESTIONS):
         assert server.handle(f"c{number}", hashes, now_ms=NOW, now=0.0).sends
     assert server.handle("late", hashes, now_ms=NOW, now=0.5) == Outcome()
-    assert server.next_deadline() == 0.75
-    assert not server.expire(0.75).sends
+    assert server.next_deadline() == 0.5 + POSTPONED_SECONDS
+    assert not server.expire(0.5 + POSTPONED_SECONDS).sends
     due = server.expire(TIMEOUT)
     assert [send.recipient for send in due.sends] == ["late"]
 
 
-def test_a_client_that_comes_back_unawares_is_asked_and_told() -> None:
+def test_a_client_is_compared_with_by_pulling_what_differs() -> None:
     content = filled(cells("t", "r", {"c": [1, hlc(1)]}))
     server = synchronizer(content)
-    outcome = server.welcome_back("A", 0.0)
-    assert [send.recipient for send in outcome.sends] == ["A", "A"]
-    question, news = map(told, outcome.sends)
-    assert question[1:] == [1, ""]
-    assert news[1:] == [2, list(content.content_hashes())]
+    (asked,) = server.compare("A", 0.0).sends
+    question = told(asked)
+    assert (asked.recipient, question[1:]) == ("A", [1, ""])
+    assert server.compare("A", 0.0) == Outcome(), "it is asked already"
     client = filled(values({"v": [1, hlc(1)]}))
     pull = handle(server, 0, list(client.content_hashes()), question[0])
-    answer_all(server, client, pull)
+    assert not pull.compared
+    assert answer_all(server, client, pull).compared == "A"
     assert content.values.hash() == client.values.hash()
+    (news,) = server.announce_to("A").sends
+    assert (news.recipient, told(news)[1:]) == ("A", [2, list(content.content_hashes())])
 
 
-def test_a_client_that_comes_back_unawares_and_does_not_answer_is_asked_again() -> None:
+def test_a_client_with_equal_hashes_is_compared_at_once() -> None:
+    content = filled(cells("t", "r", {"c": [1, hlc(1)]}))
+    server = synchronizer(content)
+    (asked,) = server.compare("A", 0.0).sends
+    equal = handle(server, 0, list(content.content_hashes()), told(asked)[0])
+    assert (list(equal.sends), equal.compared) == ([], "A")
+
+
+def test_a_client_that_does_not_let_itself_be_compared_with_is_asked_again() -> None:
     server = synchronizer(replica())
-    server.welcome_back("A", 0.0)
+    server.compare("A", 0.0)
     assert not server.expire(TIMEOUT).sends
     again = server.expire(TIMEOUT + 1.0).sends
     assert [(send.recipient, told(send)[1]) for send in again] == [("A", 1)]
