@@ -27,7 +27,7 @@ update worker set state = 'dead'
 where node = $1 and slot = $2 and state <> 'dead' and lease_expires_at <= clock_timestamp()
 """
 
-# Repeating it (the answer was lost) finds the own row and answers the same.
+# Repeating it (the answer was lost) finds the own row and answers the same, while the lease lasts.
 _REGISTER: Final = f"""
 insert into worker
     (worker_id, node, slot, boot_id, address, version, state, lease_expires_at)
@@ -35,6 +35,7 @@ values ($1, $2, $3, $4, $5, $6, 'live', clock_timestamp() + make_interval(secs =
 on conflict (node, slot) where state <> 'dead' do update
     set lease_expires_at = clock_timestamp() + make_interval(secs => $7)
     where worker.worker_id = $1 and worker.state = 'live'
+      and worker.lease_expires_at > clock_timestamp()
 returning {_NOW_MS}
 """  # noqa: S608 - no value in it
 
@@ -60,9 +61,15 @@ returning worker_id
 
 _RETIRE: Final = "update worker set state = 'dead' where worker_id = $1 and state <> 'dead'"
 
-_BURY: Final = """
-update worker set state = 'dead'
+# A burial names lives, not their place: a copy of it that arrives late must not find the next life
+# there.
+_LIVES: Final = """
+select worker_id from worker
 where node = $1 and slot = $2 and boot_id = $3 and state <> 'dead'
+"""
+
+_BURY: Final = """
+update worker set state = 'dead' where worker_id = any($1::uuid[]) and state <> 'dead'
 returning worker_id
 """
 
@@ -116,4 +123,7 @@ class PostgresWorkerLeases:
 
     async def bury(self, *, node: str, slot: int, boot_id: str) -> int:
         """See `WorkerLeases.bury`."""
-        return len(await self._connection.fetch(_BURY, node, slot, boot_id))
+        lives = await self._connection.fetch(_LIVES, node, slot, boot_id)
+        if not lives:
+            return 0
+        return len(await self._connection.fetch(_BURY, [row["worker_id"] for row in lives]))
