@@ -23,7 +23,7 @@ from ..settings import RoomAccess, Settings, load_settings, unknown_variables
 from ..store.data_directory import DataDirectory
 from ..store.embedded import EmbeddedPostgres
 from ..store.migration import head_revision, migrate
-from ..wiring import build_service
+from ..wiring import build_service, former_workers_gone
 from .doctor import Verdict, examine
 from .failures import FAILED, one_line_failures
 from .pulse import WorkerPulse
@@ -88,10 +88,12 @@ def serve(
             data_dir=data_dir,
         )
         settings.effective_room_access()  # refused here, before anything is started
+        asyncio.run(former_workers_gone(settings))
         if settings.workers > 1:
             orderly = run_supervisor(
                 settings,
                 app_dir=str(app_dir.resolve()),
+                debug=debug,
                 announce=lambda url: announce(settings, url),
             )
         else:
@@ -111,15 +113,12 @@ def worker_command(
     debug: Debug = False,
 ) -> None:
     """Be one of the workers that `serve --workers N` starts; settings come by the environment."""
-    with one_line_failures(debug=debug):
+    pulse = WorkerPulse(beat_fd, life_fd)
+    with one_line_failures(debug=debug, tell=pulse.failed):
         settings = _prepare(app_dir)
-        orderly = run_worker(
-            settings,
-            slot=slot,
-            node=node,
-            listener=socket(fileno=listen_fd),
-            pulse=WorkerPulse(beat_fd, life_fd),
-        )
+        listener = socket(fileno=listen_fd)
+        listener.set_inheritable(False)
+        orderly = run_worker(settings, slot=slot, node=node, listener=listener, pulse=pulse)
     sys.exit(0 if orderly else FAILED)
 
 

@@ -6,7 +6,7 @@ shows the traceback. Wrong usage is told by the command line parser, status 2.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..core.errors import StateroomError
@@ -14,9 +14,22 @@ from ..core.errors import StateroomError
 FAILED = 1
 
 
+class ToldFailure(Exception):
+    """A failure of another process of ours; its text is the line that one has told."""
+
+
+def tell_people(line: str) -> None:
+    """Write a line to standard error."""
+    sys.stderr.write(f"{line}\n")
+
+
 @contextmanager
-def one_line_failures(*, debug: bool) -> Iterator[None]:
+def one_line_failures(*, debug: bool, tell: Callable[[str], None] = tell_people) -> Iterator[None]:
     """Turn an exception of the body into one line and the exit status 1.
+
+    Args:
+        debug: Let the exception through, after the line, if that goes elsewhere.
+        tell: Takes the line.
 
     Raises:
         SystemExit: In place of whatever the body raised, unless `debug`.
@@ -24,14 +37,17 @@ def one_line_failures(*, debug: bool) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if debug:
+        if tell is not tell_people or not debug:
+            tell(line_of(error))
+        if debug and not isinstance(error, ToldFailure):
             raise
-        sys.stderr.write(f"{line_of(error)}\n")
         sys.exit(FAILED)
 
 
 def line_of(error: Exception) -> str:
     """Return the one line that tells `error`."""
+    if isinstance(error, ToldFailure):
+        return str(error)
     if isinstance(error, StateroomError):
         line = f"stateroom: error [{error.code}]: {_sentence(str(error))}"
         return f"{line} Remedy: {_sentence(error.remedy)}" if error.remedy else line

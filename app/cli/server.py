@@ -89,6 +89,9 @@ class ServerRun:
         build: Makes the service from the settings.
         announce: Called with the base URL once clients are accepted.
         listener: The socket to listen on, if somebody else has bound it.
+        supervised: Whether a supervisor looks after this process. It alone loses patience then
+            (by SIGKILL): a stop may be asked for by the terminal, by the service manager and by
+            the supervisor, all at once.
     """
 
     def __init__(
@@ -97,11 +100,14 @@ class ServerRun:
         build: Callable[[Settings], Runnable],
         announce: Callable[[str], None],
         listener: socket | None = None,
+        *,
+        supervised: bool = False,
     ) -> None:
         self._settings = settings
         self._build = build
         self._announce = announce
         self._listener = listener
+        self._supervised = supervised
         self._phase = Phase.STARTING
         self._stop_asked = asyncio.Event()
         self._tasks = TaskOwner("server")
@@ -177,6 +183,8 @@ class ServerRun:
             self._phase = Phase.STOPPING
             self._stop_asked.set()
             return
+        if self._supervised and self._phase is not Phase.STARTING:
+            return
         # Nothing is served yet (abandon the start), or somebody has lost patience.
         self._phase = Phase.STOPPING if self._phase is Phase.STARTING else Phase.FORCED
         if self._main is not None:
@@ -206,6 +214,8 @@ def run_server(
     build: Callable[[Settings], Runnable],
     announce: Callable[[str], None],
     listener: socket | None = None,
+    *,
+    supervised: bool = False,
 ) -> bool:
     """Serve in a new event loop until a signal; return whether the end was an orderly one.
 
@@ -213,6 +223,6 @@ def run_server(
         StartupError: The service cannot start.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        run = ServerRun(settings, build, announce, listener)
+        run = ServerRun(settings, build, announce, listener, supervised=supervised)
         runner.run(run.run())
         return not run.forced

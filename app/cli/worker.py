@@ -1,5 +1,6 @@
 """One worker under a supervisor: the server of a single process on a socket it was given."""
 
+import signal
 from socket import socket
 
 from ..core.errors import ConfigurationInvalid
@@ -26,4 +27,6 @@ def run_worker(
         pulse.watch_supervisor()
         return Service(settings, place=place)
 
-    return run_server(settings, build, lambda _url: pulse.ready(), listener)
+    # Meant for the supervisor; a terminal that goes away sends it to everybody.
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    return run_server(settings, build, lambda _url: pulse.ready(), listener, supervised=True)

@@ -5,7 +5,7 @@ embedded Postgres, proof of death); `configuration` turns settings into values.
 """
 
 from .configuration import Classes, access_of, limits_of, mounts_of
-from .node import Node, WorkerPlace
+from .node import Node, WorkerPlace, former_workers_gone
 from .service import Service, build_service
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "WorkerPlace",
     "access_of",
     "build_service",
+    "former_workers_gone",
     "limits_of",
     "mounts_of",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from .. import __version__
-from ..core.clock import SystemClock
+from ..core.clock import Clock, SystemClock
 from ..core.errors import StartupError
 from ..core.ids import WorkerId
 from ..core.tasks import TaskOwner
@@ -28,7 +28,11 @@ from ..store.worker_locks import WorkerLock, former_slots
 _log = structlog.get_logger("stateroom.node")
 
 _RESTART_SECONDS = 1.0
-_ORPHAN_SECONDS = 15.0
+_GRACE_SECONDS = 5.0
+_WORKERS_OWN = 6
+"""What a worker opens beside its pool: for its lease and its commits."""
+_SPARE = 20
+_LEAST_CONNECTIONS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class Node:
         self._clock = SystemClock()
         self._stack = AsyncExitStack()
         self._directory: DataDirectory | None = None
+        self._leases: PostgresWorkerLeases | None = None
         self._url = ""
 
     async def start(self) -> None:
@@ -83,11 +88,7 @@ class Node:
             self._url = settings.database_url.get_secret_value()
         else:
             self._url = await self._start_postgres(self._directory)
-        slots = former_slots(self._directory.path)
-        for slot in slots:
-            await WorkerLock(self._directory.path, slot).wait_until_free(
-                self._clock, seconds=_ORPHAN_SECONDS
-            )
+        slots = await _former_slots_free(self._directory, settings, self._clock)
         await self.bury(*{0, *slots})
 
     async def stop(self) -> None:
@@ -105,20 +106,34 @@ class Node:
         Raises:
             StateroomError: The database is away, or not ours.
         """
-        database = await Database.open(
+        async with AsyncExitStack() as stack:
+            leases = self._leases
+            if leases is None:
+                database = await self._open_database()
+                leases = PostgresWorkerLeases(database)
+                if self._settings.workers > 1:  # others will have to be buried: keep it open
+                    self._leases = leases
+                    self._stack.push_async_callback(database.close)
+                else:
+                    stack.push_async_callback(database.close)
+            for slot in slots:
+                await leases.bury(node=self.place(slot).node, slot=slot, boot_id=boot_id())
+
+    async def _open_database(self) -> Database:
+        return await Database.open(
             target_of(self._settings, self._url),
             connections=1,
             patience_seconds=self._settings.database_connect_seconds,
         )
-        try:
-            leases = PostgresWorkerLeases(database)
-            for slot in slots:
-                await leases.bury(node=self.place(slot).node, slot=slot, boot_id=boot_id())
-        finally:
-            await database.close()
 
     async def _start_postgres(self, directory: DataDirectory) -> str:
-        postgres = EmbeddedPostgres(directory, bin_dir=self._settings.postgres_bin)
+        settings = self._settings
+        connections = settings.workers * (settings.database_connections + _WORKERS_OWN) + _SPARE
+        postgres = EmbeddedPostgres(
+            directory,
+            bin_dir=settings.postgres_bin,
+            settings={"max_connections": str(max(connections, _LEAST_CONNECTIONS))},
+        )
         self._stack.push_async_callback(postgres.stop)
         url = await postgres.start()
         await migrate(url)
@@ -146,3 +161,28 @@ def target_of(settings: Settings, url: str) -> ConnectTarget:
         ConfigurationInvalid: It is not a Postgres URL.
     """
     return ConnectTarget.from_url(url, pooler=Pooler(settings.database_pooler.value))
+
+
+async def former_workers_gone(settings: Settings) -> None:
+    """Wait for workers that have outlived their supervisor: they hold the port while they drain.
+
+    Does nothing where there never were any, or when a supervisor looks after them.
+
+    Raises:
+        StateroomError: The folder is in use, or one of them does not end.
+    """
+    if settings.data_dir.is_dir() and former_slots(settings.data_dir):
+        with DataDirectory(settings.data_dir) as directory:
+            await _former_slots_free(directory, settings, SystemClock())
+
+
+async def _former_slots_free(
+    directory: DataDirectory, settings: Settings, clock: Clock
+) -> list[int]:
+    """Wait until no former worker lives; the directory's lock says that no new one comes."""
+    slots = former_slots(directory.path)
+    for slot in slots:
+        lock = WorkerLock(directory.path, slot)
+        # An orphan drains first, and ends itself by force when that takes too long.
+        await lock.wait_until_free(clock, seconds=settings.shutdown_seconds + _GRACE_SECONDS)
+    return slots

@@ -1,8 +1,11 @@
 """The `stateroom` command in a process of its own, in a folder and environment of the test's."""
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,13 +68,17 @@ class Served:
         command: Sequence[str] = (sys.executable, "-m", "stateroom"),
         **variables: str,
     ) -> None:
+        # A file, not a pipe: it may be read while it grows, and nobody has to.
+        self._err_fd, err_name = tempfile.mkstemp(prefix="stateroom-log-")
+        Path(err_name).unlink()
+        weakref.finalize(self, os.close, self._err_fd)
         port = () if "--port" in arguments else ("--port", "0")
         self.process = subprocess.Popen(
             [*command, "serve", *port, *arguments],
             cwd=folder,
             env=environment(**variables),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._err_fd,
             text=True,
         )
         self.url = ""
@@ -81,8 +88,8 @@ class Served:
         assert self.process.stdout is not None
         found = READY_LINE.fullmatch(self.process.stdout.readline())
         if found is None:
-            self.process.kill()
-            raise AssertionError(self.process.communicate()[1])
+            self.process.terminate()
+            raise AssertionError(self.end().err)
         self.url, self.rooms = found.groups()
         return self
 
@@ -99,6 +106,8 @@ class Served:
                 self.process.communicate(timeout=DEADLINE_SECONDS)
             finally:
                 self.kill()
+        assert self.process.stdout is not None
+        self.process.stdout.close()  # children may hold its other end
 
     def kill(self) -> None:
         """End it by SIGKILL."""
@@ -112,5 +121,10 @@ class Served:
 
     def end(self) -> Ended:
         """Wait until it has ended."""
-        out, err = self.process.communicate(timeout=DEADLINE_SECONDS)
-        return Ended(status=self.process.returncode, out=out, err=err)
+        out, _ = self.process.communicate(timeout=DEADLINE_SECONDS)
+        return Ended(status=self.process.returncode, out=out, err=self.log())
+
+    def log(self) -> str:
+        """What it has written to standard error so far."""
+        size = os.fstat(self._err_fd).st_size
+        return os.pread(self._err_fd, size, 0).decode("utf-8", "replace")
