@@ -173,8 +173,9 @@ class LinkProtocol:
         return 0 if half is None else half.queued + max(0, WINDOW_BYTES - half.credit)
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
-        self._out.append(encode_frame(FrameKind.PING, 0, b""))
+        """Ask for a sign of life; during the handshake, which is one itself, nothing is sent."""
+        if self.state is LinkState.READY:
+            self._out.append(encode_frame(FrameKind.PING, 0, b""))
 
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes as they come.

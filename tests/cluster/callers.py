@@ -21,7 +21,7 @@ RECEIPT = "stateroom-receipt"
 ANSWER_SECONDS = 6.0
 CONNECT_SECONDS = 2.0
 CLOSE_SECONDS = 2.0
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.05
 PATIENCE_SECONDS = 3.0
 LONGEST_VISIT_SECONDS = 12.0
 _OK = 200
@@ -70,7 +70,12 @@ class Callers:
         """Append an operation of a new name; returns whether it was acknowledged."""
         operation = f"op-{self._numbers()}"
         self._history.began(ledger, operation)
-        answer = await self._answered(client.post(address(url, ledger), content=operation))
+        try:
+            answer = await self._answered(client.post(address(url, ledger), content=operation))
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            self._history.never_sent(ledger, operation)
+            await self._pause()
+            return False
         if answer is None:
             return False
         body: Json = answer.json()
@@ -82,7 +87,10 @@ class Callers:
         """Read the newest lines; returns whether there was an answer."""
         reading: Reading = self._history.begin_read(ledger)
         after = max(0, reading.newest - _LOOKING_BACK)
-        answer = await self._answered(client.get(f"{address(url, ledger)}/?after={after}"))
+        try:
+            answer = await self._answered(client.get(f"{address(url, ledger)}/?after={after}"))
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            return False
         if answer is None:
             return False
         receipt = Receipt.parse(answer.headers[RECEIPT], answer.json()["process"])
@@ -116,9 +124,16 @@ class Callers:
                 await self._pause()
 
     async def _answered(self, call: Coroutine[Any, Any, httpx.Response]) -> httpx.Response | None:
-        """The answer, or None when there is none that says it was done."""
+        """The answer, or None when there is none that says it was done.
+
+        Raises:
+            httpx.ConnectError, httpx.ConnectTimeout: Nothing was sent.
+        """
         try:
             answer = await call
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            self._count(type(error).__name__)
+            raise
         except httpx.HTTPError as error:
             self._count(type(error).__name__)
             return None

@@ -113,6 +113,10 @@ class LedgerHistory:
         """An append is about to be sent."""
         self._of(ledger).begun.add(operation)
 
+    def never_sent(self, ledger: str, operation: str) -> None:
+        """An append could not even be sent: it must not be there."""
+        self._of(ledger).begun.remove(operation)
+
     def appended(self, ledger: str, append: Append) -> None:
         """An append was acknowledged."""
         log = self._of(ledger)

@@ -21,7 +21,7 @@ from tests.cluster.server import ServerProcess
 
 WORKERS = 2
 GONE_SECONDS = 60.0
-_WRONG_CLOCK = Path(__file__).with_name("wrong_clock")
+_WORKER_START = Path(__file__).with_name("worker_start")
 _POLL_SECONDS = 0.02
 _PORTS = (15_000, 32_000)
 
@@ -55,7 +55,7 @@ class Node(ServerProcess):
             STATEROOM_PREVIEW_MANY_WORKERS="1",
             STATEROOM_INTERNAL_PORT=str(internal_port),
             STATEROOM_INTERNAL_ADDRESS=f"127.0.0.1:{inward[0].port}",
-            PYTHONPATH=str(_WRONG_CLOCK),
+            PYTHONPATH=str(_WORKER_START),
             TESTS_CLOCKS=str(self._clocks),
             **variables,
         )

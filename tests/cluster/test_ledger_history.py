@@ -90,6 +90,15 @@ def test_an_operation_of_nobody_is_strange() -> None:
     assert kinds(history, lines("one", "two")) == [Kind.STRANGE]
 
 
+def test_an_operation_that_was_never_sent_is_strange_when_it_is_there() -> None:
+    history = LedgerHistory()
+    history.began("ledger", "one")
+    history.never_sent("ledger", "one")
+    assert history.unknown == 0
+    assert kinds(history, []) == []
+    assert kinds(history, lines("one")) == [Kind.STRANGE]
+
+
 def test_places_that_are_not_counted_one_by_one_are_torn() -> None:
     history = LedgerHistory()
     append(history, 1, "one", (10, 1, A))

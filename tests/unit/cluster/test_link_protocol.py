@@ -170,6 +170,14 @@ def test_frames_of_a_stream_that_has_ended_here_are_dropped() -> None:
     assert at_dialer == []
 
 
+def test_a_ping_during_a_slow_handshake_does_not_break_it() -> None:
+    dialer, acceptor = make_pair()
+    dialer.ping()
+    acceptor.ping()
+    exchange(dialer, acceptor)
+    assert (dialer.state, acceptor.state) == (LinkState.READY, LinkState.READY)
+
+
 def test_a_ping_is_answered() -> None:
     dialer, acceptor = ready_pair()
     dialer.ping()
