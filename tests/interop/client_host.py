@@ -150,6 +150,10 @@ class SyncedStore:
         await self.host.command("resume", store=self.name)
         await self.host.command("wait-opened", store=self.name, times=times_opened)
 
+    async def closes(self) -> list[Json]:
+        """Return code and reason of every close of its socket so far."""
+        return list(await self.host.command("closes", store=self.name))
+
     async def call(self, method: str, *arguments: Json) -> Json:
         """Call a method of the store; a method that returns the store itself gives None."""
         return await self.host.command("call", store=self.name, method=method, args=list(arguments))

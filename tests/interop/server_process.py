@@ -79,14 +79,21 @@ def reference_server() -> ServerRecipe:
 class ServerProcess:
     """One server process after another, on one data directory and, once known, one port."""
 
-    def __init__(self, recipe: ServerRecipe) -> None:
+    def __init__(self, recipe: ServerRecipe, **variables: str) -> None:
         self._recipe = recipe
+        self._variables = variables
         # Not pytest's folder: a database server that drops its privileges must get through.
         self._data_folder = Path(tempfile.mkdtemp(prefix="stateroom-interop-"))
         self._data_folder.chmod(0o711)
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
         self._output: deque[str] = deque(maxlen=KEPT_OUTPUT_LINES)
+
+    @property
+    def pid(self) -> int:
+        """The process that was started; with several workers, their supervisor."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def url(self) -> str:
@@ -103,7 +110,7 @@ class ServerProcess:
         self._process = subprocess.Popen(
             [part.format(port=port, data=data) for part in self._recipe.command],
             cwd=PROJECT_FOLDER,
-            env={**os.environ, **self._recipe.environment},  # noqa: TID251 - a child inherits PATH and the like
+            env={**os.environ, **self._recipe.environment, **self._variables},  # noqa: TID251 - a child inherits PATH and the like
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

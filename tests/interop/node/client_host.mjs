@@ -23,6 +23,7 @@ const commands = {
   transaction: (c) => stores.transaction(c.store, c.calls),
   merge: (c) => stores.merge(c.store, c.changes),
   announce: (c) => stores.announce(c.store),
+  closes: (c) => stores.linkOf(c.store).closes,
   hashes: (c) => stores.get(c.store).store.getMergeableContentHashes(),
   errors: (c) => stores.get(c.store).errors,
   receipt: (c) => stores.receipt(c.store, c.deadlineMs),
