@@ -32,6 +32,7 @@ from ..store.committer import PostgresCommitter
 from ..store.database import Database
 from ..store.leases import PostgresWorkerLeases
 from ..store.storage import PostgresObjectStore
+from ..store.sweeping import Sweeper
 from ..store.worker_locks import WorkerLock
 from ..store.workers import PostgresWorkerList
 from ..web.application import build_application
@@ -118,6 +119,7 @@ class Service:
         self._stack.push_async_callback(self._registry.close)
         links.serve(link_service)
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
+        self._tasks.start(Sweeper(database).run(), name="sweeping")
         self.asgi = self._application(database, membership)
 
     async def stop(self) -> None:

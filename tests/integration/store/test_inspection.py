@@ -98,4 +98,4 @@ def test_the_command_shows_them_as_notes_and_finds_no_fault(
     )
     assert ended.status == 0, ended.out
     notes = [line for line in ended.out.splitlines() if line.startswith("note")]
-    assert any("alter role stateroom set plan_cache_mode" in line for line in notes)
+    assert any("alter role stateroom set plan_cache_mode" in line for line in notes), ended.out
