@@ -126,9 +126,10 @@ class WorkerLeases(Protocol):
     """The rows of workers. Time is the database's clock."""
 
     async def register(self, identity: WorkerIdentity, *, lease_seconds: float) -> LeaseGrant:
-        """Make a live row for a worker that has none.
+        """Make a live row for a worker that has none; repeating it answers the same.
 
         Raises:
+            LeaseLost: The worker's id has stood for a life that ended, or stands elsewhere.
             WorkerSlotTaken: A live worker with an unexpired lease stands at (node, slot) under
                 another worker id, and was not buried.
             StoreUnavailable: The database is away.

@@ -9,7 +9,9 @@ what it holds, and claims nothing.
 
 from typing import Final
 
-from ..core.errors import WorkerSlotTaken
+import asyncpg
+
+from ..core.errors import LeaseLost, StorageRefused, WorkerSlotTaken
 from ..core.ids import WorkerId
 from ..core.values import LeaseGrant, WorkerIdentity
 from .database import Database
@@ -91,16 +93,22 @@ class PostgresWorkerLeases:
         """See `WorkerLeases.register`."""
         fetch = self._connection.fetch
         await fetch(_END_EXPIRED_AT_PLACE, identity.node, identity.slot)
-        rows = await fetch(
-            _REGISTER,
-            identity.worker_id,
-            identity.node,
-            identity.slot,
-            identity.boot_id,
-            identity.address,
-            identity.version,
-            lease_seconds,
-        )
+        try:
+            rows = await fetch(
+                _REGISTER,
+                identity.worker_id,
+                identity.node,
+                identity.slot,
+                identity.boot_id,
+                identity.address,
+                identity.version,
+                lease_seconds,
+            )
+        except StorageRefused as error:
+            # The one constraint that can object: the id stands there, and not as ours to renew.
+            if isinstance(error.__cause__, asyncpg.UniqueViolationError):
+                raise LeaseLost("this worker id had its life, which is over") from error
+            raise
         if not rows:
             raise WorkerSlotTaken(
                 f"a live worker stands at slot {identity.slot} of this node already"

@@ -327,9 +327,14 @@ class MemoryWorkerLeases:
             at_slot = (worker.identity.node, worker.identity.slot) == (identity.node, identity.slot)
             if worker.dead or not at_slot:
                 continue
-            if database.live(worker_id):
+            if not database.live(worker_id):
+                worker.dead = True
+            elif worker_id == identity.worker_id:
+                return database.grant(worker_id, lease_seconds)
+            else:
                 raise WorkerSlotTaken
-            worker.dead = True
+        if identity.worker_id in database.workers:
+            raise LeaseLost
         database.workers[identity.worker_id] = MemoryWorker(identity, 0)
         return database.grant(identity.worker_id, lease_seconds)
 

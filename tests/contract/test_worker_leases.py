@@ -1,10 +1,11 @@
 """What `core.ports.WorkerLeases` promises."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from app.core.errors import OwnedElsewhere, WorkerSlotTaken
+from app.core.errors import LeaseLost, OwnedElsewhere, WorkerSlotTaken
 from app.core.values import WorkerIdentity
 from tests.contract.worlds import World, identity, live_worker
 
@@ -34,6 +35,31 @@ async def test_a_dead_worker_is_never_revived(world: World) -> None:
     await world.leases.retire(worker_id)
     await world.leases.retire(worker_id)
     assert await world.leases.renew(worker_id, lease_seconds=60) is None
+
+
+@pytest.mark.parametrize("end", ["retired", "expired", "buried"])
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_worker_id_has_one_life(world: World, end: str, *, elsewhere: bool) -> None:
+    who = identity(node="n", slot=1)
+    await register(world, who)
+    if end == "retired":
+        await world.leases.retire(who.worker_id)
+    elif end == "expired":
+        await world.expire(who.worker_id)
+    else:
+        await world.leases.bury(node="n", slot=1, boot_id="boot")
+    with pytest.raises(LeaseLost):
+        await register(world, replace(who, slot=2) if elsewhere else who)
+    assert await world.leases.renew(who.worker_id, lease_seconds=60) is None
+
+
+async def test_a_registration_whose_answer_was_lost_may_be_repeated(world: World) -> None:
+    who = identity(node="n", slot=1)
+    await register(world, who)
+    await register(world, who)
+    assert await world.leases.renew(who.worker_id, lease_seconds=60) is not None
+    with pytest.raises(LeaseLost):
+        await register(world, replace(who, slot=2))
 
 
 async def test_an_unknown_worker_has_no_lease(world: World) -> None:
