@@ -5,6 +5,7 @@ not handed on by `stateroom`, `stateroom.tinybase` or the pytest plugin is no pu
 """
 
 from app.sdk import (
+    AlarmInfo,
     Connection,
     Context,
     DurableObject,
@@ -27,6 +28,7 @@ from app.sdk import (
 )
 
 __all__ = [
+    "AlarmInfo",
     "Connection",
     "Context",
     "DurableObject",

@@ -25,6 +25,7 @@ class Submit(Protocol):
         *,
         fail: Callable[[Exception], None],
         size_bytes: int = 0,
+        timeout_seconds: float | None = None,
     ) -> None:
         """`fail` is told when the event could not be run or raised."""
         ...
@@ -57,6 +58,10 @@ class Question:
             self.answer.exception()  # a caller that is gone must not be reported as unread
 
 
+def _give_no_answer(_error: Exception) -> None:
+    """The error is the answer."""
+
+
 class Asking:
     """The open questions of one room.
 
@@ -78,10 +83,25 @@ class Asking:
         """
         return await self.put(hook, size_bytes=size_bytes).answer
 
-    def put(self, hook: Callable[[Any], Awaitable[Any] | Any], *, size_bytes: int = 0) -> Question:
+    def put(
+        self,
+        hook: Callable[[Any], Awaitable[Any] | Any],
+        *,
+        size_bytes: int = 0,
+        timeout_seconds: float | None = None,
+        recover: Callable[[Exception], Any] = _give_no_answer,
+    ) -> Question:
         """Queue a hook as an event at once; questions are asked in the order they are put.
 
         One that is answered before its turn, because nobody wants it any more, is not asked.
+
+        Args:
+            hook: What runs.
+            size_bytes: What it weighs in the mailbox.
+            timeout_seconds: How long it may take, if not as long as any event.
+            recover: Told the error when the event could not be run, or raised and was undone.
+                What it returns, unless None, is the answer, and what it writes is a unit of
+                its own.
         """
         question = Question()
 
@@ -92,9 +112,16 @@ class Asking:
             result = await finish(hook(instance))
             self._unit.stage(Release(lambda: question.resolve(result)))
 
+        def fail(error: Exception) -> None:
+            if (result := recover(error)) is None:
+                question.fail(error)
+            else:
+                self._unit.stage(Release(lambda: question.resolve(result)))
+                self._unit.finish()
+
         self._questions.add(question)
         question.answer.add_done_callback(lambda _answer: self._questions.discard(question))
-        self._submit(run, size_bytes=size_bytes, fail=question.fail)
+        self._submit(run, size_bytes=size_bytes, fail=fail, timeout_seconds=timeout_seconds)
         return question
 
     def fail_all(self, error: Exception) -> None:

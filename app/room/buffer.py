@@ -9,12 +9,15 @@ Pure. Layers lie on one another, the newest on top:
     (committed rows: the cache and the database)
 
 A look-up asks from the top. A layer that was wiped (delete_all) hides everything below it.
+Alarms lie in the same layers as the rows, so they are undone, kept and committed with them.
 Whole units move down: `seal` lays the unit on `pending`, `freeze` makes `pending` the batch in
 flight, `confirm` forgets it. At most one batch is in flight (architecture, section 7).
 """
 
 from enum import Enum, auto
 from typing import Final
+
+from ..core.values import Alarm
 
 
 class Absence(Enum):
@@ -35,7 +38,7 @@ class TransactionOpen(RuntimeError):
 class Layer:
     """Writes to distinct keys; None stands for a deletion."""
 
-    __slots__ = ("confirmed", "entries", "size_bytes", "uncached", "wiped")
+    __slots__ = ("alarms", "confirmed", "entries", "size_bytes", "uncached", "wiped")
 
     def __init__(self) -> None:
         self.entries: dict[bytes, bytes | None] = {}
@@ -45,9 +48,11 @@ class Layer:
         """Whether sends must wait for it: some write in it was not `allow_unconfirmed`."""
         self.uncached: set[bytes] = set()
         """Keys that the author asked to keep out of the cache."""
+        self.alarms: dict[str, Alarm | None] | None = None
+        """Alarms by name, None for one that is deleted; None where there are no such writes."""
 
     def __bool__(self) -> bool:
-        return self.wiped or bool(self.entries)
+        return self.wiped or bool(self.entries) or self.alarms is not None
 
     def set(self, key: bytes, value: bytes | None) -> None:
         """Write a value, or None to delete; a later write to a key replaces the earlier."""
@@ -61,14 +66,25 @@ class Layer:
             self.size_bytes += len(value)
         entries[key] = value
 
+    def set_alarm(self, name: str, alarm: Alarm | None) -> None:
+        """Set an alarm, or None to delete it."""
+        if self.alarms is None:
+            self.alarms = {}
+        self.alarms[name] = alarm
+
     def wipe(self) -> None:
-        """Delete every key there is; later writes stay."""
+        """Delete every key and alarm there is; later writes stay."""
+        self.alarms = None
         self.entries = {}
         self.size_bytes = 0
         self.wiped = True
 
     def absorb(self, newer: "Layer") -> None:
         """Lay a newer layer on this one."""
+        if newer.wiped:
+            self.alarms = newer.alarms
+        elif newer.alarms is not None:
+            self.alarms = (self.alarms or {}) | newer.alarms
         if newer.wiped or not self.entries:
             self.wiped = self.wiped or newer.wiped
             self.entries = newer.entries
@@ -125,6 +141,15 @@ class WriteBuffer:
                 return DELETED
         return UNKNOWN
 
+    def lookup_alarm(self, name: str) -> Alarm | Absence:
+        """The same for an alarm: the newest one, DELETED, or UNKNOWN."""
+        for layer in self._newest_first():
+            if layer.alarms is not None and name in layer.alarms:
+                return layer.alarms[name] or DELETED
+            if layer.wiped:
+                return DELETED
+        return UNKNOWN
+
     def overlay(self) -> tuple[bool, dict[bytes, bytes | None]]:
         """Return whether committed rows are hidden, and all unconfirmed entries, as of now."""
         merged: dict[bytes, bytes | None] = {}
@@ -145,7 +170,7 @@ class WriteBuffer:
         if len(self._stack) != 1:
             raise TransactionOpen("a commit point inside a transaction")
         unit = self._stack[0]
-        if not unit.entries and not unit.wiped:
+        if not unit.entries and not unit.wiped and unit.alarms is None:
             return False
         self._pending.absorb(unit)
         self._stack[0] = Layer()

@@ -12,10 +12,18 @@ from ..core.clock import Clock
 from ..core.errors import LeaseLost, OwnershipLost, RoomAborted, StateroomError, StorageRefused
 from ..core.mounts import Durability
 from ..core.ports import Committer
-from ..core.values import Claim, CommitOutcome, CommitResult, Receipt, WriteBatch
+from ..core.values import (
+    NO_ALARMS,
+    Claim,
+    CommitOutcome,
+    CommitResult,
+    Receipt,
+    WriteBatch,
+)
 from .buffer import WriteBuffer
 from .cache import RowCache
 from .gate import OutputGate
+from .known_alarms import KnownAlarms
 from .limits import RoomLimits
 from .outputs import Output, bytes_of
 
@@ -38,6 +46,7 @@ class CommitLane:
         deliver: Called with outputs that may leave.
         failed: Called once, when the lane is broken.
         progress: Called after each confirmed batch.
+        alarm_set: See `RoomEnvironment`.
     """
 
     def __init__(
@@ -51,10 +60,12 @@ class CommitLane:
         deliver: Callable[[Sequence[Output]], None],
         failed: Callable[[StateroomError], None],
         progress: Callable[[], None],
+        alarm_set: Callable[[int], None],
     ) -> None:
         self.claim = claim
         self.buffer = WriteBuffer()
         self.cache = RowCache()
+        self.alarms = KnownAlarms(alarm_set)
         self.gate: OutputGate[Output] = OutputGate()
         self._commit_seq = claim.commit_seq
         self._committer = committer
@@ -148,6 +159,7 @@ class CommitLane:
             layer.wiped,
             layer.entries,
             layer.size_bytes,
+            layer.alarms or NO_ALARMS,
         )
 
     def settle(self, outcome: CommitOutcome) -> None:
@@ -162,7 +174,10 @@ class CommitLane:
             return
         self._commit_seq = outcome.commit_seq
         self._oldest_in_flight = None
-        self.cache.absorb(self.buffer.confirm())
+        layer = self.buffer.confirm()
+        self.cache.absorb(layer)
+        if layer.alarms is not None or layer.wiped:
+            self.alarms.absorb(layer)
         ready = self.gate.confirm(self._taken)
         if self.buffer.dirty and not self._queued:
             self._queued = True

@@ -17,6 +17,8 @@ class RoomEnvironment:
     Attributes:
         workshop: Where long computations of objects are done.
         counters: Called with the name of something countable (metrics).
+        alarm_set: Called with the time, by the database's clock, of each alarm that was
+            committed, so that it need not be looked for then.
     """
 
     store: ObjectStore
@@ -28,3 +30,4 @@ class RoomEnvironment:
     limits: RoomLimits = field(default_factory=RoomLimits)
     workshop: Workshop = field(default_factory=Workshop)
     counters: Callable[[str], None] = lambda _name: None
+    alarm_set: Callable[[int], None] = lambda _due_ms: None

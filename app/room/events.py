@@ -203,12 +203,14 @@ class EventLoop:
         except Exception as error:  # noqa: BLE001 - whatever it is, the event has failed
             event.fail(error)
             return
-        await self._guard(lambda: event.hook(instance), event.fail)
+        await self._guard(lambda: event.hook(instance), event.fail, event.timeout_seconds)
 
-    async def _guard(self, hook: Callable[[], Any], fail: Failing) -> None:
+    async def _guard(
+        self, hook: Callable[[], Any], fail: Failing, timeout_seconds: float | None = None
+    ) -> None:
         """Run one hook to its end, and end its unit one way or the other."""
         try:
-            await run_hook(hook, timeout_seconds=self._timeout)
+            await run_hook(hook, timeout_seconds=timeout_seconds or self._timeout)
             if self._intake is not Intake.STOPPED:
                 self._host.finish_unit()
         except InstanceAborted as error:

@@ -21,9 +21,10 @@ class Event:
         hook: What runs, with its arguments bound late so that a new instance is used.
         size_bytes: What it weighs in the mailbox.
         fail: Told when the event could not be run or its hook raised.
+        timeout_seconds: How long the hook may take, where it is not as long as any.
     """
 
-    __slots__ = ("fail", "hook", "size_bytes")
+    __slots__ = ("fail", "hook", "size_bytes", "timeout_seconds")
 
     def __init__(
         self,
@@ -31,10 +32,12 @@ class Event:
         *,
         size_bytes: int = 0,
         fail: Callable[[Exception], None],
+        timeout_seconds: float | None = None,
     ) -> None:
         self.hook = hook
         self.size_bytes = size_bytes
         self.fail = fail
+        self.timeout_seconds = timeout_seconds
 
 
 class Mailbox:

@@ -11,12 +11,13 @@ from ..core.errors import RoomAborted, StateroomError
 from ..core.limits import PRELOAD_BYTES, PRELOAD_ROWS
 from ..core.mounts import Durability, Mount
 from ..sdk.durable_object import DurableObject
+from .alarms import RoomAlarms
 from .backoff import FaultBackoff
 from .commits import CommitLane
 from .connections import ConnectionSet
 from .context import RoomContext
 from .environment import RoomEnvironment
-from .instance import start_instance
+from .instance import ClassTraits, start_instance
 from .outputs import Output
 from .storage import RoomStorage
 from .timers import InstanceTimers
@@ -49,6 +50,12 @@ class Residence:
     ) -> None:
         self.instance: DurableObject | None = None
         self.timers = InstanceTimers(environment.clock)
+        self.alarms = RoomAlarms(
+            lane,
+            environment.store,
+            environment.database_clock,
+            heard=ClassTraits.of(mount.cls).hears_alarm,
+        )
         self._mount = mount
         self._environment = environment
         self._lane = lane
@@ -98,6 +105,7 @@ class Residence:
             self._context = None
         if forget_rows:
             self._lane.cache.clear()
+            self._lane.alarms.clear()
             self._loaded = False
 
     def fault(self, *, blamed: bool = True) -> None:
@@ -136,6 +144,7 @@ class Residence:
             self._unit,
             self._lane,
             environment.store,
+            self.alarms,
             unit_bytes=environment.limits.unit_bytes,
             stores=self._mount.durability is not Durability.NONE,
         )

@@ -16,6 +16,7 @@ from ..core.values import Claim, Receipt
 from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
 from .asking import Asking, Question
+from .bell import AlarmBell
 from .brake import ReadingBrake
 from .commits import CommitLane
 from .connections import ConnectionSet, RoomConnection
@@ -76,6 +77,7 @@ class Room:
             gone=lambda: gone(self),
         )
         self._events.serve(self._life)
+        self.bell = AlarmBell(self._life, self._asking, self._residence.alarms, environment)
 
     def _make_parts(self, environment: RoomEnvironment, claim: Claim) -> None:
         """Make what the life of the room is about."""
@@ -90,6 +92,7 @@ class Room:
             deliver=self._deliver,
             failed=self.abort,
             progress=self._relieve,
+            alarm_set=environment.alarm_set,
         )
         self._unit = RunningUnit(
             self.lane,
@@ -265,11 +268,12 @@ class Room:
         size_bytes: int = 0,
         always: bool = False,
         uncounted: bool = False,
+        timeout_seconds: float | None = None,
     ) -> None:
         self.touched = True
         try:
             self._life.check()
-            event = Event(hook, size_bytes=size_bytes, fail=fail)
+            event = Event(hook, size_bytes=size_bytes, fail=fail, timeout_seconds=timeout_seconds)
             self._events.submit(event, always=always, uncounted=uncounted)
         except StateroomError as error:
             fail(error)

@@ -16,6 +16,7 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from ..core.limits import KEY_BYTES, KEYS_PER_CALL, VALUE_BYTES
 from ..core.ports import ObjectStore
 from ..core.storage_codec import decode_value, encode_value
 from ..core.values import KeyRange, Receipt
+from .alarms import RoomAlarms
 from .buffer import UNKNOWN, Absence
 from .commits import CommitLane
 from .scan import Rows, committed_pages, key_range, merge_page
@@ -78,6 +80,7 @@ class RoomStorage:
         host: StorageHost,
         lane: CommitLane,
         store: ObjectStore,
+        alarms: RoomAlarms,
         *,
         unit_bytes: int,
         stores: bool,
@@ -85,6 +88,7 @@ class RoomStorage:
         self._host = host
         self._lane = lane
         self._store = store
+        self._alarms = alarms
         self._object_id = lane.claim.object_id
         self._unit_bytes = unit_bytes
         self._use = _Use.ALL if stores else _Use.READING
@@ -200,6 +204,25 @@ class RoomStorage:
         top = self._lane.buffer.top
         top.wipe()
         top.confirmed = True
+        self._host.wrote()
+        return _DONE
+
+    def set_alarm(self, when: datetime | int, *, name: str = "") -> Awaitable[None]:
+        """See `sdk.Storage.set_alarm`."""
+        self._check_storing()
+        self._alarms.set(name, when)
+        self._host.wrote()
+        return _DONE
+
+    async def get_alarm(self, *, name: str = "") -> int | None:
+        """See `sdk.Storage.get_alarm`."""
+        self._check_alive()
+        return await self._alarms.due_ms(name) if self._use is _Use.ALL else None
+
+    def delete_alarm(self, *, name: str = "") -> Awaitable[None]:
+        """See `sdk.Storage.delete_alarm`."""
+        self._check_storing()
+        self._alarms.write(name, None)
         self._host.wrote()
         return _DONE
 

@@ -14,6 +14,7 @@ from ..core.errors import (
 )
 from ..core.ids import ObjectId
 from ..core.values import Receipt
+from .alarms import AlarmInfo
 from .connection import Connection
 from .context import Context
 from .durable_object import DurableObject
@@ -21,6 +22,7 @@ from .messages import Request, Response
 from .storage import Storage, Transaction
 
 __all__ = [
+    "AlarmInfo",
     "Connection",
     "Context",
     "DurableObject",

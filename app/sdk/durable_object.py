@@ -12,6 +12,7 @@ without any task switch when nothing else waits, which is the cheapest an event 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
 
+from .alarms import AlarmInfo
 from .connection import Connection
 from .context import Context
 from .messages import Request, Response
@@ -84,6 +85,14 @@ class DurableObject:
         """Answer an HTTP request."""
         del request
         return Response(status=_NOT_FOUND, body="this object answers no requests")
+
+    def on_alarm(self, info: AlarmInfo) -> Awaitable[None] | None:
+        """The time has come that was set with `ctx.storage.set_alarm`. May take 15 minutes.
+
+        The alarm is gone when the event ends well, unless it was set again meanwhile. When the
+        event raises it is run again after 2 s, 4 s, 8 s and so on, six times at most. See
+        `sdk.alarms` for what is promised.
+        """
 
     def on_evict(self, reason: str) -> Awaitable[None] | None:
         """The instance is about to be dropped; best effort, nothing may depend on it."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from ..cluster.alarms import AlarmScheduler
 from ..cluster.membership import Membership
 from ..cluster.namespaces import Namespaces, make_mount
 from ..cluster.registry import RoomRegistry
@@ -34,7 +35,13 @@ from ..room.limits import RoomLimits
 from ..room.room import Room
 from ..sdk.messages import Request, Response
 from .clock import FakeClock
-from .memory import MemoryCommitter, MemoryDatabase, MemoryObjectStore, MemoryWorkerLeases
+from .memory import (
+    MemoryAlarmQueue,
+    MemoryCommitter,
+    MemoryDatabase,
+    MemoryObjectStore,
+    MemoryWorkerLeases,
+)
 from .sockets import MemorySocket
 from .workshop import InlineWorkshop
 
@@ -93,6 +100,14 @@ class ObjectHarness:
             bounds or WorkerBounds(),
         )
 
+        self.alarms = AlarmScheduler(
+            queue=MemoryAlarmQueue(self.database),
+            ring=self.registry.ring,
+            membership=self.membership,
+            clock=self.clock,
+            database_clock=self.database_clock,
+        )
+
     def _make_membership(self, node: str) -> Membership:
         return Membership(
             leases=MemoryWorkerLeases(self.database),
@@ -123,6 +138,7 @@ class ObjectHarness:
                 limits=limits,
                 workshop=InlineWorkshop(),
                 counters=self._count,
+                alarm_set=self._alarm_set,
             ),
             membership=self.membership,
             evict_seconds=bounds.evict_seconds,
@@ -131,6 +147,7 @@ class ObjectHarness:
 
     async def __aenter__(self) -> Self:
         await self.membership.start()
+        self.alarms.start()
         self._sweeper.start(self.registry.sweep(every_seconds=1.0), name="sweep")
         return self
 
@@ -141,6 +158,7 @@ class ObjectHarness:
         trace: TracebackType | None,
     ) -> None:
         await self._sweeper.close()
+        await self.alarms.close()
         await self.registry.close()
         await self.membership.close()
         await self._tasks.close()
@@ -153,6 +171,9 @@ class ObjectHarness:
 
     def _count(self, name: str) -> None:
         self.counted[name] += 1
+
+    def _alarm_set(self, attempt_ms: int) -> None:
+        self.alarms.expect(attempt_ms)
 
     def _lost(self, error: StateroomError) -> None:
         self.registry.abort_all(error)
@@ -197,7 +218,10 @@ class ObjectHarness:
             await _turn()
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass in steps of at most half a second, so that leases are renewed."""
+        """Let time pass in steps of at most half a second.
+
+        So leases are renewed, and alarms rung, as they fall due.
+        """
         left = seconds
         while left > 0:
             step = min(0.5, left)
@@ -225,6 +249,12 @@ class ObjectHarness:
         """What an object has committed, key by key in byte order."""
         rows = sorted(self.stored(namespace, name).items())
         return {key.decode(): decode_value(value) for key, value in rows}
+
+    def alarm(self, namespace: str, name: str) -> int | None:
+        """When an object's alarm is set for, as committed, in milliseconds since 1970."""
+        found = self.database.objects.get(self.object_id(namespace, name).uuid)
+        row = found.alarms.get("") if found is not None else None
+        return row.alarm.due_ms if row is not None else None
 
     def stored(self, namespace: str, name: str) -> dict[bytes, bytes]:
         """The committed rows of an object as bytes."""

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.clock import DatabaseClock
 from app.core.values import KeyRange, Page
+from app.room.alarms import RoomAlarms
 from app.room.storage import RoomStorage
 from app.testing.memory import MemoryObjectStore
 from tests.unit.room.benches import LaneBench
@@ -110,8 +112,14 @@ async def _check(
     bench.in_event = True
     if cached:
         bench.lane.cache.fill([], complete=True)
+    store = SmallPages(bench.database)
     storage = RoomStorage(
-        bench.unit, bench.lane, SmallPages(bench.database), unit_bytes=10**6, stores=True
+        bench.unit,
+        bench.lane,
+        store,
+        RoomAlarms(bench.lane, store, DatabaseClock(bench.clock), heard=False),
+        unit_bytes=10**6,
+        stores=True,
     )
     rows: dict[str, int] = {}
     after: list[Callable[[], object]] = [

@@ -45,6 +45,7 @@ class LaneBench:
         self.said: list[str] = []
         self.broken: StateroomError | None = None
         self.progress = 0
+        self.alarms_set: list[int] = []
         self.in_event = False
         self.alive = True
 
@@ -60,6 +61,7 @@ class LaneBench:
             deliver=self._deliver,
             failed=self._fail,
             progress=self._progress,
+            alarm_set=self.alarms_set.append,
         )
         self.unit = RunningUnit(self.lane, in_event=lambda: self.in_event, alive=lambda: self.alive)
         return self

@@ -15,7 +15,11 @@ _tasks = TaskOwner("test")
 
 def test_which_hooks_a_class_has_is_found_out_once() -> None:
     assert ClassTraits.of(DurableObject) == ClassTraits(
-        plain_message=True, hears_close=False, hears_evict=False, wakes_on_close=True
+        plain_message=True,
+        hears_close=False,
+        hears_evict=False,
+        hears_alarm=False,
+        wakes_on_close=True,
     )
     assert ClassTraits.of(Counter).plain_message is False
     assert ClassTraits.of(PlainCounter).plain_message is True

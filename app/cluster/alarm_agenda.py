@@ -1,0 +1,79 @@
+"""When a worker asks the database for due alarms, for how many, and which it rings. Pure.
+
+The database is asked about twice a second, and besides at the very instants of alarms that were
+set on this worker. At most `AT_ONCE` alarms are rung at a time; a full answer means that more may
+be due, so it is asked again as soon as a part of them has ended, not at each one's end.
+"""
+
+import heapq
+from collections.abc import Collection
+from typing import Final
+from uuid import UUID
+
+from ..core.ids import WorkerId
+from ..core.values import DueAlarm
+
+POLL_SECONDS: Final = 0.5
+AT_ONCE: Final = 64
+_REFILL: Final = 16
+_EXPECTED: Final = 10_000
+_SHORTEST_SECONDS: Final = 0.005
+
+
+class AlarmAgenda:
+    """See the module. Times are the database's, in milliseconds since 1970."""
+
+    def __init__(self) -> None:
+        self._expected: list[int] = []
+        self._news = False
+        self._more = False
+        self._ringing: dict[tuple[UUID, str], tuple[WorkerId, DueAlarm]] = {}
+
+    def expect(self, attempt_ms: int) -> bool:
+        """Note that an alarm will be due then; returns whether that is the next instant to ask.
+
+        What there is no room for is found when it is due, up to half a second late.
+        """
+        self._news = True
+        if len(self._expected) >= _EXPECTED:
+            self._expected = heapq.nsmallest(_EXPECTED // 2, self._expected)
+        heapq.heappush(self._expected, attempt_ms)
+        return self._expected[0] == attempt_ms
+
+    def pause_seconds(self, now_ms: int) -> float:
+        """How long to wait before the database is asked next."""
+        if not self.vacancies or not self._expected:
+            return POLL_SECONDS
+        shortest = 0.0 if self._news else _SHORTEST_SECONDS
+        return min(POLL_SECONDS, max(shortest, (self._expected[0] - now_ms) / 1000))
+
+    @property
+    def vacancies(self) -> int:
+        """How many more alarms may be rung now."""
+        return AT_ONCE - len(self._ringing)
+
+    def asked(self, now_ms: int, *, full: bool) -> None:
+        """Note that everything due until `now_ms` was asked for; `full`: not all was given."""
+        while self._expected and self._expected[0] <= now_ms:
+            heapq.heappop(self._expected)
+        self._news = False
+        self._more = full
+
+    def begin(self, worker_id: WorkerId, due: DueAlarm) -> bool:
+        """Note that an alarm is rung under a claim of that worker.
+
+        False when it is being rung already: its claim had run out and was made again.
+        """
+        key = (due.object_id.uuid, due.name)
+        first = key not in self._ringing
+        self._ringing[key] = (worker_id, due)
+        return first
+
+    def end(self, due: DueAlarm) -> bool:
+        """Note that a ring has ended; returns whether to ask for more now."""
+        self._ringing.pop((due.object_id.uuid, due.name), None)
+        return self._more and self.vacancies >= _REFILL
+
+    def claimed_by(self, worker_id: WorkerId) -> Collection[DueAlarm]:
+        """What is being rung under claims of that worker."""
+        return [due for claimer, due in self._ringing.values() if claimer == worker_id]
