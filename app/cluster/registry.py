@@ -22,7 +22,7 @@ from ..core.errors import (
 from ..core.ids import ObjectId, ObjectIds
 from ..core.sockets import SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
-from ..core.values import Claim, DueAlarm, LiveWorker, Receipt, RingOutcome
+from ..core.values import Claim, LiveWorker, Receipt
 from ..room.environment import RoomEnvironment
 from ..room.room import Room
 from ..sdk.messages import Request, Response
@@ -121,18 +121,6 @@ class RoomRegistry:
         room = await self.room(object_id)
         return await room.request(request)
 
-    async def ring(self, alarm: DueAlarm) -> RingOutcome:
-        """Run an object's `on_alarm`, if the alarm still stands; see `AlarmBell.ring`.
-
-        Raises:
-            StateroomError: The object could not be reached; the alarm stands.
-        """
-        for _ in range(_TRIES):
-            room = await self._find(alarm.object_id)
-            if room.open:
-                return await room.bell.ring(alarm)
-        raise RoomAborted
-
     async def room(self, object_id: ObjectId) -> Room:
         """Return the object's room, open and with a started instance.
 
@@ -142,15 +130,15 @@ class RoomRegistry:
             StateroomError: It could not be claimed, loaded or started.
         """
         for _ in range(_TRIES):
-            room = await self._find(object_id)
+            room = await self.find(object_id)
             if room.open:
                 await room.wake()
             if room.open:
                 return room
         raise RoomAborted
 
-    async def _find(self, object_id: ObjectId) -> Room:
-        """Return the object's room, or make it; it may be leaving again by now."""
+    async def find(self, object_id: ObjectId) -> Room:
+        """Return the object's room, or make it; it may be leaving again by now. See `room`."""
         key = object_id.uuid
         while (leaving := self._leaving.get(key)) is not None:
             await asyncio.wait([leaving])

@@ -19,9 +19,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..cluster.alarms import AlarmScheduler
+from ..cluster.finder import OwnerFinder
 from ..cluster.membership import Membership
 from ..cluster.namespaces import Namespaces, make_mount
 from ..cluster.registry import RoomRegistry
+from ..cluster.ringing import AlarmRinger
 from ..core.clock import DatabaseClock
 from ..core.errors import StateroomError
 from ..core.ids import ObjectId, ObjectIds, WorkerId
@@ -99,10 +101,11 @@ class ObjectHarness:
             limits or RoomLimits(),
             bounds or WorkerBounds(),
         )
-
+        finder = OwnerFinder(self.registry, clock=self.clock, patience_seconds=0.0)
+        self.ringer = AlarmRinger(self.registry, finder)
         self.alarms = AlarmScheduler(
             queue=MemoryAlarmQueue(self.database),
-            ring=self.registry.ring,
+            ring=self.ringer.ring,
             membership=self.membership,
             clock=self.clock,
             database_clock=self.database_clock,

@@ -7,6 +7,7 @@ was started is stopped in reverse.
 from contextlib import AsyncExitStack
 from typing import Any
 
+from ..cluster.alarms import AlarmScheduler
 from ..cluster.finder import OwnerFinder
 from ..cluster.link_handshake import link_key
 from ..cluster.link_service import LinkService
@@ -19,6 +20,7 @@ from ..cluster.namespaces import Namespaces
 from ..cluster.pace import Pace
 from ..cluster.peers import Peers
 from ..cluster.registry import RoomRegistry
+from ..cluster.ringing import AlarmRinger
 from ..cluster.routes import Route, RouteTable
 from ..core.clock import DatabaseClock, SystemClock
 from ..core.errors import ConfigurationInvalid, StateroomError
@@ -28,6 +30,7 @@ from ..core.tasks import TaskOwner
 from ..room.closing import close_for
 from ..room.environment import RoomEnvironment
 from ..settings import Settings
+from ..store.alarms import PostgresAlarmQueue
 from ..store.committer import PostgresCommitter
 from ..store.database import Database
 from ..store.leases import PostgresWorkerLeases
@@ -79,6 +82,8 @@ class Service:
         self._access = access_of(settings)
         self._current: Membership
         self._registry: RoomRegistry | None = None
+        self._alarms: AlarmScheduler | None = None
+        self._finder: OwnerFinder
         self.locator: Locator | None = None
         self.mover: Mover | None = None
         """Moves rooms and drains the worker; there after `start`."""
@@ -103,7 +108,7 @@ class Service:
         )
         self._stack.push_async_callback(database.close)
         database_clock = DatabaseClock(self._clock)
-        committer = CommitterOfThisLife(self._committer_maker(database))
+        committer = CommitterOfThisLife(_committer_maker(database))
         links, address = await self._listen(database, place)
         leases = PostgresWorkerLeases(database)
         membership = self._membership(place, address, leases, database_clock, committer)
@@ -118,6 +123,7 @@ class Service:
         self._stack.push_async_callback(link_service.close)
         self._stack.push_async_callback(self._registry.close)
         links.serve(link_service)
+        self._ring_alarms(database, database_clock, membership).serve(link_service)
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
         self._tasks.start(Sweeper(database).run(), name="sweeping")
         self.asgi = self._application(database, membership)
@@ -162,12 +168,6 @@ class Service:
         )
         return links, address
 
-    def _committer_maker(self, database: Database) -> Any:
-        def make(worker_id: WorkerId, lease: LeaseCheck) -> PostgresCommitter:
-            return PostgresCommitter(database, worker_id=worker_id, lease=lease)
-
-        return make
-
     def _membership(
         self,
         place: WorkerPlace,
@@ -207,6 +207,7 @@ class Service:
                 database_clock=database_clock,
                 tasks=self._tasks,
                 limits=limits_of(settings),
+                alarm_set=self._alarm_set,
             ),
             membership=membership,
             evict_seconds=settings.evict_seconds,
@@ -234,6 +235,7 @@ class Service:
             PostgresWorkerList(database), clock=self._clock, own_id=lambda: membership.worker_id
         )
         finder.use(links, peers)
+        self._finder = finder
         self.locator = Locator(registry, finder)
         self.mover = Mover(
             registry=registry,
@@ -246,6 +248,24 @@ class Service:
         )
         self._stack.push_async_callback(self.mover.close)
         return self.mover
+
+    def _ring_alarms(
+        self, database: Database, database_clock: DatabaseClock, membership: Membership
+    ) -> AlarmRinger:
+        """Start what rings the alarms of objects anywhere."""
+        registry = self._registry
+        assert registry is not None  # noqa: S101 - made just before; says so to mypy
+        ringer = AlarmRinger(registry, self._finder)
+        self._alarms = AlarmScheduler(
+            queue=PostgresAlarmQueue(database),
+            ring=ringer.ring,
+            membership=membership,
+            clock=self._clock,
+            database_clock=database_clock,
+        )
+        self._alarms.start()
+        self._stack.push_async_callback(self._alarms.close)
+        return ringer
 
     def _application(self, database: Database, membership: Membership) -> Any:
         settings = self._settings
@@ -282,9 +302,20 @@ class Service:
             reserved=frozenset(settings.reserved_segments),
         )
 
+    def _alarm_set(self, attempt_ms: int) -> None:
+        if self._alarms is not None:
+            self._alarms.expect(attempt_ms)
+
     def _lost(self, error: StateroomError) -> None:
         if self._registry is not None:
             self._registry.abort_all(error)
+
+
+def _committer_maker(database: Database) -> Any:
+    def make(worker_id: WorkerId, lease: LeaseCheck) -> PostgresCommitter:
+        return PostgresCommitter(database, worker_id=worker_id, lease=lease)
+
+    return make
 
 
 def build_service(settings: Settings) -> Service:

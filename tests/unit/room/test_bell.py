@@ -38,7 +38,7 @@ async def harness() -> AsyncIterator[ObjectHarness]:
 
 
 def ringing(harness: ObjectHarness, due: DueAlarm) -> "asyncio.Task[RingOutcome]":
-    return _tasks.start(harness.registry.ring(due), name="ring")
+    return _tasks.start(harness.ringer.ring(due), name="ring")
 
 
 async def test_144_a_run_never_begins_before_its_time(harness: ObjectHarness) -> None:
@@ -194,17 +194,17 @@ async def test_a_ring_that_comes_after_a_failed_run_is_not_the_retry(
     Alarmed.on_ring = fail
     await set_alarm(harness, due)
     await harness.settle()
-    assert await harness.registry.ring(a_ring(harness, due)) is RingOutcome.SUPERSEDED
+    assert await harness.ringer.ring(a_ring(harness, due)) is RingOutcome.SUPERSEDED
     assert len(Alarmed.runs) == 1
 
 
 async def test_163_164_a_ring_for_another_time_or_for_no_alarm_runs_nothing(
     harness: ObjectHarness,
 ) -> None:
-    assert await harness.registry.ring(a_ring(harness, 5)) is RingOutcome.SUPERSEDED
+    assert await harness.ringer.ring(a_ring(harness, 5)) is RingOutcome.SUPERSEDED
     due = now(harness) + 60_000
     await set_alarm(harness, due)
-    assert await harness.registry.ring(a_ring(harness, 5)) is RingOutcome.SUPERSEDED
+    assert await harness.ringer.ring(a_ring(harness, 5)) is RingOutcome.SUPERSEDED
     assert Alarmed.runs == []
     assert await get_alarm(harness) == due
 

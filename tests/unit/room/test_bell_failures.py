@@ -41,7 +41,7 @@ async def harness() -> AsyncIterator[ObjectHarness]:
 
 
 def ringing(harness: ObjectHarness, due: DueAlarm) -> "asyncio.Task[RingOutcome]":
-    return _tasks.start(harness.registry.ring(due), name="ring")
+    return _tasks.start(harness.ringer.ring(due), name="ring")
 
 
 async def test_151_152_a_run_that_raises_is_undone_and_tried_six_times_more(
@@ -270,7 +270,7 @@ async def test_an_object_that_cannot_be_loaded_has_failed_nothing(harness: Objec
     await forget(harness)
     harness.database.away = True
     with pytest.raises(StoreUnavailable):
-        await harness.registry.ring(a_ring(harness, 5))
+        await harness.ringer.ring(a_ring(harness, 5))
     harness.database.away = False
     stored = row(harness)
     assert stored is not None
