@@ -70,4 +70,5 @@ def _on_planning(settings: Mapping[str, str], role: str) -> list[str]:
     ]
     if not missing:
         return []
-    return [f"commits are planned at a higher cost through the pooler; run: {'; '.join(missing)}"]
+    commands = "; ".join(missing)
+    return [f"through a pooler, how commits are planned is up to the role; run: {commands}"]
