@@ -62,6 +62,10 @@ class Stage:
         self._stack.push_async_callback(made.close)
         return made
 
+    def new_number(self) -> int:
+        """A number that no other client of the history has."""
+        return self._numbers()
+
     def new_rooms(self, count: int) -> list[str]:
         """Names that were not used before."""
         names = [f"room-{self._numbers()}" for _ in range(count)]
