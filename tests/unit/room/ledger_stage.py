@@ -6,7 +6,7 @@ once and in order; what was not written was told to it by a close; what was ackn
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Self
 from app.cluster.finder import OwnerFinder
 from app.cluster.locator import Locator
 from app.core.errors import StateroomError
+from app.core.frames import OutgoingMessage
 from app.core.ids import ObjectId, WorkerId
 from app.core.tasks import TaskOwner
 from app.core.values import Claim, LiveWorker, Page
@@ -108,12 +109,26 @@ async def _slowly(work: Coroutine[Any, Any, Any]) -> Any:
     return result
 
 
+class WatchedSocket(MemorySocket):
+    """Notes what is sent while no worker may speak."""
+
+    def __init__(self, may_speak: Callable[[], bool]) -> None:
+        super().__init__()
+        self._may_speak = may_speak
+        self.forbidden: list[object] = []
+
+    def send(self, messages: Sequence[OutgoingMessage]) -> None:
+        if not self._may_speak():
+            self.forbidden.extend(message.payload for message in messages)
+        super().send(messages)
+
+
 @dataclass
 class Client:
     """One socket and what was said on it."""
 
     name: str
-    socket: MemorySocket = field(default_factory=MemorySocket)
+    socket: WatchedSocket
     said: list[str] = field(default_factory=list)
     left: bool = False
     joined: bool = False
@@ -217,9 +232,12 @@ class LedgerStage:
 
     def connect(self, name: str) -> Client:
         """Begin to connect a client."""
-        client = self.clients[name] = Client(name)
+        client = self.clients[name] = Client(name, WatchedSocket(self._may_speak))
         self.begin(self._connect(client))
         return client
+
+    def _may_speak(self) -> bool:
+        return self.here.membership.holds() or self.there.membership.holds()
 
     def ask(self, name: str) -> None:
         """Begin a request."""
@@ -275,8 +293,8 @@ class LedgerStage:
             if room is not None and room not in self.rooms:
                 self.rooms.append(room)
 
-    def check(self) -> None:
-        """Let everything end; see the module."""
+    def check(self, *, heard: int) -> None:
+        """Let everything end; see the module. The first `heard` messages of alice must be there."""
         for client in self.clients.values():
             self.do(client.say)
         self.pass_time(6.0)
@@ -284,6 +302,7 @@ class LedgerStage:
         self.note_room()
         assert {room.state for room in self.rooms} <= _FINAL
         written = self._written()
+        assert [f"alice {number}" in written for number in range(heard)] == [True] * heard
         for client in self.clients.values():
             self._check_client(client, [entry for entry in written if entry in client.said])
         for name, answered in self.requests.items():
@@ -299,6 +318,7 @@ class LedgerStage:
     def _check_client(self, client: Client, written: list[str]) -> None:
         assert client.joined or client.refused is not None
         told = not client.open or client.left
+        assert client.socket.forbidden == [], "said without a lease"
         assert written == client.said[: len(written)], (client, written)
         assert told or written == client.said, f"{client.name} was not told of a loss: {written}"
         acknowledged = [str(each).removeprefix("ack ") for each in client.socket.received]
