@@ -16,6 +16,7 @@ from app.core.errors import RoomAborted
 from app.core.values import CommitResult
 from app.room import life
 from app.room.states import TRANSITIONS, RoomState
+from app.room.states import move as move_by_the_table
 from tests.unit.room.ledger_stage import Ledger, LedgerStage, PlainLedger
 from tests.unit.room.stepping import SteppingLoop
 
@@ -188,9 +189,8 @@ def moves(monkeypatch: pytest.MonkeyPatch) -> list[Edge]:
 
     def move(before: RoomState, after: RoomState) -> RoomState:
         made.append((before, after))
-        return real(before, after)
+        return move_by_the_table(before, after)
 
-    real = life.move
     monkeypatch.setattr(life, "move", move)
     return made
 
