@@ -217,9 +217,9 @@ class LedgerStage:
         return self._tasks.start(work, name="work")
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, with a standstill twenty times a second."""
-        for _ in range(round(seconds * 20)):
-            self.do(lambda: self.clock.advance(0.05))
+        """Let time pass, with a standstill four times a second."""
+        for _ in range(round(seconds * 4)):
+            self.do(lambda: self.clock.advance(0.25))
 
     @property
     def room(self) -> Room | None:

@@ -22,7 +22,7 @@ class SteppingLoop(asyncio.SelectorEventLoop):
         super().__init__()
         self.watch: Callable[[], None] | None = None
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]  # the same at run time, without the type variables
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """Count the step when its time has come."""
