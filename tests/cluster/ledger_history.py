@@ -13,7 +13,7 @@ needs no clock. What is judged:
 * one socket is told the lines one after the other, without a gap.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
@@ -88,9 +88,14 @@ class _Ledger:
 
 
 class LedgerHistory:
-    """See the module."""
+    """See the module.
 
-    def __init__(self) -> None:
+    Args:
+        own: Tells the lines that the ledger writes by itself, which no caller has begun.
+    """
+
+    def __init__(self, own: Callable[[str], bool] = lambda _operation: False) -> None:
+        self._own = own
         self.reads = 0
         self.pushes = 0
         self._ledgers: dict[str, _Ledger] = {}
@@ -160,7 +165,8 @@ class LedgerHistory:
         for name, ledger in self._ledgers.items():
             lines = list(final.get(name, ()))
             found += _sequence(name, ledger.appends)
-            found += _places(name, lines, ledger.begun)
+            own = {text for _, text in lines if self._own(text)}
+            found += _places(name, lines, ledger.begun | own)
             there = set(lines)
             found += [
                 Violation(Kind.LOST, name, f"{append} was acknowledged; the end is {len(lines)}")
@@ -206,7 +212,7 @@ def _sequence(name: str, appends: Iterable[Append]) -> list[Violation]:
     return found
 
 
-def _places(name: str, lines: Sequence[Line], begun: set[str]) -> list[Violation]:
+def _places(name: str, lines: Sequence[Line], wanted: set[str]) -> list[Violation]:
     """Whether the lines are numbered one by one, and each was wanted and is there once."""
     found = []
     if [place for place, _ in lines] != list(range(1, len(lines) + 1)):
@@ -216,7 +222,7 @@ def _places(name: str, lines: Sequence[Line], begun: set[str]) -> list[Violation
         if operation in places:
             what = f"{operation} stands at {places[operation]} and {place}"
             found.append(Violation(Kind.TWICE, name, what))
-        elif operation not in begun:
+        elif operation not in wanted:
             found.append(Violation(Kind.STRANGE, name, f"{operation} at {place}"))
         places[operation] = place
     return found

@@ -90,6 +90,13 @@ def test_an_operation_of_nobody_is_strange() -> None:
     assert kinds(history, lines("one", "two")) == [Kind.STRANGE]
 
 
+def test_what_the_ledger_writes_by_itself_is_not_strange() -> None:
+    history = LedgerHistory(own=lambda operation: operation.startswith("own-"))
+    append(history, 1, "one", (10, 1, A))
+    assert kinds(history, lines("one", "own-1")) == []
+    assert kinds(history, lines("one", "owned")) == [Kind.STRANGE]
+
+
 def test_an_operation_that_was_never_sent_is_strange_when_it_is_there() -> None:
     history = LedgerHistory()
     history.began("ledger", "one")

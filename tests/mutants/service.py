@@ -13,7 +13,7 @@ from app.tinybase.replica import Applied, Replica
 def gate_opens_at_send() -> None:
     """Outputs are delivered when they are made, the commit follows."""
 
-    def offer(self: OutputGate[Any], outputs: Any) -> Any:
+    def offer(self: OutputGate[Any], outputs: Any, **_named: Any) -> Any:
         return () if self._broken else outputs
 
     _replace(OutputGate, "offer", offer)
