@@ -1,4 +1,4 @@
-"""Those who use ledgers: callers append, readers read, listeners are told.
+"""Those who use ledgers: callers append, setters set alarms, readers read, listeners are told.
 
 Each goes to any node, gives up on an answer after a while, and goes on. What they were told is
 logged; what nobody heard the end of is not asked again.
@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from app.core.clock import SystemClock
+from tests.cluster.alarm_runs import SET
 from tests.cluster.clients import GONE, connection
 from tests.cluster.ledger_history import Append, LedgerHistory, Line, Reading, Receipt
 from tests.interop.wire_json import Json
@@ -22,6 +23,8 @@ ANSWER_SECONDS = 6.0
 CONNECT_SECONDS = 2.0
 CLOSE_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
+ALARM_PAUSE_SECONDS = 0.6
+LONGEST_ALARM_MS = 700
 PATIENCE_SECONDS = 3.0
 LONGEST_VISIT_SECONDS = 12.0
 _OK = 200
@@ -55,11 +58,11 @@ class Callers:
         self._over = asyncio.Event()
 
     def come(self, tasks: asyncio.TaskGroup, ledgers: Sequence[str]) -> list[asyncio.Task[None]]:
-        """Send two callers, a reader and a listener to each ledger; they end by `leave`."""
+        """Send two callers and one of each other kind to each ledger; they end by `leave`."""
         return [
             tasks.create_task(work(ledger))
             for ledger in ledgers
-            for work in (self._call, self._call, self._read, self._listen)
+            for work in (self._call, self._call, self._set, self._read, self._listen)
         ]
 
     def leave(self) -> None:
@@ -68,10 +71,20 @@ class Callers:
 
     async def append(self, client: httpx.AsyncClient, url: str, ledger: str) -> bool:
         """Append an operation of a new name; returns whether it was acknowledged."""
-        operation = f"op-{self._numbers()}"
+        return await self._post(client, address(url, ledger), ledger, f"op-{self._numbers()}")
+
+    async def set_alarm(self, client: httpx.AsyncClient, url: str, ledger: str) -> bool:
+        """Ask for a run; returns whether that was acknowledged."""
+        after_ms = self._chance.randrange(LONGEST_ALARM_MS)
+        place = f"{address(url, ledger)}/alarm?after={after_ms}"
+        return await self._post(client, place, ledger, f"{SET}{self._numbers()}")
+
+    async def _post(
+        self, client: httpx.AsyncClient, place: str, ledger: str, operation: str
+    ) -> bool:
         self._history.began(ledger, operation)
         try:
-            answer = await self._answered(client.post(address(url, ledger), content=operation))
+            answer = await self._answered(client.post(place, content=operation))
         except (httpx.ConnectError, httpx.ConnectTimeout):
             self._history.never_sent(ledger, operation)
             await self._pause()
@@ -102,6 +115,12 @@ class Callers:
             while not self._over.is_set():
                 await self.append(http, self._anywhere(), ledger)
                 await self._pause()
+
+    async def _set(self, ledger: str) -> None:
+        async with client() as http:
+            while not self._over.is_set():
+                await self.set_alarm(http, self._anywhere(), ledger)
+                await self._clock.sleep(self._chance.uniform(0, ALARM_PAUSE_SECONDS))
 
     async def _read(self, ledger: str) -> None:
         async with client() as http:

@@ -21,6 +21,7 @@ from app.core.clock import SystemClock
 from app.store.data_directory import DataDirectory
 from app.store.embedded import EmbeddedPostgres
 from app.store.migration import migrate
+from tests.cluster.alarm_runs import OF_RUNS
 from tests.cluster.callers import Callers, client
 from tests.cluster.checker import History
 from tests.cluster.faults import Fault, Strike
@@ -54,6 +55,7 @@ class Tally:
     changes: int = 0
     appends: int = 0
     unknown: int = 0
+    alarms: int = 0
     reads: int = 0
     pushes: int = 0
     visits: int = 0
@@ -63,10 +65,12 @@ class Tally:
         faults = ", ".join(f"{fault.name} {count}" for fault, count in self.faults.most_common())
         slowest = max((max(each) for each in self.recoveries.values()), default=0.0)
         return (
-            f"{self.faults.total()} faults ({faults}); acknowledged: {self.changes} changes and "
-            f"{self.appends} appends ({self.unknown} with an unknown end), {self.reads} reads, "
-            f"{self.pushes} pushes, {self.visits} visits; slowest recovery {slowest:.1f} s; "
-            f"{len(self.violations)} violations; not answered well: {dict(self.refused)}"
+            f"{self.faults.total()} faults ({faults}); "
+            f"acknowledged: {self.changes} changes and {self.appends} appends "
+            f"({self.unknown} with an unknown end); {self.alarms} alarms run, "
+            f"{self.reads} reads, {self.pushes} pushes, {self.visits} visits; "
+            f"slowest recovery {slowest:.1f} s; {len(self.violations)} violations; "
+            f"not answered well: {dict(self.refused)}"
         )
 
 
@@ -198,7 +202,7 @@ class Round:
         self._rooms = [f"room-{cluster.numbers()}" for _ in range(rooms)]
         self._ledgers = [f"ledger-{cluster.numbers()}" for _ in range(ledgers)]
         self._history = History()
-        self._ledger_history = LedgerHistory()
+        self._ledger_history = LedgerHistory(own=lambda text: text.startswith(OF_RUNS))
         self._visitors = Visitors(
             cluster.sockets, self._history, cluster.numbers, random.Random(chance.random())
         )
@@ -220,20 +224,22 @@ class Round:
             self._visitors.fall_silent()
             self._callers.leave()
             await asyncio.wait(working)
-            judgement = await judge(
-                Judgement(
-                    history=self._history,
-                    ledger_history=self._ledger_history,
-                    visitors=self._visitors,
-                    database_url=self._cluster.postgres.url,
-                    sockets=self._cluster.sockets(),
-                    pages=self._cluster.pages(),
-                    rooms=self._rooms,
-                    ledgers=self._ledgers,
-                )
-            )
+            case = self._case()
+            violations = await judge(case)
             self._visitors.leave()
-        self._add_up(judgement)
+        self._add_up(case, violations)
+
+    def _case(self) -> Judgement:
+        return Judgement(
+            history=self._history,
+            ledger_history=self._ledger_history,
+            visitors=self._visitors,
+            database_url=self._cluster.postgres.url,
+            sockets=self._cluster.sockets(),
+            pages=self._cluster.pages(),
+            rooms=self._rooms,
+            ledgers=self._ledgers,
+        )
 
     async def _recovered(self, struck: list[Fault]) -> None:
         """Wait until everything can be written again, through every node."""
@@ -261,8 +267,9 @@ class Round:
         while not await proven():
             await self._clock.sleep(0.1)
 
-    def _add_up(self, violations: list[str]) -> None:
+    def _add_up(self, case: Judgement, violations: list[str]) -> None:
         tally, ledgers = self._cluster.tally, self._ledger_history
+        tally.alarms += case.alarms
         tally.changes += len(self._history.acknowledged())
         tally.appends += ledgers.acknowledged
         tally.unknown += ledgers.unknown

@@ -2,19 +2,29 @@
 
 `POST` appends the operation named in the body and answers its place and the process that holds
 the object; `GET /?after=N` reads the lines behind place N. A WebSocket is told every line that is
-appended while it is open. Nothing is ever appended twice on purpose, and nothing is sorted out:
-a call that the server repeats by itself shows as two lines with one name.
+appended while it is open. `POST /alarm?after=MS` appends too, and sets the alarm unless one is
+set; a run of it writes a line when it begins, commits that, and writes another at its end.
+
+Nothing is ever appended twice on purpose, and nothing is sorted out: a call that the server
+repeats by itself shows as two lines with one name.
 """
 
+import itertools
 import os
 import secrets
 from typing import Any
 from urllib.parse import parse_qs
 
-from stateroom import DurableObject, Request, Response
+from app.core.clock import SystemClock
+from stateroom import AlarmInfo, DurableObject, Request, Response
+from tests.cluster.alarm_runs import BEGIN, END
 
 PROCESS = f"{os.getpid()}-{secrets.token_hex(4)}"
 """This process and no other, however often process ids are used again."""
+
+LONGEST_RUN_MS = 100
+
+_runs = itertools.count(1)
 
 
 class Ledger(DurableObject):
@@ -22,10 +32,19 @@ class Ledger(DurableObject):
         self.length: int = await self.ctx.storage.get("length", 0)
 
     async def on_request(self, request: Request) -> Response:
-        if request.method == "POST":
-            return self.append(request.body.decode())
         after = int(parse_qs(request.query).get("after", ["0"])[0])
+        if request.method == "POST":
+            if request.path == "/alarm" and await self.ctx.storage.get_alarm() is None:
+                self.ctx.storage.set_alarm(self.ctx.now() + after)
+            return self.append(request.body.decode())
         return Response.json({"process": PROCESS, "lines": await self.lines(after)})
+
+    async def on_alarm(self, info: AlarmInfo) -> None:
+        run = f"{PROCESS}-{next(_runs)}"
+        self.append(f"{BEGIN}{run}")
+        await self.ctx.storage.sync()
+        await SystemClock().sleep(secrets.randbelow(LONGEST_RUN_MS) / 1000)
+        self.append(f"{END}{run}")
 
     def append(self, operation: str) -> Response:
         self.length += 1

@@ -14,6 +14,7 @@ import httpx
 
 from app.core.clock import SystemClock
 from app.core.storage_codec import decode_value
+from tests.cluster.alarm_runs import overlaps, runs, waiting
 from tests.cluster.callers import address, client, lines_of
 from tests.cluster.checker import Content, History, Place
 from tests.cluster.clients import GONE
@@ -33,9 +34,9 @@ where o.namespace = 'ledger' and o.name = any($1) and r.key like 'line-%' order 
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Judgement:
-    """What is judged, and where it can be read."""
+    """What is judged, and where it can be read; `alarms` is how many runs there were."""
 
     history: History
     ledger_history: LedgerHistory
@@ -45,6 +46,7 @@ class Judgement:
     pages: Sequence[str]
     rooms: Sequence[str]
     ledgers: Sequence[str]
+    alarms: int = 0
 
 
 async def judge(case: Judgement) -> list[str]:
@@ -59,7 +61,12 @@ async def judge(case: Judgement) -> list[str]:
         if clock.monotonic() > give_up_at:
             return found + disagreements
         await clock.sleep(_RETRY_SECONDS)
-    return found + _losses(case, await _fresh(case), "a fresh client")
+    found += _losses(case, await _fresh(case), "a fresh client")
+    final = await _ledgers_in_postgres(case)
+    case.alarms += sum(runs(lines) for lines in final.values())
+    overlapping = [f"{name}: {what}" for name in final for what in overlaps(final[name])]
+    found += [*overlapping, *map(str, case.ledger_history.violations(final))]
+    return list(dict.fromkeys(found))
 
 
 async def _disagreements(case: Judgement) -> list[str]:
@@ -85,6 +92,11 @@ async def _disagreements(case: Judgement) -> list[str]:
         for page, theirs in shown
         for name in case.ledgers
         if theirs[name] != lines[name]
+    ]
+    found += [
+        f"NEVER RUN {name}: {len(late)} acknowledged or kept alarms, {late[0]} the first of them"
+        for name in case.ledgers
+        if (late := waiting(lines[name]))
     ]
     return found
 
