@@ -33,6 +33,7 @@ from tests.cluster.visitors import Visitors
 LEASE_SECONDS = 2.5
 RECOVERY_SECONDS = LEASE_SECONDS + 10
 """How soon after a fault every room must be writable again."""
+SLOW_SECONDS = LEASE_SECONDS + 0.5
 ROUND_SECONDS = 900.0
 _SETTINGS = {
     "STATEROOM_LEASE_SECONDS": str(LEASE_SECONDS),
@@ -248,11 +249,11 @@ class Round:
             for node in self._cluster.nodes:
                 for room in self._rooms:
                     prove = partial(self._visitors.prove, room, node.url)
-                    tasks.create_task(self._until(prove))
+                    tasks.create_task(self._until(prove, f"{room} through {node.name}"))
                 page = node.url.replace("ws", "http", 1)
                 for ledger in self._ledgers:
                     append = partial(self._callers.append, http, page, ledger)
-                    tasks.create_task(self._until(append))
+                    tasks.create_task(self._until(append, f"{ledger} through {node.name}"))
         seconds = self._clock.monotonic() - began
         names = " and ".join(fault.name for fault in struck) or "start"
         self._cluster.say(f"      came back {seconds:.1f} s after {names}")
@@ -263,8 +264,17 @@ class Round:
         if seconds > RECOVERY_SECONDS:
             tally.violations.append(f"came back {seconds:.1f} s after {names}")
 
-    async def _until(self, proven: Callable[[], Awaitable[bool]]) -> None:
-        while not await proven():
+    async def _until(self, proven: Callable[[], Awaitable[bool]], what: str) -> None:
+        """Try until it works; a try that takes long is told, for a client would wait for it."""
+        while True:
+            began = self._clock.monotonic()
+            done = await proven()
+            seconds = self._clock.monotonic() - began
+            if seconds > SLOW_SECONDS:
+                told = "answered" if done else "not answered"
+                self._cluster.say(f"      {what}: {told} in {seconds:.1f} s")
+            if done:
+                return
             await self._clock.sleep(0.1)
 
     def _add_up(self, case: Judgement, violations: list[str]) -> None:
