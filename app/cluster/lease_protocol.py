@@ -17,7 +17,6 @@ rooms of a life are thrown away before the next life asks for anything; each try
 an id of its own, so that nothing that arrives late can speak for a later life.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -227,10 +226,10 @@ class LeaseProtocol(Generic[TermT]):
 
         The pause also bounds how late a loss is noticed.
         """
-        margin = self.term.margin_at(now)
-        if again or margin <= 0:
-            return Wait(until=now + min(self._renew_seconds * _RETRY_PART, margin or math.inf))
-        return Wait(until=now + min(self._renew_seconds, margin))
+        if not self.term.holds_at(now):
+            return self._retry(now)
+        pause = self._renew_seconds * (_RETRY_PART if again else 1)
+        return Wait(until=min(now + pause, self.term.deadline))
 
     def _renew(self, now: float) -> Errand:
         self._move(Phase.RENEWING)

@@ -36,6 +36,7 @@ from tests.simulation.world import World
 _CLAIM_TRIES = 5
 _CLAIM_PAUSE = 0.05
 _REFUSED_SECONDS = 0.1
+_TIMER_SECONDS = 1e-6
 _DRAIN_SECONDS = 5.0
 
 
@@ -150,8 +151,9 @@ class Process:
             call(*arguments)
 
     def later(self, seconds: float, call: Callable[..., None], *arguments: Any) -> None:
-        """Set a timer of the process."""
-        self.world.after(max(seconds, 0.0) / self.rate, self.deliver, self.life, call, *arguments)
+        """Set a timer of the process. It is late by a little, never early."""
+        seconds = max(seconds, 0.0) + _TIMER_SECONDS
+        self.world.after(seconds / self.rate, self.deliver, self.life, call, *arguments)
 
     def ask(self, make: Make, done: Done, *, within: float | None = None) -> None:
         """Run a statement."""
