@@ -30,12 +30,17 @@ away under the call).
     ├── RoomAborted                  the live object was thrown away
     ├── ObjectFault                  the author's code raised
     ├── EventTimedOut                the author's code took too long
+    ├── CallTimedOut                 a called object did not answer in time
+    ├── CallDeadlock                 a call would wait for its own caller
+    ├── CallRefused                  an argument or result that cannot travel
+    ├── MethodUnknown                no such method can be called
     ├── Overloaded                   a bound was reached
     ├── Unsupported                  the namespace's settings exclude the call
     ├── IdInvalid                    not an id of this namespace
     └── StorageRefused               a key or value that cannot be stored
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 from uuid import UUID
 
@@ -45,9 +50,13 @@ class StateroomError(Exception):
 
     code: ClassVar[str] = "internal"
     default_remedy: ClassVar[str] = ""
-    retryable: ClassVar[bool] = False
-    overloaded: ClassVar[bool] = False
-    reset: ClassVar[bool] = False
+    retryable: bool = False
+    overloaded: bool = False
+    reset: bool = False
+    remote: bool = False
+    """Whether it came as the answer of another object that was called."""
+    object_id: str | None = None
+    """The called object whose code raised it, by its 64 hex digits."""
 
     def __init__(self, detail: str | None = None, *, remedy: str | None = None) -> None:
         self.detail = detail if detail is not None else self.default_text()
@@ -237,6 +246,10 @@ class ObjectFault(StateroomError):
 
     code = "object_fault"
     default_remedy = "See the server's log for the exception."
+    class_name: str = ""
+    """The class of the exception, as the object's code names it."""
+    message: str = ""
+    """The text of the exception."""
 
 
 class EventTimedOut(ObjectFault):
@@ -244,6 +257,48 @@ class EventTimedOut(ObjectFault):
 
     code = "event_timed_out"
     default_remedy = "Split the work, or raise STATEROOM_EVENT_TIMEOUT_SECONDS."
+
+
+class CallTimedOut(StateroomError):
+    """The called object did not answer in time."""
+
+    code = "call_timed_out"
+    default_remedy = "Whether it did what was asked is not known: repeat what may be done twice."
+    retryable = True
+
+
+class CallDeadlock(StateroomError):
+    """The called object waits, directly or through others, for the one that calls it."""
+
+    code = "call_deadlock"
+    default_remedy = "Pass on what the other object needs, or call it back after this event."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        remedy: str | None = None,
+        ring: Sequence[str] = (),
+    ) -> None:
+        if detail is None and ring:
+            detail = " waits for ".join((*ring, ring[0]))
+        super().__init__(detail, remedy=remedy)
+        self.ring = tuple(ring)
+        """The objects in the order in which each waits for the next, the refused caller first."""
+
+
+class CallRefused(StateroomError, TypeError):
+    """An argument or result of a call cannot be taken."""
+
+    code = "call_refused"
+    default_remedy = "Arguments and results are of the types that storage takes, in their bounds."
+
+
+class MethodUnknown(StateroomError):
+    """The object has no such method that can be called."""
+
+    code = "method_unknown"
+    default_remedy = "Only public coroutine methods of the class are called; hooks are not."
 
 
 class Overloaded(StateroomError):

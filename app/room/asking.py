@@ -38,24 +38,32 @@ class Question:
         answer: The result, or the StateroomError that came instead of it.
         begun: Whether the author's code has begun on it. Good to read when `answer` has failed:
             what did not begin has left nothing behind and may be asked again.
+
+    Args:
+        ended: Called once, in the very step in which it is answered or has failed.
     """
 
-    __slots__ = ("answer", "begun")
+    __slots__ = ("_ended", "answer", "begun")
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[["Question"], None] | None = None) -> None:
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.begun = False
+        self._ended = ended
 
     def resolve(self, result: Any) -> None:
         """Give the answer; the first one counts."""
         if not self.answer.done():
             self.answer.set_result(result)
+            if self._ended is not None:
+                self._ended(self)
 
     def fail(self, error: Exception) -> None:
         """There will be no answer."""
         if not self.answer.done():
             self.answer.set_exception(as_fault(error))
             self.answer.exception()  # a caller that is gone must not be reported as unread
+            if self._ended is not None:
+                self._ended(self)
 
 
 def _give_no_answer(_error: Exception) -> None:
@@ -90,6 +98,7 @@ class Asking:
         size_bytes: int = 0,
         timeout_seconds: float | None = None,
         recover: Callable[[Exception], Any] = _give_no_answer,
+        ended: Callable[[Question], None] | None = None,
     ) -> Question:
         """Queue a hook as an event at once; questions are asked in the order they are put.
 
@@ -102,8 +111,9 @@ class Asking:
             recover: Told the error when the event could not be run, or raised and was undone.
                 What it returns, unless None, is the answer, and what it writes is a unit of
                 its own.
+            ended: Called once, in the very step in which there is an answer or none will be.
         """
-        question = Question()
+        question = Question(ended)
 
         async def run(instance: DurableObject) -> None:
             if question.answer.done() and not question.answer.cancelled():

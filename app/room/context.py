@@ -13,6 +13,7 @@ from ..core.ids import ObjectId
 from ..core.mounts import Mount
 from ..core.workshop import Workshop, breathe
 from ..sdk.connection import Connection
+from ..sdk.namespace import Namespace
 from .connections import ConnectionSet, RoomConnection
 from .outputs import Broadcast, Output
 from .storage import RoomStorage
@@ -43,6 +44,10 @@ class ContextHost(Protocol):
         """Throw the room away."""
         ...
 
+    def namespace(self, name: str) -> Namespace:
+        """The objects of a namespace, to be called."""
+        ...
+
 
 class _NoHost:
     """What the context of a dropped instance speaks to."""
@@ -57,6 +62,10 @@ class _NoHost:
 
     def abort(self, reason: str) -> None:
         """There is nothing left to throw away."""
+
+    def namespace(self, name: str) -> Namespace:
+        del name
+        raise RoomAborted(_OVER)
 
 
 class RoomContext:
@@ -134,6 +143,10 @@ class RoomContext:
             return callback() if self._host is host else None
 
         return host.run_later(seconds, run)
+
+    def namespace(self, name: str) -> Namespace:
+        """See `sdk.Context.namespace`."""
+        return self._host.namespace(name)
 
     def now(self) -> int:
         """See `sdk.Context.now`."""

@@ -7,6 +7,7 @@ from ..core.clock import Clock, DatabaseClock
 from ..core.ports import Committer, LeaseCheck, ObjectStore
 from ..core.tasks import TaskOwner
 from ..core.workshop import Workshop
+from .exchange import CallExchange
 from .limits import RoomLimits
 
 
@@ -19,6 +20,7 @@ class RoomEnvironment:
         counters: Called with the name of something countable (metrics).
         alarm_set: Called with the time, by the database's clock, of each alarm that was
             committed, so that it need not be looked for then.
+        exchange: Where calls of other objects go.
     """
 
     store: ObjectStore
@@ -31,3 +33,4 @@ class RoomEnvironment:
     workshop: Workshop = field(default_factory=Workshop)
     counters: Callable[[str], None] = lambda _name: None
     alarm_set: Callable[[int], None] = lambda _due_ms: None
+    exchange: CallExchange = field(default_factory=CallExchange)

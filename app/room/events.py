@@ -7,6 +7,7 @@ wait.
 
 import asyncio
 from collections.abc import Callable
+from contextvars import ContextVar
 from enum import Enum, auto
 from typing import Any, Protocol
 
@@ -19,6 +20,11 @@ from .instance import run_hook
 from .mailbox import Event, Mailbox
 
 _EVENTS_BETWEEN_BREATHS = 8
+_FLAGS = ("retryable", "overloaded", "reset")
+"""What an author's exception may say of itself to other objects."""
+
+running_event: ContextVar[Event | None] = ContextVar("running_event", default=None)
+"""The queued event that this code belongs to; tasks that it starts inherit it."""
 
 Failing = Callable[[Exception], None]
 """Told when an event could not be run or its hook raised."""
@@ -91,6 +97,8 @@ class EventLoop:
         self._idle: asyncio.Event = asyncio.Event()
         self._idle.set()
         self._intake = Intake.OPEN
+        self.current: Event | None = None
+        """The event that runs now, if it came through the mailbox."""
 
     def serve(self, host: EventHost) -> None:
         """Say whose events they are; once, before the first one."""
@@ -180,12 +188,16 @@ class EventLoop:
     async def _pump(self, first: Callable[[], Any] | None, fail: Failing) -> None:
         try:
             if first is not None:
+                self._take_up(Event(_ignore, fail=fail))
                 await self._guard(first, fail)
+                self.current = None
             count = 0
             while self._mailbox:
                 current = self._mailbox.take()
                 self._host.drained()
+                self._take_up(current)
                 await self._run(current)
+                self.current = None
                 count += 1
                 if count % _EVENTS_BETWEEN_BREATHS == 0:
                     await breathe()
@@ -194,8 +206,13 @@ class EventLoop:
             self._host.abort(RoomAborted())
             raise
         finally:
+            self.current = None
             self._rest()
             self._idle.set()
+
+    def _take_up(self, event: Event) -> None:
+        self.current = event
+        running_event.set(event)
 
     async def _run(self, event: Event) -> None:
         try:
@@ -245,4 +262,9 @@ def as_fault(error: Exception) -> StateroomError:
     """The error that others are told when author's code raised: its class and text, no trace."""
     if isinstance(error, StateroomError):
         return error
-    return ObjectFault(f"{type(error).__name__}: {error}")
+    fault = ObjectFault(f"{type(error).__name__}: {error}")
+    fault.class_name, fault.message = type(error).__name__, str(error)
+    for flag in _FLAGS:
+        if getattr(error, flag, False) is True:
+            setattr(fault, flag, True)
+    return fault

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..core.errors import Overloaded
+from .outgoing import EventTies
 
 _HARD_FACTOR = 2
 
@@ -22,9 +23,10 @@ class Event:
         size_bytes: What it weighs in the mailbox.
         fail: Told when the event could not be run or its hook raised.
         timeout_seconds: How long the hook may take, where it is not as long as any.
+        ties: Its calls, once there are any.
     """
 
-    __slots__ = ("fail", "hook", "size_bytes", "timeout_seconds")
+    __slots__ = ("fail", "hook", "size_bytes", "ties", "timeout_seconds")
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class Event:
         self.size_bytes = size_bytes
         self.fail = fail
         self.timeout_seconds = timeout_seconds
+        self.ties: EventTies | None = None
 
 
 class Mailbox:

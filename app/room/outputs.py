@@ -41,13 +41,26 @@ class Release(NamedTuple):
     run: Callable[[], None]
 
 
-Output = Send | Broadcast | Close | Release
+class Depart(NamedTuple):
+    """A call of another object, which leaves as a message would, or is undone with its unit."""
+
+    run: Callable[[], None]
+    undo: Callable[[], None]
+    size_bytes: int
+
+
+Output = Send | Broadcast | Close | Release | Depart
 
 
 def bytes_of(outputs: Sequence[Output]) -> int:
     """How much memory the messages of some outputs hold; one that goes to many counts once."""
     return sum(
-        len(output.message.payload) for output in outputs if isinstance(output, Send | Broadcast)
+        len(output.message.payload)
+        if isinstance(output, Send | Broadcast)
+        else output.size_bytes
+        if isinstance(output, Depart)
+        else 0
+        for output in outputs
     )
 
 

@@ -11,8 +11,10 @@ from ..core.errors import RoomAborted, StateroomError
 from ..core.limits import PRELOAD_BYTES, PRELOAD_ROWS
 from ..core.mounts import Durability, Mount
 from ..sdk.durable_object import DurableObject
+from ..sdk.namespace import Namespace
 from .alarms import RoomAlarms
 from .backoff import FaultBackoff
+from .calls import RoomCalls
 from .commits import CommitLane
 from .connections import ConnectionSet
 from .context import RoomContext
@@ -35,6 +37,7 @@ class Residence:
         members: The room's sockets.
         fire: Queues a timer's callback as an event.
         abort: Throws the room away.
+        calls: Of other objects, ended with the instance.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Residence:
         members: ConnectionSet,
         fire: Callable[[Callable[[], Awaitable[None] | None]], None],
         abort: Callable[[StateroomError], None],
+        calls: RoomCalls,
     ) -> None:
         self.instance: DurableObject | None = None
         self.timers = InstanceTimers(environment.clock)
@@ -63,6 +67,7 @@ class Residence:
         self._members = members
         self._fire = fire
         self._abort = abort
+        self._calls = calls
         self._backoff = FaultBackoff()
         self._loaded = False
         self._context: RoomContext | None = None
@@ -103,6 +108,7 @@ class Residence:
         if self._context is not None:
             self._context.end()
             self._context = None
+            self._calls.end_instance()
         if forget_rows:
             self._lane.cache.clear()
             self._lane.alarms.clear()
@@ -126,6 +132,10 @@ class Residence:
     def abort(self, reason: str) -> None:
         """See `ContextHost`."""
         self._abort(RoomAborted(reason))
+
+    def namespace(self, name: str) -> Namespace:
+        """See `ContextHost`."""
+        return self._calls.namespace(name)
 
     async def _load(self) -> None:
         lane = self._lane

@@ -18,6 +18,7 @@ from ..sdk.messages import Request, Response
 from .asking import Asking, Question
 from .bell import AlarmBell
 from .brake import ReadingBrake
+from .calls import RoomCalls
 from .commits import CommitLane
 from .connections import ConnectionSet, RoomConnection
 from .environment import RoomEnvironment
@@ -100,6 +101,15 @@ class Room:
             alive=lambda: not self._life.closed,
         )
         self._asking = Asking(self._unit, self._submit)
+        self.calls = RoomCalls(
+            object_id=self.object_id,
+            exchange=environment.exchange,
+            unit=self._unit,
+            events=self._events,
+            asking=self._asking,
+            clock=environment.clock,
+            event_timeout_seconds=limits.event_timeout_seconds,
+        )
         self._brake = ReadingBrake(self.lane, self._mailbox, self._unit)
         self._residence = Residence(
             mount=mount,
@@ -109,6 +119,7 @@ class Room:
             members=self.members,
             fire=self._take_timer,
             abort=self.abort,
+            calls=self.calls,
         )
         self._delivery = OutputDelivery(
             self.members,

@@ -2,7 +2,13 @@
 
 from ..core.clock import Timer
 from ..core.errors import (
+    CallDeadlock,
+    CallRefused,
+    CallTimedOut,
     IdInvalid,
+    LinkBroken,
+    MethodUnknown,
+    NamespaceUnknown,
     ObjectFault,
     Overloaded,
     OwnedElsewhere,
@@ -19,14 +25,22 @@ from .connection import Connection
 from .context import Context
 from .durable_object import DurableObject
 from .messages import Request, Response
+from .namespace import Namespace, Stub
 from .storage import Storage, Transaction
 
 __all__ = [
     "AlarmInfo",
+    "CallDeadlock",
+    "CallRefused",
+    "CallTimedOut",
     "Connection",
     "Context",
     "DurableObject",
     "IdInvalid",
+    "LinkBroken",
+    "MethodUnknown",
+    "Namespace",
+    "NamespaceUnknown",
     "ObjectFault",
     "ObjectId",
     "Overloaded",
@@ -39,6 +53,7 @@ __all__ = [
     "Storage",
     "StorageRefused",
     "StoreUnavailable",
+    "Stub",
     "Timer",
     "Transaction",
     "Unsupported",

@@ -6,6 +6,7 @@ from typing import NoReturn, Protocol, TypeVar
 from ..core.clock import Timer
 from ..core.ids import ObjectId
 from .connection import Connection
+from .namespace import Namespace
 from .storage import Storage
 
 ResultT = TypeVar("ResultT")
@@ -71,6 +72,14 @@ class Context(Protocol):
 
         It is kept in memory only: a pending call keeps the object from hibernating and is lost
         with the instance. It is atomic like every event.
+        """
+        ...
+
+    def namespace(self, name: str) -> Namespace:
+        """The objects of a mounted class, this one's included, to be called by their stubs.
+
+        Raises:
+            NamespaceUnknown: Nothing is mounted under that name.
         """
         ...
 

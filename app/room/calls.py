@@ -1,0 +1,328 @@
+"""The calls of one room: those its object makes, and those it answers.
+
+A call that the object makes is an output of the running unit: it leaves through the gate, in the
+order in which it was made, and is undone with the unit. Awaiting one in the current event ends
+the unit (a commit point) and notes that the event waits, which is what deadlocks are found by.
+What is awaited by a task that does not belong to the current event leaves when that event ends.
+"""
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..core.clock import Clock
+from ..core.errors import CallDeadlock, CallRefused, RoomAborted, StateroomError
+from ..core.ids import ObjectId
+from ..core.limits import CALL_BYTES, CALL_SECONDS
+from ..sdk.durable_object import DurableObject
+from ..sdk.messages import Request, Response
+from ..sdk.namespace import Namespace
+from .asking import Asking, Question
+from .buffer import TransactionOpen
+from .events import EventLoop, running_event
+from .exchange import CallExchange, CallLane
+from .instance import finish
+from .mailbox import Event
+from .methods import bind_method, check_method, decode_result, encode_arguments, encode_result
+from .outgoing import CallBody, EventTies, Fetch, OutgoingCall, Rpc, size_of
+from .outputs import Depart
+from .unit import RunningUnit
+
+_OVER = "this instance of the object is over"
+_UNDONE = "the event that made the call was undone"
+
+
+class Declined(NamedTuple):
+    """The result of a call that could not be begun, which is no fault of the called object."""
+
+    error: StateroomError
+
+
+class RoomCalls:
+    """See the module.
+
+    Args:
+        object_id: Whose calls.
+        exchange: Where they go.
+        unit: What they are part of.
+        events: Tells which event runs.
+        asking: Queues the calls that come in.
+        clock: For deadlines.
+        event_timeout_seconds: A call's deadline is at most half of it, so that an event can
+            still act on it.
+    """
+
+    def __init__(
+        self,
+        *,
+        object_id: ObjectId,
+        exchange: CallExchange,
+        unit: RunningUnit,
+        events: EventLoop,
+        asking: Asking,
+        clock: Clock,
+        event_timeout_seconds: float,
+    ) -> None:
+        self.object_id = object_id
+        self.clock = clock
+        self._exchange = exchange
+        self._unit = unit
+        self._events = events
+        self._asking = asking
+        self._longest_seconds = min(CALL_SECONDS, event_timeout_seconds / 2)
+        self._event_timeout = event_timeout_seconds
+        self._open: set[OutgoingCall] = set()
+        self._instance = 0
+
+    # -- calls that the object makes -----------------------------------------------------------
+
+    def namespace(self, name: str) -> Namespace:
+        """See `sdk.Context.namespace`."""
+        router = self._exchange.router
+        router.class_of(name)
+        return Namespace(name, router.ids, self._route_to)
+
+    def end_instance(self) -> None:
+        """The instance is over, and nobody of it waits any more; what has left goes its way."""
+        self._instance += 1
+        for call in list(self._open):
+            call.fail(RoomAborted(_OVER), heard=True)
+
+    def stage(self, route: "RoomRoute", body: CallBody) -> "StagedCall":
+        """Make a call part of the running unit.
+
+        Raises:
+            RoomAborted: The instance that the stub belongs to is over.
+        """
+        if route.instance != self._instance:
+            raise RoomAborted(_OVER)
+        call = OutgoingCall(
+            call_id=self._exchange.router.new_id(),
+            caller=self.object_id,
+            target=route.target,
+            body=body,
+            seconds=route.seconds,
+            clock=self.clock,
+        )
+        self._open.add(call)
+        call.answer.add_done_callback(lambda _answer: self._open.discard(call))
+        staged = StagedCall(self, call, route.lane)
+        self._unit.stage(Depart(staged.depart, staged.undo, size_of(body)))
+        return staged
+
+    def current_event(self) -> Event | None:
+        """The event that this code belongs to, if it is the one that runs now."""
+        mine = running_event.get()
+        return mine if mine is not None and mine is self._events.current else None
+
+    def begin_waiting(self, staged: "StagedCall") -> Event | None:
+        """Awaiting has begun: end the unit, and note that the event waits.
+
+        Raises:
+            CallDeadlock: The object calls itself.
+            TransactionOpen: The unit cannot end inside a transaction.
+        """
+        call = staged.call
+        event = self.current_event()
+        if event is None:
+            return None
+        if call.target == self.object_id:
+            deadlock = CallDeadlock(ring=(name_of(self.object_id),))
+            staged.undo(deadlock)
+            raise deadlock
+        if event.ties is None:
+            event.ties = EventTies()
+        event.ties.waits[call.id] = call
+        self._exchange.router.waiting(call)
+        try:
+            self._unit.finish()
+        except TransactionOpen:
+            staged.undo()
+            self.end_waiting(event, staged)
+            raise
+        return event
+
+    def end_waiting(self, event: Event, staged: "StagedCall") -> None:
+        """It is awaited no more."""
+        if event.ties is not None and event.ties.waits.pop(staged.call.id, None) is not None:
+            self._exchange.router.waited(staged.call)
+
+    def _route_to(self, target: ObjectId, seconds: float | None) -> "RoomRoute":
+        router = self._exchange.router
+        longest = self._event_timeout / 2
+        return RoomRoute(
+            self,
+            target=target,
+            cls=router.class_of(target.namespace),
+            lane=router.lane(target),
+            seconds=self._longest_seconds if seconds is None else min(seconds, longest),
+            instance=self._instance,
+        )
+
+    # -- calls that the object answers ---------------------------------------------------------
+
+    @property
+    def waits(self) -> Mapping[str, OutgoingCall]:
+        """The calls that the current event waits for."""
+        current = self._events.current
+        return current.ties.waits if current is not None and current.ties is not None else {}
+
+    @property
+    def answers(self) -> str | None:
+        """The call that the current event answers."""
+        current = self._events.current
+        return current.ties.answers if current is not None and current.ties is not None else None
+
+    def put(self, call_id: str, body: CallBody, ended: Callable[[Question], None]) -> Question:
+        """Queue a call as an event; see `Asking.put`.
+
+        The result is what `encode_result` gives, a Response, or Declined.
+        """
+
+        async def hook(instance: DurableObject) -> Any:
+            current = self._events.current
+            if current is not None:
+                current.ties = current.ties or EventTies()
+                current.ties.answers = call_id
+            return await _serve(instance, body)
+
+        return self._asking.put(hook, size_bytes=size_of(body), ended=ended)
+
+
+class RoomRoute:
+    """See `sdk.StubRoute`: the calls of one stub of an object."""
+
+    def __init__(
+        self,
+        calls: RoomCalls,
+        *,
+        target: ObjectId,
+        cls: type[Any],
+        lane: CallLane,
+        seconds: float,
+        instance: int,
+    ) -> None:
+        self._calls = calls
+        self.instance = instance
+        self._cls = cls
+        self.target = target
+        self.lane = lane
+        self.seconds = seconds
+
+    def call(
+        self, method: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Coroutine[Any, Any, Any]:
+        """See `sdk.StubRoute.call`."""
+        return self._calls.stage(self, rpc_body(self._cls, method, args, kwargs))
+
+    def fetch(self, request: Request) -> Coroutine[Any, Any, Response]:
+        """See `sdk.StubRoute.fetch`."""
+        return self._calls.stage(self, fetch_body(request))
+
+
+class StagedCall(Coroutine[Any, Any, Any]):
+    """What an author gets for a call: to be awaited, made a task of, or left alone."""
+
+    def __init__(self, calls: RoomCalls, call: OutgoingCall, lane: CallLane) -> None:
+        self.call = call
+        self._calls = calls
+        self._lane = lane
+        self._waiting: Coroutine[Any, Any, Any] | None = None
+        self._undone = False
+
+    def depart(self) -> None:
+        """It has passed the gate."""
+        call = self.call
+        if self._undone or call.answer.cancelled():
+            return
+        call.begin_deadline()
+        current = self._calls.waits
+        if call.id in current:
+            call.within = self._calls.answers
+        self._lane.send(call)
+
+    def undo(self, error: StateroomError | None = None) -> None:
+        """It is never made."""
+        self._undone = True
+        self.call.fail(error or RoomAborted(_UNDONE), heard=True)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._wait().__await__()
+
+    def send(self, value: Any) -> Any:
+        """Part of a coroutine's face, for `create_task`."""
+        return self._running().send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Part of a coroutine's face."""
+        return self._running().throw(*error)
+
+    def close(self) -> None:
+        """Part of a coroutine's face."""
+        if self._waiting is not None:
+            self._waiting.close()
+
+    def _running(self) -> Coroutine[Any, Any, Any]:
+        if self._waiting is None:
+            self._waiting = self._wait()
+        return self._waiting
+
+    async def _wait(self) -> Any:
+        call = self.call
+        if call.over:
+            return result_of(call, await call.answer)
+        call.begin_deadline()
+        event = self._calls.begin_waiting(self)
+        try:
+            return result_of(call, await call.answer)
+        finally:
+            if event is not None:
+                self._calls.end_waiting(event, self)
+
+
+def rpc_body(
+    cls: type[Any], method: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> CallBody:
+    """A call of a method as it travels.
+
+    Raises:
+        MethodUnknown: The class has no such method to be called.
+        CallRefused: The arguments cannot travel.
+    """
+    check_method(cls, method)
+    return Rpc(method, encode_arguments(method, args, kwargs))
+
+
+def fetch_body(request: Request) -> CallBody:
+    """A call of `on_request` as it travels.
+
+    Raises:
+        CallRefused: It is no Request, or too large.
+    """
+    if not isinstance(request, Request):
+        raise CallRefused(f"fetch takes a Request, not {type(request).__name__}")
+    if len(request.body) > CALL_BYTES:
+        raise CallRefused(f"the body has {len(request.body)} bytes, the limit is {CALL_BYTES}")
+    return Fetch(request)
+
+
+def result_of(call: OutgoingCall, result: Any) -> Any:
+    """What the caller gets: a copy of its own."""
+    return decode_result(result) if isinstance(call.body, Rpc) else result
+
+
+def name_of(object_id: ObjectId) -> str:
+    """What people call an object."""
+    return f"{object_id.namespace}/{object_id.name or object_id}"
+
+
+async def _serve(instance: DurableObject, body: CallBody) -> Any:
+    if isinstance(body, Fetch):
+        response = await finish(instance.on_request(body.request))
+        if not isinstance(response, Response):
+            raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
+        return response
+    try:
+        bound: Awaitable[Any] = bind_method(instance, body.method, body.arguments)
+    except StateroomError as error:
+        return Declined(error)
+    return encode_result(body.method, await bound)
