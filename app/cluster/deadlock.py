@@ -16,7 +16,7 @@ A ring always has a call that has not begun: an event is younger than the call i
 last edge to form sends a probe that finds all others there, so every ring is found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 HOPS = 32
@@ -45,11 +45,13 @@ class Sight(NamedTuple):
 
     Attributes:
         queued: The call has not begun; else it is what the current event answers.
-        waits: The calls that the object's current event waits for.
+        waits: The ids of the calls that the object's current event waits for.
+        follow: Those of them that are followed; `BRANCHES` are enough.
     """
 
     queued: bool
-    waits: Sequence[Wait]
+    waits: Collection[str]
+    follow: Sequence[Wait]
 
 
 class Hop(NamedTuple):
@@ -132,14 +134,14 @@ def step(probe: Probe, sight: Sight | None) -> list[Move]:
 def _look_further(probe: Probe, sight: Sight) -> list[Move]:
     """The ring is not found yet: go along everything that the event waits for."""
     hops = (*probe.hops[:-1], Hop(probe.hops[-1].wait, sight.queued))
-    if any(wait.call == hops[0].wait.call for wait in sight.waits):
+    if hops[0].wait.call in sight.waits:
         return [Probe(hops, at=0, left=len(hops))]
     if len(hops) >= HOPS:
         return []
     seen = {hop.wait.caller for hop in hops}
     return [
         Probe((*hops, Hop(wait, queued=True)), at=len(hops))
-        for wait in list(sight.waits)[:BRANCHES]
+        for wait in sight.follow[:BRANCHES]
         if wait.caller not in seen  # a ring that the first call is not in: its own probe finds it
     ]
 
@@ -148,8 +150,7 @@ def _look_again(probe: Probe, sight: Sight, left: int) -> list[Move]:
     """The ring is found: go round it until each edge was seen again and the victim is here."""
     hops, at = probe.hops, probe.at
     following = (at + 1) % len(hops)
-    still = any(wait.call == hops[following].wait.call for wait in sight.waits)
-    if not still or sight.queued is not hops[at].queued:
+    if hops[following].wait.call not in sight.waits or sight.queued is not hops[at].queued:
         return []
     left -= 1
     if left <= 0 and hops[at] == victim(hops):

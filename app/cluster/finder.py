@@ -75,6 +75,13 @@ class OwnerFinder:
         """Whether a socket would join in the very step that asks, as far as is known."""
         return object_id in self._registry or object_id.uuid not in self._placements
 
+    def at_hand(self, object_id: ObjectId) -> Link | None:
+        """The link to the object's holder, if it is up and the object not here, as far as known."""
+        placement = self._placements.get(object_id.uuid)
+        if placement is None or self._links is None or object_id in self._registry:
+            return None
+        return self._links.at_hand(placement.worker_id)
+
     async def reach(
         self,
         object_id: ObjectId,

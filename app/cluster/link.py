@@ -137,10 +137,20 @@ class Link(asyncio.Protocol):
             NotBegun: The other side says that the author's code did not begin on it.
             StateroomError: What it answered, or the link broke.
         """
+        return await self.post(meta, body)
+
+    def post(
+        self, meta: Mapping[str, Any], body: bytes
+    ) -> "asyncio.Future[tuple[Mapping[str, Any], bytes]]":
+        """Send a call in this very step, behind those sent before; see `call`.
+
+        Raises:
+            LinkBroken: The link is not up; nothing was sent.
+        """
         stream = self._new_stream()
         answer = self._expect(stream)
         self.tell(FrameKind.CALL, stream, meta, body)
-        return await answer
+        return answer
 
     def forget(self, stream: int) -> None:
         """The client of a stream is gone."""

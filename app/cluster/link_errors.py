@@ -9,9 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from ..core.errors import OwnedElsewhere, RoomAborted, StateroomError
+from ..core.errors import (
+    CallDeadlock,
+    ObjectFault,
+    OwnedElsewhere,
+    RoomAborted,
+    StateroomError,
+)
+from ..core.ids import ObjectId
 
 _BEGUN = "begun"
+_FLAGS = frozenset({"retryable", "overloaded", "reset"})
+"""What an exception of the author's code may say of itself."""
 
 
 class NotBegun(Exception):
@@ -44,6 +53,13 @@ def error_meta(error: StateroomError) -> dict[str, Any]:
     meta: dict[str, Any] = {"code": error.code, "detail": error.detail, "remedy": error.remedy}
     if isinstance(error, OwnedElsewhere) and error.worker_id is not None:
         meta |= {"holder": str(error.worker_id), "address": error.address}
+    elif isinstance(error, ObjectFault):
+        flags = [flag for flag in _FLAGS if getattr(error, flag)]
+        meta |= {"class": error.class_name, "message": error.message, "flags": flags}
+    elif isinstance(error, CallDeadlock):
+        meta["ring"] = list(error.ring)
+    if error.object_id is not None:
+        meta["object"] = error.object_id
     return meta
 
 
@@ -51,14 +67,37 @@ def error_from(meta: Mapping[str, Any]) -> StateroomError:
     """The error that was told."""
     cls = _by_code(StateroomError).get(str(meta.get("code")), RoomAborted)
     detail, remedy = str(meta.get("detail", "")), str(meta.get("remedy", ""))
+    error: StateroomError
     if issubclass(cls, OwnedElsewhere):
-        return cls(
+        error = cls(
             detail,
             remedy=remedy,
             worker_id=_worker_id(meta.get("holder")),
             address=str(meta.get("address", "")),
         )
-    return cls(detail, remedy=remedy)
+    elif issubclass(cls, CallDeadlock):
+        error = cls(detail, remedy=remedy, ring=[str(name) for name in meta.get("ring", ())])
+    else:
+        error = cls(detail, remedy=remedy)
+    if isinstance(error, ObjectFault):
+        error.class_name, error.message = str(meta.get("class", "")), str(meta.get("message", ""))
+        for flag in _FLAGS & set(meta.get("flags", ())):
+            setattr(error, flag, True)
+    if "object" in meta:
+        error.object_id = str(meta["object"])
+    return error
+
+
+def told(error: StateroomError, object_id: ObjectId | None) -> StateroomError:
+    """What a caller gets of an error: a copy, made the same way here and over a link.
+
+    `object_id` is the called object, if its code was running; of a whole chain of calls, the
+    object that raised first is named.
+    """
+    copy = error_from(error_meta(error))
+    copy.remote = True
+    copy.object_id = error.object_id or (str(object_id) if object_id is not None else None)
+    return copy
 
 
 def _worker_id(text: object) -> UUID | None:
@@ -71,5 +110,6 @@ def _worker_id(text: object) -> UUID | None:
 def _by_code(root: type[StateroomError]) -> dict[str, type[StateroomError]]:
     found = {root.code: root}
     for cls in root.__subclasses__():
-        found |= _by_code(cls)
+        if cls.__module__ == StateroomError.__module__:  # not those that an author has derived
+            found |= _by_code(cls)
     return found

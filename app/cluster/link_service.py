@@ -7,8 +7,9 @@ object's owner or refused; it is never passed on.
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from ..core.errors import IdInvalid, StateroomError
+from ..core.errors import CallRefused, IdInvalid, StateroomError
 from ..core.ids import ObjectId
+from ..core.limits import CALL_BYTES
 from ..core.tasks import TaskOwner
 from .link import Link
 from .link_errors import NotBegun
@@ -74,7 +75,10 @@ class LinkService:
         except (StateroomError, NotBegun) as error:
             link.fail(stream, error)
         else:
-            link.tell(FrameKind.ANSWER, stream, answer, payload)
+            if len(payload) > CALL_BYTES:  # the other side would end the link, and all on it
+                link.fail(stream, CallRefused(f"the answer has {len(payload)} bytes"))
+            else:
+                link.tell(FrameKind.ANSWER, stream, answer, payload)
 
     async def _request(
         self, object_id: ObjectId, meta: Meta, body: bytes

@@ -66,6 +66,11 @@ class Links:
         bound = self._server.sockets[0].getsockname()
         return bound[0], bound[1]
 
+    def at_hand(self, worker_id: WorkerId) -> Link | None:
+        """The live link to a worker, if there is one."""
+        link = self._by_peer.get(worker_id)
+        return link if link is not None and link.alive else None
+
     async def to(self, worker_id: WorkerId, address: str) -> Link:
         """Return a live link to a worker, made now if there is none.
 

@@ -22,10 +22,11 @@ from ..core.errors import (
 from ..core.ids import ObjectId, ObjectIds
 from ..core.sockets import SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
-from ..core.values import Claim, LiveWorker, Receipt
+from ..core.values import Claim, LiveWorker
 from ..room.environment import RoomEnvironment
+from ..room.exchange import CallExchange
 from ..room.room import Room
-from ..sdk.messages import Request, Response
+from ..sdk.messages import Request
 from .membership import Membership
 from .namespaces import Namespaces
 from .orphans import Orphans
@@ -112,19 +113,21 @@ class RoomRegistry:
         room = await self.room(object_id)
         return room.join(request, transport, connection_id)
 
-    async def request(self, object_id: ObjectId, request: Request) -> tuple[Response, Receipt]:
-        """Run an object's `on_request`.
+    @property
+    def exchange(self) -> CallExchange:
+        """Where the calls of the objects here go."""
+        return self._environment.exchange
 
-        Raises:
-            StateroomError: The object could not be reached or failed.
-        """
-        room = await self.room(object_id)
-        return await room.request(request)
+    def at_hand(self, object_id: ObjectId) -> Room | None:
+        """The object's room, if it is here and open; nothing is started or waited for."""
+        room = self._rooms.get(object_id.uuid)
+        return room if room is not None and room.open else None
 
     async def room(self, object_id: ObjectId) -> Room:
         """Return the object's room, open and with a started instance.
 
-        It stays so until the caller awaits something.
+        It stays so until the caller awaits something. Starting the instance waits for the event
+        that runs, as an event would: what must not wait uses `find`.
 
         Raises:
             StateroomError: It could not be claimed, loaded or started.

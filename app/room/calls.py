@@ -6,10 +6,9 @@ the unit (a commit point) and notes that the event waits, which is what deadlock
 What is awaited by a task that does not belong to the current event leaves when that event ends.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..core.clock import Clock
 from ..core.errors import CallDeadlock, CallRefused, RoomAborted, StateroomError
 from ..core.ids import ObjectId
 from ..core.limits import CALL_BYTES, CALL_SECONDS
@@ -18,8 +17,10 @@ from ..sdk.messages import Request, Response
 from ..sdk.namespace import Namespace
 from .asking import Asking, Question
 from .buffer import TransactionOpen
+from .call_result import CallResult
+from .environment import RoomEnvironment
 from .events import EventLoop, running_event
-from .exchange import CallExchange, CallLane
+from .exchange import CallLane
 from .instance import finish
 from .mailbox import Event
 from .methods import bind_method, check_method, decode_result, encode_arguments, encode_result
@@ -41,35 +42,29 @@ class RoomCalls:
     """See the module.
 
     Args:
+        environment: Where calls go, and the bounds: a call's deadline is at most half of what an
+            event may take, so that the event can still act on it.
         object_id: Whose calls.
-        exchange: Where they go.
         unit: What they are part of.
         events: Tells which event runs.
         asking: Queues the calls that come in.
-        clock: For deadlines.
-        event_timeout_seconds: A call's deadline is at most half of it, so that an event can
-            still act on it.
     """
 
     def __init__(
         self,
-        *,
+        environment: RoomEnvironment,
         object_id: ObjectId,
-        exchange: CallExchange,
         unit: RunningUnit,
         events: EventLoop,
         asking: Asking,
-        clock: Clock,
-        event_timeout_seconds: float,
     ) -> None:
         self.object_id = object_id
-        self.clock = clock
-        self._exchange = exchange
+        self.clock = environment.clock
+        self._exchange = environment.exchange
         self._unit = unit
         self._events = events
         self._asking = asking
-        self._longest_seconds = min(CALL_SECONDS, event_timeout_seconds / 2)
-        self._event_timeout = event_timeout_seconds
+        self._longest_seconds = environment.limits.event_timeout_seconds / 2
         self._open: set[OutgoingCall] = set()
         self._instance = 0
 
@@ -148,13 +143,12 @@ class RoomCalls:
 
     def _route_to(self, target: ObjectId, seconds: float | None) -> "RoomRoute":
         router = self._exchange.router
-        longest = self._event_timeout / 2
         return RoomRoute(
             self,
             target=target,
             cls=router.class_of(target.namespace),
             lane=router.lane(target),
-            seconds=self._longest_seconds if seconds is None else min(seconds, longest),
+            seconds=min(CALL_SECONDS if seconds is None else seconds, self._longest_seconds),
             instance=self._instance,
         )
 
@@ -219,14 +213,14 @@ class RoomRoute:
         return self._calls.stage(self, fetch_body(request))
 
 
-class StagedCall(Coroutine[Any, Any, Any]):
-    """What an author gets for a call: to be awaited, made a task of, or left alone."""
+class StagedCall(CallResult):
+    """A call that is part of a unit, and leaves with it."""
 
     def __init__(self, calls: RoomCalls, call: OutgoingCall, lane: CallLane) -> None:
+        super().__init__()
         self.call = call
         self._calls = calls
         self._lane = lane
-        self._waiting: Coroutine[Any, Any, Any] | None = None
         self._undone = False
 
     def depart(self) -> None:
@@ -244,27 +238,6 @@ class StagedCall(Coroutine[Any, Any, Any]):
         """It is never made."""
         self._undone = True
         self.call.fail(error or RoomAborted(_UNDONE), heard=True)
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self._wait().__await__()
-
-    def send(self, value: Any) -> Any:
-        """Part of a coroutine's face, for `create_task`."""
-        return self._running().send(value)
-
-    def throw(self, *error: Any) -> Any:
-        """Part of a coroutine's face."""
-        return self._running().throw(*error)
-
-    def close(self) -> None:
-        """Part of a coroutine's face."""
-        if self._waiting is not None:
-            self._waiting.close()
-
-    def _running(self) -> Coroutine[Any, Any, Any]:
-        if self._waiting is None:
-            self._waiting = self._wait()
-        return self._waiting
 
     async def _wait(self) -> Any:
         call = self.call

@@ -260,7 +260,8 @@ def _blamed(error: BaseException) -> Exception:
 
 def as_fault(error: Exception) -> StateroomError:
     """The error that others are told when author's code raised: its class and text, no trace."""
-    if isinstance(error, StateroomError):
+    ours = type(error).__module__ == StateroomError.__module__  # and not derived by an author
+    if isinstance(error, StateroomError) and ours:
         return error
     fault = ObjectFault(f"{type(error).__name__}: {error}")
     fault.class_name, fault.message = type(error).__name__, str(error)

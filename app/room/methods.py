@@ -8,7 +8,7 @@ and results travel in the form of stored values, so they are copies wherever the
 import inspect
 from collections.abc import Coroutine, Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from ..core.errors import CallRefused, MethodUnknown, StorageRefused
 from ..core.limits import CALL_BYTES
@@ -21,7 +21,7 @@ _KNOWN_METHODS = 4096
 
 def check_method(cls: type[Any], name: str) -> None:
     """Raise MethodUnknown, with the reason, if the method cannot be called."""
-    problem = _problem(cls, name)
+    problem = _problem(cast("Hashable", cls), name)
     if problem is not None:
         raise MethodUnknown(problem)
 

@@ -92,8 +92,8 @@ class Room:
             clock=environment.clock,
             deliver=self._deliver,
             failed=self.abort,
-            progress=self._relieve,
             alarm_set=environment.alarm_set,
+            progress=lambda: self._brake.relieve(),  # noqa: PLW0108 - it is made later
         )
         self._unit = RunningUnit(
             self.lane,
@@ -101,15 +101,7 @@ class Room:
             alive=lambda: not self._life.closed,
         )
         self._asking = Asking(self._unit, self._submit)
-        self.calls = RoomCalls(
-            object_id=self.object_id,
-            exchange=environment.exchange,
-            unit=self._unit,
-            events=self._events,
-            asking=self._asking,
-            clock=environment.clock,
-            event_timeout_seconds=limits.event_timeout_seconds,
-        )
+        self.calls = RoomCalls(environment, self.object_id, self._unit, self._events, self._asking)
         self._brake = ReadingBrake(self.lane, self._mailbox, self._unit)
         self._residence = Residence(
             mount=mount,
@@ -291,9 +283,6 @@ class Room:
 
     def _take_timer(self, callback: Callable[[], Awaitable[None] | None]) -> None:
         self._submit(lambda _instance: callback(), fail=_ignore, always=True)
-
-    def _relieve(self) -> None:
-        self._brake.relieve()
 
     def _deliver(self, outputs: Sequence[Output]) -> None:
         """Let outputs go, if the lease still holds at this very step (invariant 2)."""

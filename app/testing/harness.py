@@ -19,11 +19,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..cluster.alarms import AlarmScheduler
+from ..cluster.calls import Calls
 from ..cluster.finder import OwnerFinder
 from ..cluster.membership import Membership
 from ..cluster.namespaces import Namespaces, make_mount
 from ..cluster.registry import RoomRegistry
 from ..cluster.ringing import AlarmRinger
+from ..cluster.stubs import OutsideStubs
 from ..core.clock import DatabaseClock
 from ..core.errors import StateroomError
 from ..core.ids import ObjectId, ObjectIds, WorkerId
@@ -36,6 +38,7 @@ from ..room.environment import RoomEnvironment
 from ..room.limits import RoomLimits
 from ..room.room import Room
 from ..sdk.messages import Request, Response
+from ..sdk.namespace import Stub
 from .clock import FakeClock
 from .memory import (
     MemoryAlarmQueue,
@@ -48,6 +51,7 @@ from .sockets import MemorySocket
 from .workshop import InlineWorkshop
 
 _LEASE_SECONDS = 3.0
+_PATIENCE_SECONDS = 4.0
 _SETTLE_TURNS = 50
 
 
@@ -110,6 +114,9 @@ class ObjectHarness:
             clock=self.clock,
             database_clock=self.database_clock,
         )
+        finder = OwnerFinder(self.registry, clock=self.clock, patience_seconds=_PATIENCE_SECONDS)
+        self.calls = Calls(self.registry, finder, clock=self.clock)
+        self.stubs = OutsideStubs(self.calls)
 
     def _make_membership(self, node: str) -> Membership:
         return Membership(
@@ -162,6 +169,7 @@ class ObjectHarness:
     ) -> None:
         await self._sweeper.close()
         await self.alarms.close()
+        await self.calls.close()
         await self.registry.close()
         await self.membership.close()
         await self._tasks.close()
@@ -184,6 +192,10 @@ class ObjectHarness:
     def object_id(self, namespace: str, name: str) -> ObjectId:
         """The id of an object."""
         return self.registry.ids.from_name(namespace, name)
+
+    def stub(self, namespace: str, name: str) -> Stub:
+        """A stub of an object, as other objects have it; its calls leave when they are made."""
+        return self.stubs.stub(namespace, name)
 
     async def room(self, namespace: str, name: str) -> Room:
         """The live room of an object, started if it was not."""
@@ -212,7 +224,8 @@ class ObjectHarness:
 
     async def request(self, namespace: str, name: str, request: Request) -> Response:
         """Send an HTTP request to an object."""
-        response, _ = await self.registry.request(self.object_id(namespace, name), request)
+        room = await self.room(namespace, name)
+        response, _ = await room.request(request)
         return response
 
     async def settle(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from ..cluster.alarms import AlarmScheduler
+from ..cluster.calls import Calls
 from ..cluster.finder import OwnerFinder
 from ..cluster.link_handshake import link_key
 from ..cluster.link_service import LinkService
@@ -22,13 +23,15 @@ from ..cluster.peers import Peers
 from ..cluster.registry import RoomRegistry
 from ..cluster.ringing import AlarmRinger
 from ..cluster.routes import Route, RouteTable
+from ..cluster.stubs import OutsideStubs
 from ..core.clock import DatabaseClock, SystemClock
-from ..core.errors import ConfigurationInvalid, StateroomError
+from ..core.errors import ConfigurationInvalid, StateroomError, WorkerLeaving
 from ..core.ids import WorkerId
 from ..core.ports import LeaseCheck
 from ..core.tasks import TaskOwner
 from ..room.closing import close_for
 from ..room.environment import RoomEnvironment
+from ..sdk.namespace import Stub
 from ..settings import Settings
 from ..store.alarms import PostgresAlarmQueue
 from ..store.committer import PostgresCommitter
@@ -87,6 +90,8 @@ class Service:
         self.locator: Locator | None = None
         self.mover: Mover | None = None
         """Moves rooms and drains the worker; there after `start`."""
+        self.stubs: OutsideStubs | None = None
+        """Stubs of objects, wherever they live; there after `start`."""
         self.asgi: Any = None
         """The ASGI application; there after `start`."""
 
@@ -114,7 +119,7 @@ class Service:
         membership = self._membership(place, address, leases, database_clock, committer)
         self._registry = self._make_registry(database, database_clock, committer, membership)
         link_service = LinkService(self._registry)
-        self._join_others(database, leases, membership, links).serve(link_service)
+        self._join_others(database, leases, membership, links, link_service)
         self._stack.push_async_callback(committer.close)
         self._stack.push_async_callback(membership.close)
         self._current = membership
@@ -127,6 +132,17 @@ class Service:
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
         self._tasks.start(Sweeper(database).run(), name="sweeping")
         self.asgi = self._application(database, membership)
+
+    def stub(self, namespace: str, name: str) -> Stub:
+        """The object of that name, for calls from outside of objects.
+
+        Raises:
+            NamespaceUnknown, IdInvalid: There can be none.
+            WorkerLeaving: The service does not run.
+        """
+        if self.stubs is None:
+            raise WorkerLeaving("the service does not run yet")
+        return self.stubs.stub(namespace, name)
 
     async def stop(self) -> None:
         """Give every room up in good order, then stop everything in reverse."""
@@ -221,8 +237,9 @@ class Service:
         leases: PostgresWorkerLeases,
         membership: Membership,
         links: Links,
-    ) -> Mover:
-        """Make what looks for objects at other workers and moves them there."""
+        link_service: LinkService,
+    ) -> None:
+        """Make what looks for objects at other workers, calls them and moves them there."""
         registry = self._registry
         assert registry is not None  # noqa: S101 - made just before; says so to mypy
         settings = self._settings
@@ -247,7 +264,11 @@ class Service:
             clock=self._clock,
         )
         self._stack.push_async_callback(self.mover.close)
-        return self.mover
+        calls = Calls(registry, finder, clock=self._clock)
+        calls.serve(link_service)
+        self._stack.push_async_callback(calls.close)
+        self.stubs = OutsideStubs(calls)
+        self.mover.serve(link_service)
 
     def _ring_alarms(
         self, database: Database, database_clock: DatabaseClock, membership: Membership

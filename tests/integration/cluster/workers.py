@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from app.cluster.calls import Calls
 from app.cluster.finder import OwnerFinder
 from app.cluster.link_handshake import link_key
 from app.cluster.link_service import LinkService
@@ -17,6 +18,7 @@ from app.cluster.moving import Mover
 from app.cluster.namespaces import Namespaces, make_mount
 from app.cluster.peers import Peers
 from app.cluster.registry import RoomRegistry
+from app.cluster.stubs import OutsideStubs
 from app.core.clock import DatabaseClock, SystemClock
 from app.core.errors import StateroomError
 from app.core.ids import ObjectId, ObjectIds, WorkerId
@@ -73,6 +75,8 @@ class Worker:
         self.registry: RoomRegistry
         self.locator: Locator
         self.mover: Mover
+        self.calls: Calls
+        self.stubs: OutsideStubs
         self.service: LinkService
 
     async def __aenter__(self) -> Self:
@@ -134,6 +138,9 @@ class Worker:
         )
         finder.use(self.links, peers)
         self.locator = Locator(self.registry, finder)
+        self.calls = Calls(self.registry, finder, clock=self.clock)
+        self.calls.serve(self.service)
+        self.stubs = OutsideStubs(self.calls)
         self.mover = Mover(
             registry=self.registry,
             membership=self.membership,
@@ -158,6 +165,7 @@ class Worker:
         await self.mover.close()
         await self.links.close()
         await self.service.close()
+        await self.calls.close()
         await self.registry.close()
         await self._tasks.close()
         await self.membership._tasks.close()

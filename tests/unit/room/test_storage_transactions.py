@@ -210,5 +210,5 @@ async def test_an_object_that_deletes_everything_is_still_found_under_its_name(
     filled: ObjectHarness,
 ) -> None:
     await perform(filled, lambda lab: lab.storage.delete_all())
-    _, receipt = await filled.registry.request(filled.object_id("lab", "a"), Request())
+    _, receipt = await (await filled.room("lab", "a")).request(Request())
     assert receipt.commit_seq == 3, "filled once, emptied twice"
