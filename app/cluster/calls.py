@@ -36,6 +36,7 @@ from .link import Link
 from .link_errors import NotBegun, told
 from .link_service import ASK, LinkService, object_meta
 from .probes import PROBE, Arrival, Prober
+from .questions import wrong_place
 from .registry import RoomRegistry
 
 RPC = "rpc"
@@ -121,7 +122,7 @@ class Calls:
                 if question.begun:
                     lane.failed(call, told(error, room.object_id))
                 else:
-                    lane.not_begun(call, told(error, None))
+                    lane.not_begun(call, told(wrong_place(error), None))
 
         about = CallMeta(call.id, lane.id, again=False, within=call.within, wait=wait_of(call))
         self._arrive(room, about, copied(call.body), ended)
@@ -182,7 +183,7 @@ class Calls:
         except StateroomError as error:
             if question.begun:
                 raise told(error, object_id) from error
-            raise self._refuse(about, error) from error
+            raise self._refuse(about, wrong_place(error)) from error
 
     async def _let_in(self, object_id: ObjectId, about: CallMeta, body: CallBody) -> Question:
         """Queue a call behind those of its lane that arrived before it and still look for a room.

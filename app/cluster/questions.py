@@ -8,7 +8,7 @@ holds here and over links, where the failure travels with the word whether it ha
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from ..core.errors import StateroomError
+from ..core.errors import LeaseLost, OwnershipLost, RoomAborted, StateroomError
 from ..core.ids import ObjectId
 from ..core.values import Receipt
 from ..room.asking import Question
@@ -65,8 +65,18 @@ async def ask_here(
     except StateroomError as error:
         if question.begun:
             raise
-        raise NotBegun(error) from error
+        raise NotBegun(wrong_place(error)) from error
     return Answered(result, room.lane.receipt)
+
+
+def wrong_place(error: StateroomError) -> StateroomError:
+    """What a question that had not begun failed with, as the finder understands it.
+
+    A room that has lost its object is no place for the question any more, but another one is.
+    """
+    if isinstance(error, OwnershipLost | LeaseLost):
+        return RoomAborted(error.detail)
+    return error
 
 
 async def once_begun(asking: Awaitable[ResultT]) -> Outcome[ResultT]:

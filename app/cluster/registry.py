@@ -24,7 +24,6 @@ from ..core.sockets import SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
 from ..core.values import Claim, LiveWorker
 from ..room.environment import RoomEnvironment
-from ..room.exchange import CallExchange
 from ..room.room import Room
 from ..sdk.messages import Request
 from .membership import Membership
@@ -73,6 +72,7 @@ class RoomRegistry:
         self.ids = ids
         self.namespaces = namespaces
         self._environment = environment
+        self.exchange = environment.exchange
         self._membership = membership
         self._evict_seconds = evict_seconds
         self._max_rooms = max_rooms
@@ -112,11 +112,6 @@ class RoomRegistry:
         """
         room = await self.room(object_id)
         return room.join(request, transport, connection_id)
-
-    @property
-    def exchange(self) -> CallExchange:
-        """Where the calls of the objects here go."""
-        return self._environment.exchange
 
     def at_hand(self, object_id: ObjectId) -> Room | None:
         """The object's room, if it is here and open; nothing is started or waited for."""
