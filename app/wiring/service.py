@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from ..cluster.alarms import AlarmScheduler
-from ..cluster.calls import Calls
 from ..cluster.finder import OwnerFinder
 from ..cluster.link_handshake import link_key
 from ..cluster.link_service import LinkService
@@ -19,7 +18,6 @@ from ..cluster.membership import Membership
 from ..cluster.moving import Mover
 from ..cluster.namespaces import Namespaces
 from ..cluster.pace import Pace
-from ..cluster.peers import Peers
 from ..cluster.registry import RoomRegistry
 from ..cluster.ringing import AlarmRinger
 from ..cluster.routes import Route, RouteTable
@@ -40,13 +38,13 @@ from ..store.leases import PostgresWorkerLeases
 from ..store.storage import PostgresObjectStore
 from ..store.sweeping import Sweeper
 from ..store.worker_locks import WorkerLock
-from ..store.workers import PostgresWorkerList
 from ..web.application import build_application
 from ..web.health import HealthEndpoints
 from ..web.objects import ObjectEndpoint
 from ..web.sockets import SocketGateway
 from .configuration import Classes, access_of, limits_of, mounts_of
 from .link_address import link_address
+from .neighbours import Neighbours
 from .node import Node, WorkerPlace, target_of
 
 _SWEEP_SECONDS = 1.0
@@ -119,7 +117,7 @@ class Service:
         membership = self._membership(place, address, leases, database_clock, committer)
         self._registry = self._make_registry(database, database_clock, committer, membership)
         link_service = LinkService(self._registry)
-        self._join_others(database, leases, membership, links, link_service)
+        self._join_others(self._registry, database, membership, links).serve(link_service)
         self._stack.push_async_callback(committer.close)
         self._stack.push_async_callback(membership.close)
         self._current = membership
@@ -232,43 +230,20 @@ class Service:
         )
 
     def _join_others(
-        self,
-        database: Database,
-        leases: PostgresWorkerLeases,
-        membership: Membership,
-        links: Links,
-        link_service: LinkService,
-    ) -> None:
-        """Make what looks for objects at other workers, calls them and moves them there."""
-        registry = self._registry
-        assert registry is not None  # noqa: S101 - made just before; says so to mypy
-        settings = self._settings
-        finder = OwnerFinder(
-            registry,
-            clock=self._clock,
-            patience_seconds=settings.lease_seconds + settings.renew_seconds,
-        )
-        peers = Peers(
-            PostgresWorkerList(database), clock=self._clock, own_id=lambda: membership.worker_id
-        )
-        finder.use(links, peers)
-        self._finder = finder
-        self.locator = Locator(registry, finder)
-        self.mover = Mover(
+        self, registry: RoomRegistry, database: Database, membership: Membership, links: Links
+    ) -> Neighbours:
+        others = Neighbours(
+            self._settings,
             registry=registry,
             membership=membership,
-            leases=leases,
-            peers=peers,
+            database=database,
             links=links,
-            finder=finder,
             clock=self._clock,
         )
-        self._stack.push_async_callback(self.mover.close)
-        calls = Calls(registry, finder, clock=self._clock)
-        calls.serve(link_service)
-        self._stack.push_async_callback(calls.close)
-        self.stubs = OutsideStubs(calls)
-        self.mover.serve(link_service)
+        self._finder, self.locator = others.finder, others.locator
+        self.mover, self.stubs = others.mover, others.stubs
+        self._stack.push_async_callback(others.close)
+        return others
 
     def _ring_alarms(
         self, database: Database, database_clock: DatabaseClock, membership: Membership

@@ -1,0 +1,72 @@
+"""What a worker has for its dealings with the others: it finds, calls and moves objects there."""
+
+from ..cluster.calls import Calls
+from ..cluster.finder import OwnerFinder
+from ..cluster.link_service import LinkService
+from ..cluster.links import Links
+from ..cluster.locator import Locator
+from ..cluster.membership import Membership
+from ..cluster.moving import Mover
+from ..cluster.peers import Peers
+from ..cluster.registry import RoomRegistry
+from ..cluster.stubs import OutsideStubs
+from ..core.clock import Clock
+from ..settings import Settings
+from ..store.database import Database
+from ..store.leases import PostgresWorkerLeases
+from ..store.workers import PostgresWorkerList
+
+
+class Neighbours:
+    """See the module.
+
+    Args:
+        settings: How long to look for an object: until a dead holder's lease has run out.
+        registry: The rooms of this worker.
+        membership: This worker's standing.
+        database: The list of workers.
+        links: The ways to them.
+        clock: For waits and deadlines.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        registry: RoomRegistry,
+        membership: Membership,
+        database: Database,
+        links: Links,
+        clock: Clock,
+    ) -> None:
+        peers = Peers(
+            PostgresWorkerList(database), clock=clock, own_id=lambda: membership.worker_id
+        )
+        self.finder = OwnerFinder(
+            registry,
+            clock=clock,
+            patience_seconds=settings.lease_seconds + settings.renew_seconds,
+        )
+        self.finder.use(links, peers)
+        self.locator = Locator(registry, self.finder)
+        self.mover = Mover(
+            registry=registry,
+            membership=membership,
+            leases=PostgresWorkerLeases(database),
+            peers=peers,
+            links=links,
+            finder=self.finder,
+            clock=clock,
+        )
+        self.calls = Calls(registry, self.finder, clock=clock)
+        self.stubs = OutsideStubs(self.calls)
+
+    def serve(self, service: LinkService) -> None:
+        """Answer what other workers ask."""
+        self.calls.serve(service)
+        self.mover.serve(service)
+
+    async def close(self) -> None:
+        """Stop what is under way."""
+        await self.calls.close()
+        await self.mover.close()
