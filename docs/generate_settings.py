@@ -17,7 +17,7 @@ PAGE = Path(__file__).parent / "reference" / "settings.md"
 
 # Each setting stands in one group; a test says so.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Listening": ("host", "port", "workers", "preview_many_workers", "shutdown_seconds"),
+    "Listening": ("host", "port", "workers", "shutdown_seconds"),
     "Storage": (
         "database_url",
         "database_pooler",

@@ -1,8 +1,10 @@
 """The links of this worker: one listener, and at most one live link to each other worker.
 
 A link is made when it is first needed and used in both directions. Both ends look for signs of
-life; one that says nothing for three seconds is cut, so that its sockets come back at once and
-not when the operating system gives up.
+life; one that says nothing for about half a lease is cut, so that its sockets come back before
+the lease has run out, and long before the operating system gives up. A worker that could not be
+reached is not dialled again for a moment: whoever looks for its objects must not wait for that
+each time.
 """
 
 import asyncio
@@ -21,10 +23,11 @@ from .link_protocol import LinkProtocol
 
 _log = structlog.get_logger("stateroom.links")
 
-_DIAL_SECONDS = 2.0
-_PING_SECONDS = 1.0
-_SILENCE_SECONDS = 3.0
+_REDIAL_SECONDS = 1.0
+_PINGS = 4
+"""So many are sent in the time after which a silent link is cut."""
 _LINKS = 1_000
+_UNREACHABLE = "the worker that holds the object cannot be reached"
 
 
 class Links:
@@ -34,16 +37,27 @@ class Links:
         key: The cluster's key for links.
         worker_id: Who we are now; a new life has a new id.
         clock: For the signs of life.
+        silence_seconds: How long a link may say nothing before it is cut. A worker that is
+            dialled has half of that to answer.
     """
 
-    def __init__(self, *, key: bytes, worker_id: Callable[[], WorkerId], clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        key: bytes,
+        worker_id: Callable[[], WorkerId],
+        clock: Clock,
+        silence_seconds: float = 1.5,
+    ) -> None:
         self._key = key
         self._worker_id = worker_id
         self._host: LinkHost = _Nobody()
         self._clock = clock
+        self._silence_seconds = silence_seconds
         self._all: set[Link] = set()
         self._by_peer: dict[WorkerId, Link] = {}
         self._dialling: dict[WorkerId, asyncio.Task[Link | LinkBroken]] = {}
+        self._not_before: dict[WorkerId, float] = {}
         self._server: asyncio.Server | None = None
         self._tasks = TaskOwner("links")
 
@@ -82,6 +96,8 @@ class Links:
             return link
         dialling = self._dialling.get(worker_id)
         if dialling is None:
+            if self._clock.monotonic() < self._not_before.get(worker_id, float("-inf")):
+                raise LinkBroken(_UNREACHABLE)
             dialling = self._tasks.start(self._dial(worker_id, address), name="dial")
             self._dialling[worker_id] = dialling
             dialling.add_done_callback(lambda _task: self._dialling.pop(worker_id, None))
@@ -106,16 +122,25 @@ class Links:
         host, _, port = address.rpartition(":")
         link = self._make(Role.DIALER, worker_id)
         try:
-            async with asyncio.timeout(_DIAL_SECONDS):
+            async with asyncio.timeout(self._silence_seconds / 2):
                 loop = asyncio.get_running_loop()
                 await loop.create_connection(lambda: link, host.strip("[]"), int(port))
                 await link.ready
         except (OSError, ValueError, TimeoutError, LinkBroken):
             self._all.discard(link)
             link.close()
-            return LinkBroken("the worker that holds the object cannot be reached")
+            self._leave_alone(worker_id)
+            return LinkBroken(_UNREACHABLE)
         self._by_peer[worker_id] = link
         return link
+
+    def _leave_alone(self, worker_id: WorkerId) -> None:
+        """Do not dial a worker for a moment; forget those whose moment is over."""
+        now = self._clock.monotonic()
+        self._not_before = {
+            worker: moment for worker, moment in self._not_before.items() if moment > now
+        }
+        self._not_before[worker_id] = now + _REDIAL_SECONDS
 
     def _make(self, role: Role, expected: WorkerId | None) -> Link:
         handshake = Handshake(self._key, worker_id=self._worker_id(), role=role, expected=expected)
@@ -141,10 +166,18 @@ class Links:
     async def _watch(self) -> None:
         """Ping every link and cut the silent ones, for ever."""
         loop = asyncio.get_running_loop()
+        ping_seconds = self._silence_seconds / _PINGS
+        looked_at = loop.time()
         while True:
-            await self._clock.sleep(_PING_SECONDS)
+            await self._clock.sleep(ping_seconds)
+            now = loop.time()
+            # What others said while we ourselves stood still may not have been read yet.
+            stood_still = now - looked_at > 2 * ping_seconds
+            looked_at = now
             for link in list(self._all):
-                if loop.time() - link.heard_at > _SILENCE_SECONDS:
+                if stood_still:
+                    link.heard_at = now
+                if now - link.heard_at > self._silence_seconds:
                     _log.warning("link_silent", peer=str(link.peer))
                     link.close()
                 else:

@@ -92,9 +92,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
     """TCP port to listen on; 0 takes a free one, which the ready line tells."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
-    """Worker processes on this machine. More than one is a preview (see the next setting)."""
-    preview_many_workers: bool = False
-    """Allow several workers before the many-workers release; not for data you care about."""
+    """Worker processes on this machine. With more than one a supervisor looks after them."""
     shutdown_seconds: Seconds = 20.0
     """How long a stop may take to finish events and commit, before it is forced."""
 
@@ -216,12 +214,6 @@ class Settings(BaseSettings):
     def _agree(self) -> Self:
         if self.renew_seconds > self.lease_seconds / 2:
             problem = "STATEROOM_RENEW_SECONDS: it must be at most half of STATEROOM_LEASE_SECONDS"
-            raise ValueError(problem)
-        if self.workers > 1 and not self.preview_many_workers:
-            problem = (
-                "STATEROOM_WORKERS: more than one worker needs the many-workers release; set it "
-                "to 1 (or try what there is with STATEROOM_PREVIEW_MANY_WORKERS=1)"
-            )
             raise ValueError(problem)
         if self.room_access is RoomAccess.TOKEN and self.room_token is None:
             problem = "STATEROOM_ROOM_TOKEN: it is needed with STATEROOM_ROOM_ACCESS=token"

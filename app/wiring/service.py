@@ -48,6 +48,8 @@ from .neighbours import Neighbours
 from .node import Node, WorkerPlace, target_of
 
 _SWEEP_SECONDS = 1.0
+_LEAST_SILENCE_SECONDS = 1.0
+"""A link is cut after half a lease without a sign of life, but not before this."""
 _DRAIN_PART = 0.8
 """How much of the time that a stop may take belongs to giving the rooms up."""
 _COMEBACK_SECONDS = 10.0
@@ -162,6 +164,7 @@ class Service:
             key=link_key(database.cluster.id_key),
             worker_id=lambda: self._current.worker_id,
             clock=self._clock,
+            silence_seconds=max(settings.lease_seconds / 2, _LEAST_SILENCE_SECONDS),
         )
         try:
             # Workers of one machine that share a fixed port take it and those behind it.

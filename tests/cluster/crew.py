@@ -16,7 +16,7 @@ import psutil
 from app.core.clock import SystemClock
 from tests.cluster.server import ServerProcess
 
-WORKERS = {"STATEROOM_WORKERS": "2", "STATEROOM_PREVIEW_MANY_WORKERS": "1"}
+WORKERS = {"STATEROOM_WORKERS": "2"}
 _DEADLINE_SECONDS = 30.0
 _POLL_SECONDS = 0.02
 _BRIEFLY_SECONDS = 0.002

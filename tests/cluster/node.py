@@ -52,7 +52,6 @@ class Node(ServerProcess):
             folder,
             database_url=f"postgresql://stateroom@127.0.0.1:{database.port}/postgres",
             STATEROOM_WORKERS=str(WORKERS),
-            STATEROOM_PREVIEW_MANY_WORKERS="1",
             STATEROOM_INTERNAL_PORT=str(internal_port),
             STATEROOM_INTERNAL_ADDRESS=f"127.0.0.1:{inward[0].port}",
             PYTHONPATH=str(_WORKER_START),

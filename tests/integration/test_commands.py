@@ -147,7 +147,7 @@ def test_migrate_says_in_one_line_that_the_data_directory_is_in_use(folder: Path
 @pytest.mark.parametrize(
     ("arguments", "variables", "words"),
     [
-        (["--workers", "2"], {}, "the many-workers release"),
+        (["--workers", "0"], {}, "STATEROOM_WORKERS"),
         (["--port", "99999"], {}, "STATEROOM_PORT"),
         (["--host", "0.0.0.0"], {}, "STATEROOM_ROOM_ACCESS"),
         (["--database-url", "mysql://x"], {}, "STATEROOM_DATABASE_URL: it must begin with"),

@@ -16,10 +16,11 @@ from websockets.sync.client import connect
 from tests.integration.command_line import Ended
 from tests.integration.supervised import Supervised, gone, until
 
+pytestmark = pytest.mark.timeout(400)
+
 # Nobody may be served after a kill because a lease ran out: that would take a minute.
-PREVIEW = {"STATEROOM_PREVIEW_MANY_WORKERS": "1"}
-LONG_LEASE = PREVIEW | {"STATEROOM_LEASE_SECONDS": "60", "STATEROOM_RENEW_SECONDS": "1"}
-SHORT_LEASE = PREVIEW | {"STATEROOM_LEASE_SECONDS": "3", "STATEROOM_RENEW_SECONDS": "0.5"}
+LONG_LEASE = {"STATEROOM_LEASE_SECONDS": "60", "STATEROOM_RENEW_SECONDS": "1"}
+SHORT_LEASE = {"STATEROOM_LEASE_SECONDS": "3", "STATEROOM_RENEW_SECONDS": "0.5"}
 # Adopts what others leave behind, as the first process of a container does.
 ADOPTING = """
 import ctypes, os, sys

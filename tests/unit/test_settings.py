@@ -108,7 +108,6 @@ def test_a_secret_file_that_cannot_be_read_is_named(
     [
         ("STATEROOM_PORT", "seventy", "STATEROOM_PORT: input should be a valid integer"),
         ("STATEROOM_PORT", "70000", "STATEROOM_PORT: input should be less than or equal to 65535"),
-        ("STATEROOM_WORKERS", "2", "the many-workers release"),
         ("STATEROOM_WORKERS", "0", "STATEROOM_WORKERS"),
         ("STATEROOM_IDLE_SECONDS", "nan", "STATEROOM_IDLE_SECONDS"),
         ("STATEROOM_IDLE_SECONDS", "inf", "STATEROOM_IDLE_SECONDS"),
