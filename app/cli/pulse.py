@@ -54,6 +54,14 @@ class WorkerPulse:
         except OSError:
             sys.stderr.write(f"{line}\n")
 
+    def over(self) -> None:
+        """Say that nothing is served any more: from here on the process only ends.
+
+        That takes a moment, longer on a busy machine, and must not be taken for a hang.
+        """
+        self._left_alone = True
+        os.close(self._beat_fd)
+
     def watch_supervisor(self) -> None:
         """End in good order when the supervisor is gone; needs a running loop."""
         asyncio.get_running_loop().add_reader(self._life_fd, self._alone)
@@ -91,6 +99,8 @@ class SupervisorPulse:
     def __init__(self, heard: Callable[[bool], None]) -> None:
         self._heard = heard
         self._failure: bytearray | None = None
+        self.over = False
+        """Whether the worker has said its last: its end of the pipe is closed."""
         self._read_fd, self.beat_fd = os.pipe()
         self.life_fd, self._life_end = os.pipe()
         os.set_blocking(self._read_fd, False)
@@ -119,6 +129,7 @@ class SupervisorPulse:
         except BlockingIOError:
             return
         if not beats:
+            self.over = True
             asyncio.get_running_loop().remove_reader(self._read_fd)
             return
         if self._failure is None:

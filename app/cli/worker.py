@@ -29,4 +29,6 @@ def run_worker(
 
     # Meant for the supervisor; a terminal that goes away sends it to everybody.
     signal.signal(signal.SIGHUP, lambda _number, _frame: None)
-    return run_server(settings, build, lambda _url: pulse.ready(), listener, supervised=True)
+    orderly = run_server(settings, build, lambda _url: pulse.ready(), listener, supervised=True)
+    pulse.over()
+    return orderly

@@ -13,7 +13,7 @@ from .patience import Silence
 from .pulse import SupervisorPulse
 
 START_SECONDS = 60.0
-"""How long a worker may take to become ready."""
+"""How long a worker may take to become ready, or to be gone when it serves nobody any more."""
 
 _POLL_SECONDS = 0.02
 
@@ -113,7 +113,7 @@ class WorkerProcess:
             finally:
                 pulse.started()
             started_at = self._clock.monotonic()
-            status = await self._wait(process)
+            status = await self._wait(process, pulse)
         finally:
             pulse.close()
             state, self.state = self.state, WorkerState.DOWN
@@ -148,23 +148,22 @@ class WorkerProcess:
         self._leave_by = float("inf")
         return self._process
 
-    async def _wait(self, process: Popen[bytes]) -> int:
+    async def _wait(self, process: Popen[bytes], pulse: SupervisorPulse) -> int:
         killed = False
         while (status := process.poll()) is None:
             await self._clock.sleep(_POLL_SECONDS)
-            if not killed and (reason := self._unbearable()):
+            if not killed and (reason := self._unbearable(pulse)):
                 _log.error(reason, slot=self.slot, process=process.pid)
                 process.kill()
                 killed = True
         return status
 
-    def _unbearable(self) -> str:
+    def _unbearable(self, pulse: SupervisorPulse) -> str:
         """Why the process must be killed; empty when it need not."""
         now = self._clock.monotonic()
         silent = self._silence.seconds(now)
-        if silent > (
-            START_SECONDS if self.state is WorkerState.STARTING else self._silence_seconds
-        ):
+        serves = self.state is not WorkerState.STARTING and not pulse.over
+        if silent > (self._silence_seconds if serves else START_SECONDS):
             return "worker_silent"
         return "worker_slow_to_leave" if now > self._leave_by else ""
 

@@ -135,6 +135,11 @@ class Cluster:
         """Write down what happens."""
         self._tell(f"{self._clock.monotonic() - self._began:8.2f}  {text}")
 
+    def accuse(self, text: str) -> None:
+        """Write down what must not happen."""
+        self.say(f"VIOLATION {text}")
+        self.tally.violations.append(text)
+
     def sockets(self) -> list[str]:
         """The nodes' addresses for WebSockets."""
         return [node.url for node in self.nodes]
@@ -270,7 +275,7 @@ class Round:
         for fault in struck:
             tally.recoveries.setdefault(fault, []).append(seconds)
         if seconds > self._recovery_seconds:
-            tally.violations.append(f"came back {seconds:.1f} s after {names}")
+            self._cluster.accuse(f"came back {seconds:.1f} s after {names}")
 
     async def _until(self, proven: Callable[[], Awaitable[bool]], what: str) -> None:
         """Try until it works; a try that takes long is told, for a client would wait for it."""

@@ -43,6 +43,10 @@ class Place(Protocol):
         """Write down what happens."""
         ...
 
+    def accuse(self, text: str) -> None:
+        """Write down what must not happen."""
+        ...
+
 
 class Fault(Enum):
     """Everything that can go wrong."""
@@ -172,7 +176,9 @@ class Strike:
         self._say(node, "SIGTERM, start again")
         node.workers()
         node.ask_to_stop()
-        await node.all_gone()
+        status = await node.all_gone()
+        if status != 0 and not self._place.postgres_busy.locked():
+            self._place.accuse(f"{node.name} was asked to stop and ended with status {status}")
         await self._place.start(node)
 
     async def roll_node(self, node: Node) -> None:

@@ -138,14 +138,14 @@ class Node(ServerProcess):
         if self.runs:
             self.go_on()
 
-    async def all_gone(self) -> None:
-        """Wait until no process of the node is left."""
+    async def all_gone(self) -> int:
+        """Wait until no process of the node is left; returns the supervisor's exit status."""
         async with asyncio.timeout(GONE_SECONDS):
-            if self._process is not None:
-                await self._process.wait()
+            status = 0 if self._process is None else await self._process.wait()
             while any(_lives(process) for process in self._known):
                 await SystemClock().sleep(_POLL_SECONDS)
         self._known.clear()
+        return status
 
     async def close(self) -> None:
         """End it in order, or by force when it hangs."""
