@@ -87,6 +87,11 @@ class Membership:
         return self._protocol.standing
 
     @property
+    def lease_seconds(self) -> float:
+        """How long the database keeps the lease after each renewal."""
+        return self._lease_seconds
+
+    @property
     def worker_id(self) -> WorkerId:
         """Under which id rooms are claimed now."""
         return self._protocol.worker_id

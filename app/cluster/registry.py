@@ -30,6 +30,8 @@ from .membership import Membership
 from .namespaces import Namespaces
 from .orphans import Orphans
 from .pace import Departures, Pace
+from .rest import IdleRooms
+from .watchdog import Watchdog
 
 _log = structlog.get_logger("stateroom.registry")
 
@@ -56,6 +58,7 @@ class RoomRegistry:
     Attributes:
         taking: Whether objects are claimed. A worker that drains serves the rooms that are still
             here and takes no others.
+        watchdog: Knows the rooms that do not get on.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class RoomRegistry:
         self._orphans = Orphans(environment.store)
         self._pace = pace or Pace()
         self.taking = True
+        self.watchdog = Watchdog(lease_seconds=membership.lease_seconds)
         self._claiming = 0
         self._tasks = TaskOwner("registry")
 
@@ -208,29 +212,21 @@ class RoomRegistry:
         await self._tasks.close()
 
     async def sweep(self, *, every_seconds: float) -> None:
-        """Rest idle rooms, for ever. One pass looks at every room and costs microseconds each."""
-        idle_since: dict[UUID, float] = {}
+        """Let idle rooms rest or go, and look for rooms that do not get on; for ever."""
+        idle_rooms = IdleRooms(evict_seconds=self._evict_seconds)
         clock = self._environment.clock
         while True:
             await clock.sleep(every_seconds)
-            now = clock.monotonic()
             if self._orphans:
                 await self._orphans.release_all()
-            for key in idle_since.keys() - self._rooms.keys():
-                del idle_since[key]
-            for key, room in list(self._rooms.items()):
-                if room.touched or not room.idle:
-                    room.touched = False
-                    idle_since[key] = now
-                else:
-                    self._rest(room, now - idle_since.setdefault(key, now))
-
-    def _rest(self, room: Room, idle_seconds: float) -> None:
-        """Let an idle room go to sleep, or go."""
-        if not room.members and idle_seconds >= max(self._evict_seconds, room.idle_seconds):
-            self._leave(room, draining=False)
-        elif idle_seconds >= room.idle_seconds and room.awake:
-            self._tasks.start(room.hibernate(), name="hibernation")
+            now = clock.monotonic()
+            lives = (room.life for room in self._rooms.values())
+            self.watchdog.look(lives, now=now, speaking=self._membership.holds())
+            resting, leaving = idle_rooms.look(self._rooms, now)
+            for room in leaving:
+                self._leave(room, draining=False)
+            for room in resting:
+                self._tasks.start(room.hibernate(), name="hibernation")
 
     def _leave(
         self, room: Room, *, draining: bool = True, then: Then | None = None
@@ -302,6 +298,6 @@ class RoomRegistry:
             del self._rooms[key]
         claim = room.lane.claim
         ours = claim.worker_id == self._membership.worker_id and self._membership.holds()
-        if ours and not room.released:
+        if ours and not room.life.released:
             self._orphans.add(claim)
             self._tasks.start(self._orphans.release(key), name="release")

@@ -88,6 +88,11 @@ class CommitLane:
         return self.buffer.clean and not self.gate.held
 
     @property
+    def commit_seq(self) -> int:
+        """The commit number of the object, as far as confirmed."""
+        return self._commit_seq
+
+    @property
     def congested(self) -> bool:
         """Whether so much is unconfirmed or held back that sockets should stop reading."""
         waiting = self.buffer.unconfirmed_bytes + self.gate.held_bytes

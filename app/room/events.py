@@ -99,6 +99,10 @@ class EventLoop:
         self._intake = Intake.OPEN
         self.current: Event | None = None
         """The event that runs now, if it came through the mailbox."""
+        self.ended = 0
+        """How many events have ended, of those that did not run inline to their end."""
+        self.allowed_seconds = 2 * timeout_seconds
+        """How long the event that runs may take, with the start of an instance before it."""
 
     def serve(self, host: EventHost) -> None:
         """Say whose events they are; once, before the first one."""
@@ -191,13 +195,16 @@ class EventLoop:
                 self._take_up(Event(_ignore, fail=fail))
                 await self._guard(first, fail)
                 self.current = None
+                self.ended += 1
             count = 0
             while self._mailbox:
                 current = self._mailbox.take()
                 self._host.drained()
                 self._take_up(current)
+                self.allowed_seconds = self._timeout + (current.timeout_seconds or self._timeout)
                 await self._run(current)
                 self.current = None
+                self.ended += 1
                 count += 1
                 if count % _EVENTS_BETWEEN_BREATHS == 0:
                     await breathe()

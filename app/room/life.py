@@ -33,6 +33,7 @@ from .mailbox import Event
 from .residence import Residence
 from .states import CLOSED_STATES, LEAVING_STATES, RoomState, move
 from .unit import RunningUnit
+from .vitals import Vitals
 
 _log = structlog.get_logger("stateroom.room")
 
@@ -115,6 +116,16 @@ class RoomLife:
             "object": object_id.name if object_id.name is not None else str(object_id),
             "epoch": claim.epoch,
         }
+
+    @property
+    def vitals(self) -> Vitals:
+        """Whether the room has something to do, and gets on with it."""
+        events, lane = self._events, self._lane
+        return Vitals(
+            confirmed=None if lane.clean else lane.commit_seq,
+            ended=events.ended if events.running else None,
+            allowed_seconds=events.allowed_seconds,
+        )
 
     def check(self) -> None:
         """Raise RoomAborted if the room is over."""

@@ -181,9 +181,9 @@ class Room:
         return self._life.state
 
     @property
-    def released(self) -> bool:
-        """See `RoomLife.released`."""
-        return self._life.released
+    def life(self) -> RoomLife:
+        """How the room stands, for those who look after many."""
+        return self._life
 
     @property
     def awake(self) -> bool:

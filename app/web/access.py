@@ -8,6 +8,7 @@ it. Tokens are compared in constant time (architecture, section 6).
 import hmac
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import unquote_plus, urlsplit
 
 from starlette.responses import Response
@@ -44,15 +45,29 @@ class AccessPolicy:
                 title="This server does not answer to that host name",
                 detail="Add it to STATEROOM_ALLOWED_HOSTS.",
             )
-        origin = headers.get("origin")
-        if origin is not None and not self._origin_allowed(origin, host):
-            return problem(
-                status=403,
-                code="origin_not_allowed",
-                title="Pages of that origin may not use this server",
-                detail="Add it to STATEROOM_ALLOWED_ORIGINS.",
-            )
-        return None
+        return self._refuse_origin(headers.get("origin"), host)
+
+    def refuse_probe(self, headers: Mapping[str, str]) -> Response | None:
+        """Check Host and Origin where orchestrators look; returns the refusal, or None.
+
+        Kubelets, containers and load balancers name an address, `localhost` or nothing at all as
+        their Host, whatever the settings say. A page that was led here by its own name's DNS
+        cannot do that: its browser names that name.
+        """
+        host = headers.get("host", "")
+        if not host or _is_machine(_name_of(host)):
+            return self._refuse_origin(headers.get("origin"), host)
+        return self.refuse_surface(headers)
+
+    def _refuse_origin(self, origin: str | None, host: str) -> Response | None:
+        if origin is None or self._origin_allowed(origin, host):
+            return None
+        return problem(
+            status=403,
+            code="origin_not_allowed",
+            title="Pages of that origin may not use this server",
+            detail="Add it to STATEROOM_ALLOWED_ORIGINS.",
+        )
 
     def refuse_room(self, headers: Mapping[str, str], query: str) -> Response | None:
         """Check the room token, if one is needed; returns the refusal, or None."""
@@ -86,6 +101,17 @@ class AccessPolicy:
         if not self.allowed_origins and name and parts.netloc.lower() == host.lower():
             return True
         return self.on_loopback and name in _LOOPBACK_NAMES
+
+
+def _is_machine(name: str) -> bool:
+    """Whether a Host names this machine or an address, and no name that DNS decides."""
+    if name in _LOOPBACK_NAMES:
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _matches(name: str, wanted: str) -> bool:

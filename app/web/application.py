@@ -4,6 +4,8 @@ Addresses are told apart by the raw path: `/%6Civez` is a room and `/a%0Ab` is o
 they decode to.
 """
 
+from collections.abc import Awaitable, Callable
+
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -17,6 +19,8 @@ from .health import HealthEndpoints
 from .objects import ObjectEndpoint
 from .problems import problem, problem_of
 from .sockets import SocketGateway
+
+Endpoint = Callable[[HttpRequest], Awaitable[Response]]
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -54,8 +58,8 @@ def build_application(
 
     application = Starlette(
         routes=[
-            Route("/livez", health.livez, methods=["GET", "HEAD"]),
-            Route("/readyz", health.readyz, methods=["GET", "HEAD"]),
+            Route("/livez", _probed(health.livez, access), methods=["GET", "HEAD"]),
+            Route("/readyz", _probed(health.readyz, access), methods=["GET", "HEAD"]),
             Route("/objects/{rest:path}", objects.handle, methods=_METHODS),
             WebSocketRoute("/objects/{rest:path}", gateway.object),
             WebSocketRoute("/{path:path}", gateway.room),
@@ -71,3 +75,12 @@ def build_application(
         await application(scope, receive, send)
 
     return by_raw_path
+
+
+def _probed(endpoint: Endpoint, access: AccessPolicy) -> Endpoint:
+    """An endpoint that orchestrators look at: they name an address as their Host."""
+
+    async def handle(http: HttpRequest) -> Response:
+        return access.refuse_probe(http.headers) or await endpoint(http)
+
+    return handle

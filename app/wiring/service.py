@@ -272,6 +272,8 @@ class Service:
         mover = self.mover
         assert locator is not None  # noqa: S101 - made just before; says so to mypy
         assert mover is not None  # noqa: S101 - the same
+        registry = self._registry
+        assert registry is not None  # noqa: S101 - the same
         gateway = SocketGateway(
             locator=locator,
             routes=self._routes,
@@ -296,7 +298,7 @@ class Service:
                 body_bytes=settings.max_frame_bytes,
                 name_bytes=settings.name_bytes,
             ),
-            health=HealthEndpoints(membership, mover, ping),
+            health=HealthEndpoints(membership, mover, registry.watchdog, ping),
             access=self._access,
             reserved=frozenset(settings.reserved_segments),
         )

@@ -13,6 +13,7 @@ from app.store.data_directory import DataDirectory
 from app.store.embedded import EmbeddedPostgres
 from app.store.migration import migrate
 
+from .conftest import StartService
 from .objects import CLASSES
 from .patience import until
 from .running_service import RunningService, ServerKind
@@ -28,11 +29,59 @@ async def probe(port: int, target: str) -> tuple[int, Any]:
 
 async def test_a_service_that_works_is_alive_and_ready(port: int) -> None:
     assert await probe(port, "/livez") == (200, {"status": "ok"})
-    ready = {"database": "ok", "lease": "ok", "worker": "ok"}
+    ready = {"database": "ok", "lease": "ok", "worker": "ok", "rooms": "ok"}
     assert await probe(port, "/readyz") == (200, {"status": "ready", "checks": ready})
     for target in ("/livez", "/readyz"):
         answer = await exchange(port, request_text("HEAD", target), bodiless=True)
         assert answer.status == 200
+
+
+@pytest.mark.parametrize("target", ["/livez", "/readyz"])
+async def test_host_and_origin_are_checked_as_everywhere(port: int, target: str) -> None:
+    rebound = await exchange(port, request_text("GET", target, host="evil.example"))
+    assert (rebound.status, parse_json(rebound.body)["code"]) == (421, "host_not_allowed")
+    for host in ("127.0.0.1", f"localhost:{port}", "10.244.0.7:8000", "[fd00::7]:8000"):
+        headers = [("Origin", "https://evil.example")]
+        foreign = await exchange(port, request_text("GET", target, host=host, headers=headers))
+        assert (foreign.status, parse_json(foreign.body)["code"]) == (403, "origin_not_allowed")
+    own = [("Origin", f"http://localhost:{port}")]
+    assert (await exchange(port, request_text("GET", target, headers=own))).status == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "10.244.0.7:8000", "[fd00::7]:8000", "[::1]"]
+)
+async def test_probes_that_name_an_address_are_answered(port: int, host: str) -> None:
+    for target in ("/livez", "/readyz"):
+        answer = await exchange(port, request_text("GET", target, host=host))
+        assert answer.status == 200
+
+
+async def test_a_probe_of_http_1_0_without_a_host_is_answered(port: int) -> None:
+    for target in ("/livez", "/readyz"):
+        answer = await exchange(port, f"GET {target} HTTP/1.0\r\n\r\n".encode())
+        assert answer.status == 200
+
+
+@pytest.fixture(scope="module")
+def drained_service(start_service: StartService) -> RunningService:
+    return start_service(ServerKind.DIRECT)
+
+
+async def test_a_draining_worker_is_alive_and_not_ready(drained_service: RunningService) -> None:
+    service = drained_service
+    mover = service.service.mover
+    assert mover is not None
+    await service.do(mover.drain_worker)
+    assert (await probe(service.port, "/livez"))[0] == 200
+    status, body = await probe(service.port, "/readyz")
+    assert (status, body["checks"]["worker"]) == (503, "draining")
+    answer = await exchange(service.port, request_text("GET", "/objects/counter/x"))
+    assert (answer.status, parse_json(answer.body)["code"]) == (503, "worker_leaving")
+    await service.do(mover.undrain)
+    assert (await probe(service.port, "/readyz"))[0] == 200
+    answer = await exchange(service.port, request_text("GET", "/objects/counter/x"))
+    assert answer.status == 200
 
 
 @pytest_asyncio.fixture

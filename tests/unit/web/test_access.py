@@ -189,3 +189,32 @@ def test_the_refusal_of_a_token_says_how_to_show_one() -> None:
     assert response is not None
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == "Bearer"
+
+
+# -- probes ------------------------------------------------------------------------------------
+
+_NAMED = AccessPolicy(on_loopback=False, allowed_hosts=["rooms.example"])
+
+
+@pytest.mark.parametrize(
+    "policy", [_PUBLIC, _LOOPBACK, _NAMED], ids=["public", "loopback", "named"]
+)
+@pytest.mark.parametrize("host", ["", "localhost:8000", "127.0.0.1", "10.0.0.7:80", "[fd00::1]:80"])
+def test_probes_may_name_an_address_or_nothing(policy: AccessPolicy, host: str) -> None:
+    assert policy.refuse_probe({"host": host} if host else {}) is None
+
+
+@pytest.mark.parametrize("policy", [_LOOPBACK, _NAMED], ids=["loopback", "named"])
+@pytest.mark.parametrize("host", ["evil.example", "7.0.0.127.evil.example", "0x7f000001", "[x]"])
+def test_probes_by_a_foreign_name_are_refused(policy: AccessPolicy, host: str) -> None:
+    assert _code(policy.refuse_probe({"host": host})) == "host_not_allowed"
+
+
+def test_probes_by_a_name_that_is_allowed_are_answered() -> None:
+    assert _NAMED.refuse_probe({"host": "rooms.example"}) is None
+
+
+@pytest.mark.parametrize("host", ["", "10.0.0.7", "rooms.example"])
+def test_pages_of_other_origins_may_not_probe(host: str) -> None:
+    headers = {"host": host, "origin": "https://evil.example"}
+    assert _code(_NAMED.refuse_probe(headers)) == "origin_not_allowed"
