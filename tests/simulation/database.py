@@ -27,6 +27,7 @@ class WorkerRow(NamedTuple):
     boot: int
     dead: bool
     expires: float
+    draining: bool = False
 
 
 class ObjectRow(NamedTuple):

@@ -287,6 +287,9 @@ class Process:
         if self.rooms.get(room.object_id) is room:
             del self.rooms[room.object_id]
         self.oracle.closed(room)
+        if not room.released and room.worker == self.worker and self.holds():
+            # It was thrown away; the database must not send everybody here for it.
+            self.ask(statements.release(room.worker, room.object_id, room.epoch), _ignore)
         if self._draining and not self.rooms:
             self._exit()
 
@@ -301,6 +304,7 @@ class Process:
             return
         self._draining = True
         self.protocol.leave()
+        self.ask(statements.set_draining(self.worker), _ignore)
         self.later(_DRAIN_SECONDS, self._exit)
         for room in list(self.rooms.values()):
             room.leave()
@@ -344,8 +348,12 @@ class Process:
         waiting = self._opening.pop(object_id, [])
         assert claimed.epoch is not None
         if self.protocol.standing is Standing.LEAVING:
-            self.ask(statements.release(worker, object_id, claimed.epoch), lambda *_: None)
+            self.ask(statements.release(worker, object_id, claimed.epoch), _ignore)
         elif worker == self.worker and self.holds():
             room = Room(self, object_id, claimed.epoch, claimed.seq, waiting)
             self.rooms[object_id] = room
             room.load(rows)
+
+
+def _ignore(_came: bool, _answer: Any) -> None:
+    """Nobody waits for the end of this."""

@@ -42,6 +42,8 @@ class Room:
         self.epoch = epoch
         self.seq = seq
         self.open = True
+        self.worker = process.worker
+        self.released = False
         self.rows: dict[int, int] | None = None
         self._waiting = waiting
         self._pending: list[Write] = []
@@ -149,6 +151,7 @@ class Room:
         if not self._leaving or not self.open or self._pending or self._in_flight:
             return
         self.open = False
+        self.released = True
         process = self.process
         make = statements.release(process.worker, self.object_id, self.epoch)
         process.oracle.closed(self)

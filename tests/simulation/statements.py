@@ -98,7 +98,7 @@ def register(worker: int, place: tuple[int, int], boot: int, lease: float) -> Ma
             return False
         yield Lock(("worker", worker))
         mine = database.tables.workers[worker]
-        if mine.dead or mine.expires <= database.clock():
+        if mine.dead or mine.draining or mine.expires <= database.clock():
             return False
         row = mine._replace(expires=database.clock() + lease)
         yield Commit([(("worker", worker), row)])
@@ -121,6 +121,24 @@ def renew(worker: int, lease: float) -> Make:
             return False
         extended = row._replace(expires=database.clock() + lease)
         yield Commit([(("worker", worker), extended)])
+        return True
+
+    return make
+
+
+def set_draining(worker: int) -> Make:
+    """SET_STATE: the worker keeps its lease and what it holds, and claims nothing."""
+
+    def make(execution: Execution) -> Statement:
+        database = execution.database
+        if worker not in database.tables.workers:
+            return False
+        yield PAUSE
+        yield Lock(("worker", worker))
+        row = database.tables.workers[worker]
+        if row.dead or row.expires <= database.clock():
+            return False
+        yield Commit([(("worker", worker), row._replace(draining=True))])
         return True
 
     return make
@@ -176,7 +194,8 @@ def claim(worker: int, object_id: int) -> Make:
         tables = database.tables
         me = tables.workers.get(worker)
         seen = tables.objects.get(object_id)
-        live = me is not None and not me.dead and me.expires > database.clock()
+        alive = me is not None and not me.dead and me.expires > database.clock()
+        live = alive and me is not None and not me.draining
         holder = tables.workers.get(seen.worker) if seen and seen.worker is not None else None
         held = bool(seen and seen.worker != worker and holder and not holder.dead)
         expired = holder is None or holder.expires <= database.clock()
