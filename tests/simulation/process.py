@@ -11,13 +11,11 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from app.cluster.lease import LeaseTerm
 from app.cluster.lease_protocol import (
     AbortRooms,
     Begin,
     Bury,
     Errand,
-    LeaseProtocol,
     Outcome,
     Register,
     Renew,
@@ -91,7 +89,7 @@ class Process:
         self._backlog: list[tuple[int, Callable[..., None], tuple[Any, ...]]] = []
         self._opening: dict[int, list[Operation]] = {}
         self._draining = self._exiting = self.has_lived = False
-        self.protocol = self._make_protocol()
+        self.protocol = variant.protocol(lease=lease, new_id=self._next_id)
         self.lane = CommitLane(self, self.worker)
 
     # -- the machine ---------------------------------------------------------------------------
@@ -113,7 +111,7 @@ class Process:
         self._refused: dict[int, float] = {}
         self._backlog.clear()
         self._draining = self._exiting = self.has_lived = False
-        self.protocol = self._make_protocol()
+        self.protocol = self.variant.protocol(lease=self.lease_seconds, new_id=self._next_id)
         self.lane = CommitLane(self, self.worker)
         self._do(self.protocol.start(now=self.clock()))
 
@@ -188,14 +186,6 @@ class Process:
     def holds(self) -> bool:
         """What every room asks."""
         return self.protocol.term.holds_at(self.clock())
-
-    def _make_protocol(self) -> LeaseProtocol[LeaseTerm]:
-        return LeaseProtocol(
-            worker_id=self._next_id(),
-            renew_seconds=self.lease_seconds / 3,
-            make_term=lambda: LeaseTerm(lease_seconds=self.lease_seconds),
-            new_id=self._next_id,
-        )
 
     def _next_id(self) -> WorkerId:
         return WorkerId(UUID(int=next(self._ids)))

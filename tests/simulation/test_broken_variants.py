@@ -57,6 +57,8 @@ HUNTS: dict[str, Hunt] = {
         within=40_000,
         focus={"crash": 2, "copied_request": 2},
     ),
+    "no-margin": Hunt(says="after its deadline", within=40_000, focus={}),
+    "counts-from-the-answer": Hunt(says="after its deadline", within=40_000, focus={}),
 }
 
 

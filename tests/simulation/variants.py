@@ -6,6 +6,9 @@ knows none of them.
 
 from collections.abc import Callable, Sequence
 
+from app.cluster.lease import LeaseTerm
+from app.cluster.lease_protocol import Errand, LeaseProtocol, Outcome
+from app.core.ids import WorkerId
 from tests.simulation import statements
 from tests.simulation.database import (
     PAUSE,
@@ -27,6 +30,15 @@ class Variant:
     buries_the_living = False
     buries_by_place = False
     fence = Fence()
+
+    def protocol(self, *, lease: float, new_id: Callable[[], WorkerId]) -> LeaseProtocol[LeaseTerm]:
+        """The shipped one."""
+        return LeaseProtocol(
+            worker_id=new_id(),
+            renew_seconds=lease / 3,
+            make_term=lambda: LeaseTerm(lease_seconds=lease),
+            new_id=new_id,
+        )
 
     def renew(self, worker: int, lease: float) -> Make:
         """See `statements.renew`."""
@@ -142,6 +154,35 @@ class BuriesByPlace(Variant):
     buries_by_place = True
 
 
+class NoMargin(Variant):
+    """The worker trusts its lease for as long as the database counts it by another clock."""
+
+    def protocol(self, *, lease: float, new_id: Callable[[], WorkerId]) -> LeaseProtocol[LeaseTerm]:
+        return LeaseProtocol(
+            worker_id=new_id(),
+            renew_seconds=lease / 3,
+            make_term=lambda: LeaseTerm(lease_seconds=lease / 0.9),
+            new_id=new_id,
+        )
+
+
+class CountsFromTheAnswer(Variant):
+    """The worker's lease begins when it hears of it."""
+
+    class _Late(LeaseProtocol[LeaseTerm]):
+        def answer(self, outcome: Outcome, *, now: float) -> Errand:
+            self._asked_at = now
+            return super().answer(outcome, now=now)
+
+    def protocol(self, *, lease: float, new_id: Callable[[], WorkerId]) -> LeaseProtocol[LeaseTerm]:
+        return self._Late(
+            worker_id=new_id(),
+            renew_seconds=lease / 3,
+            make_term=lambda: LeaseTerm(lease_seconds=lease),
+            new_id=new_id,
+        )
+
+
 BROKEN: dict[str, Callable[[], Variant]] = {
     "fence-removed": FenceRemoved,
     "fence-by-select": FenceBySelect,
@@ -152,4 +193,6 @@ BROKEN: dict[str, Callable[[], Variant]] = {
     "speaks-after-its-lease": SpeaksAfterItsLease,
     "buries-the-living": BuriesTheLiving,
     "buries-by-place": BuriesByPlace,
+    "no-margin": NoMargin,
+    "counts-from-the-answer": CountsFromTheAnswer,
 }
