@@ -25,6 +25,7 @@ class Hunt:
     focus: Mapping[str, float]
 
 
+_TOO_LATE = "after its deadline|had ended in the database|is served under|was answered for under"
 _STOPS: Mapping[str, float] = {"freeze_node": 3, "pause": 2, "crash": 0.1, "lose_node": 0}
 
 HUNTS: dict[str, Hunt] = {
@@ -46,19 +47,19 @@ HUNTS: dict[str, Hunt] = {
     "loads-in-the-claim": Hunt(
         says="opened with", within=40_000, focus={"crash": 3, "slow_lock": 2, "pause": 0.3}
     ),
-    "speaks-after-its-lease": Hunt(says="after its deadline", within=20_000, focus=_STOPS),
+    "speaks-after-its-lease": Hunt(says=_TOO_LATE, within=20_000, focus=_STOPS),
     "buries-the-living": Hunt(
-        says="is served under|had ended in the database|was answered for under",
+        says=_TOO_LATE,
         within=20_000,
         focus={"pause": 4},
     ),
     "buries-by-place": Hunt(
-        says="is served under|had ended in the database|was answered for under",
+        says=_TOO_LATE,
         within=40_000,
         focus={"crash": 2, "copied_request": 2},
     ),
-    "no-margin": Hunt(says="after its deadline", within=40_000, focus={}),
-    "counts-from-the-answer": Hunt(says="after its deadline", within=40_000, focus={}),
+    "no-margin": Hunt(says=_TOO_LATE, within=40_000, focus={}),
+    "counts-from-the-answer": Hunt(says=_TOO_LATE, within=40_000, focus={}),
 }
 
 
