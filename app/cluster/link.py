@@ -10,15 +10,28 @@ from typing import Any, Protocol, cast
 
 import structlog
 
-from ..core.errors import LinkBroken, StateroomError
+from ..core.errors import LinkBroken, Overloaded, StateroomError
+from ..core.frames import OutgoingMessage
 from ..core.ids import WorkerId
 from ..core.sockets import SocketTransport
 from .link_ends import RemoteSink, RemoteTransport
 from .link_errors import NotBegun, error_from, error_meta, failure_from, failure_meta
 from .link_frames import FrameKind
-from .link_protocol import LinkProtocol, LinkState, Ready, Taken, Told
+from .link_protocol import LinkProtocol, LinkState, Ready, Spread, Taken, Told
 
 _log = structlog.get_logger("stateroom.link")
+
+CALL_SECONDS = 1000.0
+"""The backstop of a call: longer than any event may take, which its owner sees to."""
+
+_FULL_BYTES = 4 << 20
+"""What the connection may hold unsent before streams wait for it."""
+_BEHIND_BYTES = 64 << 20
+"""With more than this waiting on a link no call is begun on it."""
+_OVERRUN_BYTES = 512 << 20
+"""With more than this waiting a link is of no use: its sockets had better come back."""
+_NO_ANSWER = "the worker that holds the object does not answer"
+_GIVEN_UP: Mapping[str, Any] = {"code": 1006, "reason": "", "clean": False}
 
 
 class LinkHost(Protocol):
@@ -40,14 +53,21 @@ class Link(asyncio.Protocol):
         protocol: The pure half, before its first byte.
         host: Takes what the other side opens.
         lost: Called once when the link is over.
+        open_seconds: How long the other side may take to let a socket in.
     """
 
     def __init__(
-        self, protocol: LinkProtocol, host: LinkHost, lost: Callable[["Link"], None]
+        self,
+        protocol: LinkProtocol,
+        host: LinkHost,
+        lost: Callable[["Link"], None],
+        *,
+        open_seconds: float,
     ) -> None:
         self._protocol = protocol
         self._host = host
         self._lost = lost
+        self._open_seconds = open_seconds
         self._transport: asyncio.Transport | None = None
         self._flush_planned = False
         self._edges: dict[int, RemoteSink] = {}
@@ -67,6 +87,20 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its type
+        self._transport.set_write_buffer_limits(high=_FULL_BYTES, low=_FULL_BYTES // 4)
+        self._flush()
+
+    def pause_writing(self) -> None:
+        """The other side does not read as fast as we write: let streams wait."""
+        self._protocol.hold()
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        while not self._protocol.go_on(_FULL_BYTES // 8):
+            self._flush()
+            if self._transport is None or self._transport.get_write_buffer_size() > _FULL_BYTES:
+                self._protocol.hold()
+                return
         self._flush()
 
     def data_received(self, data: bytes) -> None:
@@ -81,6 +115,8 @@ class Link(asyncio.Protocol):
         for event in events:
             if isinstance(event, Told):
                 self._told(event)
+            elif isinstance(event, Spread):
+                self._spread(event)
             elif isinstance(event, Taken):
                 self._taken(event)
             elif isinstance(event, Ready):
@@ -123,21 +159,31 @@ class Link(asyncio.Protocol):
         self._edges[stream] = sink
         self.tell(FrameKind.OPEN, stream, meta)
         try:
-            await answer
-        except BaseException:
+            async with asyncio.timeout(self._open_seconds):
+                await answer
+        except BaseException as error:
             self._edges.pop(stream, None)
-            self.tell(FrameKind.END, stream, {"code": 1006, "reason": "", "clean": False})
+            self.tell(FrameKind.END, stream, _GIVEN_UP)
+            if isinstance(error, TimeoutError):
+                raise LinkBroken(_NO_ANSWER) from error
             raise
         return sink
 
-    async def call(self, meta: Mapping[str, Any], body: bytes) -> tuple[Mapping[str, Any], bytes]:
+    async def call(
+        self, meta: Mapping[str, Any], body: bytes, *, within_seconds: float = CALL_SECONDS
+    ) -> tuple[Mapping[str, Any], bytes]:
         """Ask an object at the other side.
 
         Raises:
+            Overloaded: Too much waits on this link already.
             NotBegun: The other side says that the author's code did not begin on it.
             StateroomError: What it answered, or the link broke.
         """
-        return await self.post(meta, body)
+        try:
+            async with asyncio.timeout(within_seconds):
+                return await self.post(meta, body)
+        except TimeoutError as error:
+            raise LinkBroken(_NO_ANSWER) from error
 
     def post(
         self, meta: Mapping[str, Any], body: bytes
@@ -146,11 +192,16 @@ class Link(asyncio.Protocol):
 
         Raises:
             LinkBroken: The link is not up; nothing was sent.
+            Overloaded: Too much waits on this link already.
         """
+        if self._protocol.queued_bytes > _BEHIND_BYTES:
+            raise Overloaded("the link to the worker that holds the object is behind")
         stream = self._new_stream()
         answer = self._expect(stream)
         self.tell(FrameKind.CALL, stream, meta, body)
+        answer.add_done_callback(lambda _: self._give_up(stream, answer))
         return answer
+
 
     def forget(self, stream: int) -> None:
         """The client of a stream is gone."""
@@ -217,6 +268,11 @@ class Link(asyncio.Protocol):
         answer.add_done_callback(lambda _: self._answers.pop(stream, None))
         return answer
 
+    def _give_up(self, stream: int, answer: "asyncio.Future[Any]") -> None:
+        """Nobody waits for the answer to a call any more: let both sides forget it."""
+        if answer.cancelled():
+            self.tell(FrameKind.END, stream, _GIVEN_UP)
+
     def _plan_flush(self) -> None:
         if not self._flush_planned:
             self._flush_planned = True
@@ -225,7 +281,10 @@ class Link(asyncio.Protocol):
     def _flush(self) -> None:
         self._flush_planned = False
         data = self._protocol.take()
-        if data and self._transport is not None and not self._transport.is_closing():
+        if self._protocol.queued_bytes > _OVERRUN_BYTES:
+            _log.error("link_overrun", peer=str(self.peer), queued=self._protocol.queued_bytes)
+            self.close()
+        elif data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
     def _told(self, told: Told) -> None:
@@ -247,6 +306,17 @@ class Link(asyncio.Protocol):
             if kind is FrameKind.END:
                 del self._owned[stream]
             transport.told(kind, meta, body)
+
+    def _spread(self, spread: Spread) -> None:
+        """One message of many streams: encoded once for all the clients that it goes to."""
+        kind, streams, body = spread
+        text = kind is FrameKind.TEXT
+        message = OutgoingMessage.from_utf8(body) if text else OutgoingMessage(body)
+        for stream in streams:
+            if (sink := self._edges.get(stream)) is not None:
+                sink.say(message)
+            elif (transport := self._owned.get(stream)) is not None:
+                transport.told(kind, {}, body)
 
     def _taken(self, taken: Taken) -> None:
         sink = self._edges.get(taken.stream)

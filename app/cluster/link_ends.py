@@ -82,9 +82,13 @@ class RemoteSink:
             end = self._transport.let_go if meta.get("away") else self._transport.close
             end(int(meta["code"]), str(meta["reason"]))
             return
-        message = OutgoingMessage.from_utf8(body) if kind is FrameKind.TEXT else None
-        self._transport.send([message or OutgoingMessage(body)])
-        self._owed += len(body)
+        text = kind is FrameKind.TEXT
+        self.say(OutgoingMessage.from_utf8(body) if text else OutgoingMessage(body))
+
+    def say(self, message: OutgoingMessage) -> None:
+        """The object says this, to this client and perhaps to others."""
+        self._transport.send((message,))
+        self._owed += len(message.payload)
         self._give_back()
 
     def taken(self, waiting_bytes: int) -> None:

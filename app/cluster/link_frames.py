@@ -6,12 +6,14 @@ What describes something is JSON, what carries a client's bytes is raw.
 """
 
 import struct
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
 from ..core.errors import LinkGarbled
 
 _HEADER = struct.Struct(">IBI")
+_STREAM_BYTES = 4
 MAX_PAYLOAD_BYTES = 32 << 20
 
 
@@ -30,6 +32,8 @@ class FrameKind(IntEnum):
     CLOSE = 15  # owner -> edge: close the client's socket
     END = 16  # edge -> owner: the client's socket is gone
     CREDIT = 17  # either way: so many more bytes may be sent on this stream
+    TEXT_TO_MANY = 18  # either way: `stream` says how many numbers of streams come first
+    BINARY_TO_MANY = 19  # likewise
     CALL = 20  # caller -> owner: one request
     ANSWER = 21  # owner -> caller
     FAIL = 22  # owner -> caller
@@ -41,6 +45,28 @@ class Frame(NamedTuple):
     kind: FrameKind
     stream: int
     payload: bytes
+
+
+def encode_head(kind: FrameKind, stream: int, size: int) -> bytes:
+    """Return the header of a frame whose payload has `size` bytes."""
+    return _HEADER.pack(size, kind, stream)
+
+
+def pack_streams(streams: Sequence[int]) -> bytes:
+    """Return numbers of streams as bytes."""
+    return struct.pack(f">{len(streams)}I", *streams)
+
+
+def unpack_streams(count: int, payload: bytes) -> tuple[tuple[int, ...], bytes]:
+    """Return the numbers of streams at the head of a payload, and what follows them.
+
+    Raises:
+        LinkGarbled: There are not as many.
+    """
+    size = count * _STREAM_BYTES
+    if not 0 < size <= len(payload):
+        raise LinkGarbled(f"a message to {count} streams in {len(payload)} bytes")
+    return struct.unpack_from(f">{count}I", payload), payload[size:]
 
 
 def encode_frame(kind: FrameKind, stream: int, payload: bytes) -> bytes:

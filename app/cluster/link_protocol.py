@@ -7,12 +7,12 @@ at. A frame that makes no sense breaks the link; a broken link is thrown away wh
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from ..core.codec import JsonError, dump_json, parse_json
-from ..core.errors import LinkGarbled
+from ..core.errors import LinkGarbled, Overloaded
 from ..core.ids import WorkerId
 from .link_frames import (
     MAX_PAYLOAD_BYTES,
@@ -20,14 +20,17 @@ from .link_frames import (
     FrameKind,
     FrameReader,
     encode_frame,
+    unpack_streams,
 )
 from .link_handshake import Handshake, HandshakeState, Role
+from .link_outbox import LinkOutbox
 
 WINDOW_BYTES = 256 << 10
 """What may be under way on one stream in one direction, and is returned as it is taken."""
 
 _HANDSHAKE_BYTES = 4096
 _STREAMS = 100_000
+_LAST_STREAM = (1 << 32) - 1
 _META_LENGTH_BYTES = 4
 
 
@@ -61,7 +64,15 @@ class Taken(NamedTuple):
     waiting_bytes: int
 
 
-Event = Ready | Told | Taken
+class Spread(NamedTuple):
+    """One message of several streams."""
+
+    kind: FrameKind
+    streams: Sequence[int]
+    body: bytes
+
+
+Event = Ready | Told | Taken | Spread
 
 _WITH_META = frozenset(
     {
@@ -76,6 +87,12 @@ _WITH_META = frozenset(
 )
 _LAST = frozenset({FrameKind.REFUSE, FrameKind.END, FrameKind.ANSWER, FrameKind.FAIL})
 _COUNTED = frozenset({FrameKind.TEXT, FrameKind.BINARY})
+_LARGE = _COUNTED | {FrameKind.CALL, FrameKind.ANSWER}
+"""What waits while the connection takes no more."""
+_TO_MANY = {
+    FrameKind.TEXT_TO_MANY: FrameKind.TEXT,
+    FrameKind.BINARY_TO_MANY: FrameKind.BINARY,
+}
 
 
 class _Stream:
@@ -88,6 +105,11 @@ class _Stream:
         self.queue: deque[tuple[FrameKind, bytes]] = deque()
         self.queued = 0
         self.unreturned = 0
+
+    @property
+    def sendable(self) -> bool:
+        """Whether its next frame needs no more credit."""
+        return bool(self.queue) and (self.credit > 0 or self.queue[0][0] not in _COUNTED)
 
 
 class LinkProtocol:
@@ -104,13 +126,39 @@ class LinkProtocol:
         self._role = role
         self._next_stream = 1 if role is Role.DIALER else 2
         self._streams: dict[int, _Stream] = {}
-        self._out: list[bytes] = [handshake.hello()]
+        self._stalled: dict[int, _Stream] = {}
+        """Those that have credit and wait for the connection alone, the longest wait first."""
+        self._held = False
+        self._ahead: list[bytes] = [handshake.hello()]
+        """What belongs to no stream's order."""
+        self._outbox = LinkOutbox()
+        self.queued_bytes = 0
+        """What waits on all streams, for credit or for the connection."""
         self.state = LinkState.PROVING
 
     def take(self) -> bytes:
         """Return what is to be sent now, and forget it."""
-        out, self._out = self._out, []
-        return b"".join(out)
+        ahead, self._ahead = self._ahead, []
+        return b"".join((*ahead, self._outbox.take()))
+
+    def hold(self) -> None:
+        """The connection takes no more: what is large waits, and the rest is little."""
+        self._held = True
+
+    def go_on(self, budget_bytes: int) -> bool:
+        """The connection takes more: send about so much of what waited for it.
+
+        Every stream has its turn. Returns whether there is no more of it.
+        """
+        while self._stalled and budget_bytes > 0:
+            stream = next(iter(self._stalled))
+            half = self._stalled.pop(stream)
+            if self._streams.get(stream) is half and half.sendable:
+                budget_bytes -= self._send_next(half, stream)
+                if half.sendable:
+                    self._stalled[stream] = half
+        self._held = bool(self._stalled)
+        return not self._held
 
     @property
     def streams(self) -> int:
@@ -120,12 +168,16 @@ class LinkProtocol:
     def new_stream(self) -> int:
         """The number for a stream opened here.
 
+        Numbers are used again when they have all been used: a link may live for months.
+
         Raises:
-            LinkGarbled: There are too many already.
+            Overloaded: There are too many already.
         """
-        self._check_room()
-        stream = self._next_stream
-        self._next_stream += 2
+        if len(self._streams) >= _STREAMS:
+            raise Overloaded(f"{len(self._streams)} sockets and calls on one link")
+        while (stream := self._next_stream) in self._streams:
+            self._next_stream = _following(stream)
+        self._next_stream = _following(stream)
         self._streams[stream] = _Stream()
         return stream
 
@@ -140,9 +192,13 @@ class LinkProtocol:
         if half is None or self.state is LinkState.BROKEN:
             return
         payload = _with_meta(meta or {}, body) if kind in _WITH_META else body
-        if half.queue or (kind in _COUNTED and half.credit <= 0):
+        waits = half.queue or (kind in _COUNTED and half.credit <= 0)
+        if waits or (self._held and kind in _LARGE):
             half.queue.append((kind, payload))
             half.queued += len(payload)
+            self.queued_bytes += len(payload)
+            if half.sendable:  # then it is the connection that it waits for
+                self._stalled[stream] = half
         else:
             self._send(half, kind, stream, payload)
 
@@ -151,7 +207,7 @@ class LinkProtocol:
         half = self._streams.get(stream)
         if half is None or self.state is LinkState.BROKEN:
             return
-        waiting, half.queue, half.queued = half.queue, deque(), 0
+        waiting = self._empty(half)
         for kind, payload in waiting:
             if kind not in _COUNTED:
                 self._send(half, kind, stream, payload)
@@ -165,7 +221,7 @@ class LinkProtocol:
         if half.unreturned * 4 >= WINDOW_BYTES:
             payload = half.unreturned.to_bytes(8, "big")
             half.unreturned = 0
-            self._out.append(encode_frame(FrameKind.CREDIT, stream, payload))
+            self._ahead.append(encode_frame(FrameKind.CREDIT, stream, payload))
 
     def waiting_bytes(self, stream: int) -> int:
         """What was told on a stream and not yet taken at the other side."""
@@ -175,7 +231,7 @@ class LinkProtocol:
     def ping(self) -> None:
         """Ask for a sign of life; during the handshake, which is one itself, nothing is sent."""
         if self.state is LinkState.READY:
-            self._out.append(encode_frame(FrameKind.PING, 0, b""))
+            self._ahead.append(encode_frame(FrameKind.PING, 0, b""))
 
     def receive(self, data: bytes) -> list[Event]:
         """Take bytes as they come.
@@ -194,7 +250,7 @@ class LinkProtocol:
 
     def _take(self, frame: Frame, events: list[Event]) -> None:
         if self.state is LinkState.PROVING:
-            self._out.append(self._handshake.receive(frame))
+            self._ahead.append(self._handshake.receive(frame))
             if self._handshake.state is HandshakeState.DONE:
                 self.state = LinkState.READY
                 self._reader.limit_bytes = MAX_PAYLOAD_BYTES
@@ -202,11 +258,15 @@ class LinkProtocol:
             return
         kind, stream, payload = frame
         if kind is FrameKind.PING:
-            self._out.append(encode_frame(FrameKind.PONG, 0, b""))
+            self._ahead.append(encode_frame(FrameKind.PONG, 0, b""))
         elif kind is FrameKind.CREDIT:
             self._credit(stream, payload, events)
         elif kind in {FrameKind.HELLO, FrameKind.PROOF}:
             raise LinkGarbled("a second handshake")
+        elif kind in _TO_MANY:
+            streams, body = unpack_streams(stream, payload)
+            known = [each for each in streams if each in self._streams]
+            events.append(Spread(_TO_MANY[kind], known, body))
         elif kind is not FrameKind.PONG:
             self._take_told(kind, stream, payload, events)
 
@@ -217,14 +277,15 @@ class LinkProtocol:
             return  # it has ended here meanwhile
         meta, body = _split_meta(payload) if kind in _WITH_META else ({}, payload)
         if kind in _LAST:
-            del self._streams[stream]
+            self._forget(stream)
         events.append(Told(kind, stream, meta, body))
 
     def _take_opening(self, stream: int) -> None:
         theirs = 0 if self._role is Role.DIALER else 1
         if stream % 2 != theirs or stream in self._streams:
             raise LinkGarbled(f"the stream number {stream} is not theirs to open")
-        self._check_room()
+        if len(self._streams) >= 2 * _STREAMS:
+            raise LinkGarbled(f"{len(self._streams)} streams on one link")
         self._streams[stream] = _Stream()
 
     def _credit(self, stream: int, payload: bytes, events: list[Event]) -> None:
@@ -232,22 +293,42 @@ class LinkProtocol:
         if half is None:
             return
         half.credit += int.from_bytes(payload, "big")
-        while half.queue and (half.credit > 0 or half.queue[0][0] not in _COUNTED):
-            kind, waiting = half.queue.popleft()
-            half.queued -= len(waiting)
-            self._send(half, kind, stream, waiting)
+        if half.credit > WINDOW_BYTES:
+            raise LinkGarbled("more was taken than was sent")
+        if self._held and half.sendable:
+            self._stalled[stream] = half
+        while not self._held and half.sendable:
+            self._send_next(half, stream)
         events.append(Taken(stream, self.waiting_bytes(stream)))
 
     def _send(self, half: _Stream, kind: FrameKind, stream: int, payload: bytes) -> None:
         if kind in _COUNTED:
             half.credit -= len(payload)
-        self._out.append(encode_frame(kind, stream, payload))
+        self._outbox.add(kind, stream, payload)
         if kind in _LAST:
-            self._streams.pop(stream, None)
+            self._forget(stream)
 
-    def _check_room(self) -> None:
-        if len(self._streams) >= _STREAMS:
-            raise LinkGarbled(f"{len(self._streams)} streams on one link")
+    def _send_next(self, half: _Stream, stream: int) -> int:
+        kind, payload = half.queue.popleft()
+        half.queued -= len(payload)
+        self.queued_bytes -= len(payload)
+        self._send(half, kind, stream, payload)
+        return len(payload)
+
+    def _forget(self, stream: int) -> None:
+        half = self._streams.pop(stream, None)
+        if half is not None:
+            self._empty(half)
+
+    def _empty(self, half: _Stream) -> "deque[tuple[FrameKind, bytes]]":
+        """Take what waits on a stream out of it."""
+        self.queued_bytes -= half.queued
+        waiting, half.queue, half.queued = half.queue, deque(), 0
+        return waiting
+
+
+def _following(stream: int) -> int:
+    return stream + 2 if stream + 2 <= _LAST_STREAM else 2 - stream % 2
 
 
 def _with_meta(meta: Mapping[str, Any], body: bytes) -> bytes:

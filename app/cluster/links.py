@@ -26,6 +26,8 @@ _log = structlog.get_logger("stateroom.links")
 _REDIAL_SECONDS = 1.0
 _PINGS = 4
 """So many are sent in the time after which a silent link is cut."""
+_OPEN_SECONDS = 5.0
+"""How much longer than a lease an owner may take to let a socket in."""
 _LINKS = 1_000
 _UNREACHABLE = "the worker that holds the object cannot be reached"
 
@@ -144,7 +146,12 @@ class Links:
 
     def _make(self, role: Role, expected: WorkerId | None) -> Link:
         handshake = Handshake(self._key, worker_id=self._worker_id(), role=role, expected=expected)
-        link = Link(LinkProtocol(handshake, role=role), self, self._lost)
+        link = Link(
+            LinkProtocol(handshake, role=role),
+            self,
+            self._lost,
+            open_seconds=2 * self._silence_seconds + _OPEN_SECONDS,
+        )
         self._all.add(link)
         if len(self._all) > _LINKS:
             asyncio.get_running_loop().call_soon(link.close)
