@@ -42,9 +42,11 @@ class LinkOutbox:
             # The very same bytes: the entry keeps them alive, so their id is theirs alone.
             place = self._places.get(id(payload))
             if place is not None and place > self._latest.get(stream, -1):
-                self._entries[place].streams.append(stream)
-                self._latest[stream] = place
-                return
+                entry = self._entries[place]
+                if entry.kind is kind:
+                    entry.streams.append(stream)
+                    self._latest[stream] = place
+                    return
             self._places[id(payload)] = len(self._entries)
         self._latest[stream] = len(self._entries)
         self._entries.append(_Entry(kind, payload, stream))
