@@ -202,7 +202,6 @@ class Link(asyncio.Protocol):
         answer.add_done_callback(lambda _: self._give_up(stream, answer))
         return answer
 
-
     def forget(self, stream: int) -> None:
         """The client of a stream is gone."""
         self._edges.pop(stream, None)

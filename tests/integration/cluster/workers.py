@@ -10,7 +10,6 @@ from typing import Any, Self
 from app.cluster.calls import Calls
 from app.cluster.finder import OwnerFinder
 from app.cluster.link_handshake import link_key
-from app.cluster.link_patience import LinkPatience
 from app.cluster.link_service import LinkService
 from app.cluster.links import Links
 from app.cluster.locator import Locator
@@ -52,12 +51,10 @@ class Worker:
         *,
         limits: RoomLimits | None = None,
         patience_seconds: float = 5.0,
-        patience: LinkPatience | None = None,
+        silence_seconds: float = 3.0,
     ) -> None:
         self.clock = SystemClock()
-        self.patience = patience or LinkPatience(
-            ping_seconds=1.0, silence_seconds=3.0, open_seconds=10.0
-        )
+        self._silence = silence_seconds
         self.database = database
         self._stack = AsyncExitStack()
         self._connections = 0
@@ -100,7 +97,7 @@ class Worker:
             key=link_key(CLUSTER_KEY),
             worker_id=lambda: self.membership.worker_id,
             clock=self.clock,
-            patience=self.patience,
+            silence_seconds=self._silence,
         )
         host, port = await self.links.listen("127.0.0.1", 0)
         self.membership = Membership(

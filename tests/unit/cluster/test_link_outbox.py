@@ -16,7 +16,8 @@ def received(data: bytes) -> dict[int, list[tuple[FrameKind, bytes]]]:
     """What each stream gets, in order."""
     found: dict[int, list[tuple[FrameKind, bytes]]] = {}
     for kind, stream, payload in FrameReader().feed(data):
-        streams, body, single = (stream,), payload, _MANY.get(kind)
+        streams: tuple[int, ...] = (stream,)
+        body, single = payload, _MANY.get(kind)
         if single is not None:
             streams, body = unpack_streams(stream, payload)
         for each in streams:
