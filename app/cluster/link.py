@@ -14,6 +14,7 @@ from ..core.errors import LinkBroken, Overloaded, StateroomError
 from ..core.frames import OutgoingMessage
 from ..core.ids import WorkerId
 from ..core.sockets import SocketTransport
+from .link_answers import Answer, PendingAnswers
 from .link_ends import RemoteSink, RemoteTransport
 from .link_errors import NotBegun, error_from, error_meta, failure_from, failure_meta
 from .link_frames import FrameKind
@@ -72,7 +73,7 @@ class Link(asyncio.Protocol):
         self._flush_planned = False
         self._edges: dict[int, RemoteSink] = {}
         self._owned: dict[int, RemoteTransport] = {}
-        self._answers: dict[int, asyncio.Future[tuple[Mapping[str, Any], bytes]]] = {}
+        self._answers = PendingAnswers(self._give_up)
         self.peer: WorkerId | None = None
         self.ready: asyncio.Future[WorkerId] = asyncio.get_running_loop().create_future()
         self.heard_at = asyncio.get_running_loop().time()
@@ -134,15 +135,11 @@ class Link(asyncio.Protocol):
             self.ready.exception()
         edges, self._edges = self._edges, {}
         owned, self._owned = self._owned, {}
-        answers, self._answers = self._answers, {}
         for sink in edges.values():
             sink.broken()
         for transport in owned.values():
             transport.ended(1006, "", clean=False)
-        for answer in answers.values():
-            if not answer.done():
-                answer.set_exception(LinkBroken())
-                answer.exception()
+        self._answers.break_all()
         self._lost(self)
 
     # -- the edge's side -----------------------------------------------------------------------
@@ -155,15 +152,14 @@ class Link(asyncio.Protocol):
         """
         stream = self._new_stream()
         sink = RemoteSink(self, stream, transport)
-        answer = self._expect(stream)
+        answer = self._answers.expect(stream)
         self._edges[stream] = sink
         self.tell(FrameKind.OPEN, stream, meta)
         try:
             async with asyncio.timeout(self._open_seconds):
                 await answer
         except BaseException as error:
-            self._edges.pop(stream, None)
-            self.tell(FrameKind.END, stream, _GIVEN_UP)
+            self._give_up(stream)  # also when it was let in in the very step that gave it up
             if isinstance(error, TimeoutError):
                 raise LinkBroken(_NO_ANSWER) from error
             raise
@@ -171,7 +167,7 @@ class Link(asyncio.Protocol):
 
     async def call(
         self, meta: Mapping[str, Any], body: bytes, *, within_seconds: float = CALL_SECONDS
-    ) -> tuple[Mapping[str, Any], bytes]:
+    ) -> Answer:
         """Ask an object at the other side.
 
         Raises:
@@ -185,9 +181,7 @@ class Link(asyncio.Protocol):
         except TimeoutError as error:
             raise LinkBroken(_NO_ANSWER) from error
 
-    def post(
-        self, meta: Mapping[str, Any], body: bytes
-    ) -> "asyncio.Future[tuple[Mapping[str, Any], bytes]]":
+    def post(self, meta: Mapping[str, Any], body: bytes) -> "asyncio.Future[Answer]":
         """Send a call in this very step, behind those sent before; see `call`.
 
         Raises:
@@ -197,9 +191,8 @@ class Link(asyncio.Protocol):
         if self._protocol.queued_bytes > _BEHIND_BYTES:
             raise Overloaded("the link to the worker that holds the object is behind")
         stream = self._new_stream()
-        answer = self._expect(stream)
+        answer = self._answers.expect(stream)
         self.tell(FrameKind.CALL, stream, meta, body)
-        answer.add_done_callback(lambda _: self._give_up(stream, answer))
         return answer
 
     def forget(self, stream: int) -> None:
@@ -260,17 +253,10 @@ class Link(asyncio.Protocol):
             raise LinkBroken
         return self._protocol.new_stream()
 
-    def _expect(self, stream: int) -> "asyncio.Future[tuple[Mapping[str, Any], bytes]]":
-        answer: asyncio.Future[tuple[Mapping[str, Any], bytes]]
-        answer = asyncio.get_running_loop().create_future()
-        self._answers[stream] = answer
-        answer.add_done_callback(lambda _: self._answers.pop(stream, None))
-        return answer
-
-    def _give_up(self, stream: int, answer: "asyncio.Future[Any]") -> None:
-        """Nobody waits for the answer to a call any more: let both sides forget it."""
-        if answer.cancelled():
-            self.tell(FrameKind.END, stream, _GIVEN_UP)
+    def _give_up(self, stream: int) -> None:
+        """Nobody waits for the answer any more: let both sides forget the stream."""
+        self._edges.pop(stream, None)
+        self.tell(FrameKind.END, stream, _GIVEN_UP)
 
     def _plan_flush(self) -> None:
         if not self._flush_planned:
@@ -293,12 +279,12 @@ class Link(asyncio.Protocol):
         elif kind is FrameKind.CALL:
             self._host.called(self, stream, meta, body)
         elif kind in {FrameKind.ACCEPT, FrameKind.ANSWER}:
-            self._answer(stream, meta, body)
+            self._answers.answered(stream, meta, body)
         elif kind is FrameKind.FAIL:
-            self._answer_error(stream, failure_from(meta))
+            self._answers.failed(stream, failure_from(meta))
         elif kind is FrameKind.REFUSE:
             self._edges.pop(stream, None)
-            self._answer_error(stream, error_from(meta))
+            self._answers.failed(stream, error_from(meta))
         elif (sink := self._edges.get(stream)) is not None:
             sink.told(kind, meta, body)
         elif (transport := self._owned.get(stream)) is not None:
@@ -321,13 +307,3 @@ class Link(asyncio.Protocol):
         sink = self._edges.get(taken.stream)
         if sink is not None:
             sink.taken(taken.waiting_bytes)
-
-    def _answer(self, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
-        answer = self._answers.get(stream)
-        if answer is not None and not answer.done():
-            answer.set_result((meta, body))
-
-    def _answer_error(self, stream: int, error: Exception) -> None:
-        answer = self._answers.get(stream)
-        if answer is not None and not answer.done():
-            answer.set_exception(error)
