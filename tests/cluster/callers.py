@@ -7,9 +7,11 @@ logged; what nobody heard the end of is not asked again.
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
 
 import httpx
+from websockets.asyncio.client import ClientConnection
 
 from app.core.clock import SystemClock
 from tests.cluster.alarm_runs import SET
@@ -24,8 +26,9 @@ CONNECT_SECONDS = 2.0
 CLOSE_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
 ALARM_PAUSE_SECONDS = 0.6
+ASKING_SECONDS = 0.1
 LONGEST_ALARM_MS = 700
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 6.0
 LONGEST_VISIT_SECONDS = 12.0
 _OK = 200
 _LOOKING_BACK = 3
@@ -130,17 +133,39 @@ class Callers:
 
     async def _listen(self, ledger: str) -> None:
         while not self._over.is_set():
-            listener = f"listener-{self._numbers()}"
-            ends_at = self._clock.monotonic() + self._chance.uniform(1, LONGEST_VISIT_SECONDS)
             url = address(self._anywhere().replace("http", "ws", 1), ledger)
-            try:
+            seconds = self._chance.uniform(1, LONGEST_VISIT_SECONDS)
+            with suppress(*GONE):
                 async with connection(url, close_seconds=CLOSE_SECONDS) as socket:
-                    while not self._over.is_set() and self._clock.monotonic() < ends_at:
-                        async with asyncio.timeout(PATIENCE_SECONDS):
-                            place, _, operation = str(await socket.recv()).partition(" ")
-                        self._history.pushed(listener, ledger, (int(place), operation))
-            except GONE:
-                await self._pause()
+                    await self._hear(socket, ledger, ends_at=self._clock.monotonic() + seconds)
+            await self._pause()
+
+    async def _hear(self, socket: ClientConnection, ledger: str, *, ends_at: float) -> None:
+        """Be told lines, and ask for the length without waiting for one answer after the other."""
+        listener = f"listener-{self._numbers()}"
+        asked: dict[str, Reading] = {}
+        asking = asyncio.get_running_loop().create_task(self._ask(socket, ledger, asked))
+        try:
+            while not self._over.is_set() and self._clock.monotonic() < ends_at:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    told = str(await socket.recv())
+                question, answer, length = told.partition(" = ")
+                if answer:
+                    self._history.has_heard(asked.pop(question), int(length))
+                else:
+                    place, _, operation = told.partition(" ")
+                    self._history.pushed(listener, ledger, (int(place), operation))
+        finally:
+            asking.cancel()
+            await asyncio.wait([asking])
+
+    async def _ask(self, socket: ClientConnection, ledger: str, asked: dict[str, Reading]) -> None:
+        with suppress(*GONE):
+            while True:
+                question = f"question-{self._numbers()}"
+                asked[question] = self._history.begin_read(ledger)
+                await socket.send(question)
+                await self._clock.sleep(self._chance.uniform(0, 2 * ASKING_SECONDS))
 
     async def _answered(self, call: Coroutine[Any, Any, httpx.Response]) -> httpx.Response | None:
         """The answer, or None when there is none that says it was done.

@@ -233,8 +233,12 @@ class Round:
             for struck in faults:
                 await self._clock.sleep(self._chance.uniform(0.3, 1.5))
                 strike = Strike(self._cluster, self._chance)
+                self._ledger_history.trusting = Fault.TAKE_FOR_DEAD not in struck
                 await asyncio.gather(*(strike(fault) for fault in struck))
                 await self._recovered(struck)
+                if not self._ledger_history.trusting:
+                    await self._clock.sleep(LEASE_SECONDS)  # by then it knows
+                    self._ledger_history.trusting = True
             self._visitors.fall_silent()
             self._callers.leave()
             await asyncio.wait(working)

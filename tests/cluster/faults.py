@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import Protocol
 
+import asyncpg
 import psutil
 
 from app.core.clock import SystemClock
@@ -21,6 +22,9 @@ from tests.cluster.link_proxy import LinkProxy, LinkState
 from tests.cluster.node import WORKERS, Node, send
 
 HOUR_SECONDS = 3600
+
+_LIVE = "select worker_id from worker where state = 'live' order by worker_id"
+_MARK_DEAD = "update worker set state = 'dead' where worker_id = $1"
 
 
 class Place(Protocol):
@@ -68,6 +72,7 @@ class Fault(Enum):
     REFUSE_DATABASE = auto()
     RESTART_POSTGRES_FAST = auto()
     RESTART_POSTGRES_IMMEDIATE = auto()
+    TAKE_FOR_DEAD = auto()  # a worker that is well is marked dead; reads may then be stale
     CUT_INNER_LINKS = auto()
     STALL_INNER_LINKS = auto()
     WRONG_CLOCK = auto()
@@ -263,6 +268,17 @@ class Strike:
 
         await self._restart("immediate", stop)
 
+    async def take_for_dead(self) -> None:
+        session = await asyncpg.connect(self._place.postgres.url)
+        try:
+            workers = await session.fetch(_LIVE)
+            if workers:
+                worker_id = self._chance.choice(workers)["worker_id"]
+                self._place.say(f"Postgres: worker {worker_id} is marked dead, and it is well")
+                await session.execute(_MARK_DEAD, worker_id)
+        finally:
+            await session.close()
+
     async def _restart(self, mode: str, stop: Callable[[], Awaitable[None]]) -> None:
         away = self._chance.choice([0.0, 0.5, self._beyond_lease()])
         self._place.say(f"Postgres: {mode} stop, start again after {away:.1f} s")
@@ -311,4 +327,5 @@ _NODE: dict[Fault, Callable[[Strike, Node], Awaitable[None]]] = {
 _POSTGRES: dict[Fault, Callable[[Strike], Awaitable[None]]] = {
     Fault.RESTART_POSTGRES_FAST: Strike.restart_postgres_fast,
     Fault.RESTART_POSTGRES_IMMEDIATE: Strike.restart_postgres_immediate,
+    Fault.TAKE_FOR_DEAD: Strike.take_for_dead,
 }

@@ -2,7 +2,8 @@
 
 `POST` appends the operation named in the body and answers its place and the process that holds
 the object; `GET /?after=N` reads the lines behind place N. A WebSocket is told every line that is
-appended while it is open. `POST /alarm?after=MS` appends too, and sets the alarm unless one is
+appended while it is open, and may ask for the length with any word, which comes back before the
+answer. `POST /alarm?after=MS` appends too, and sets the alarm unless one is
 set; a run of it writes a line when it begins, commits that, and writes another at its end.
 
 Nothing is ever appended twice on purpose, and nothing is sorted out: a call that the server
@@ -16,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from app.core.clock import SystemClock
-from stateroom import AlarmInfo, DurableObject, Request, Response
+from stateroom import AlarmInfo, Connection, DurableObject, Request, Response
 from tests.cluster.alarm_runs import BEGIN, END
 
 PROCESS = f"{os.getpid()}-{secrets.token_hex(4)}"
@@ -38,6 +39,10 @@ class Ledger(DurableObject):
                 self.ctx.storage.set_alarm(self.ctx.now() + after)
             return self.append(request.body.decode())
         return Response.json({"process": PROCESS, "lines": await self.lines(after)})
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        # A plain function: such an answer leaves in the very step in which the question came.
+        connection.send(f"{message!s} = {self.length}")
 
     async def on_alarm(self, info: AlarmInfo) -> None:
         run = f"{PROCESS}-{next(_runs)}"

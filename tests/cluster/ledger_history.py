@@ -9,7 +9,8 @@ needs no clock. What is judged:
 * along the places, the receipts of acknowledged appends never go back, in epoch or in number, and
   no number belongs to two epochs: the acknowledged commits are one sequence;
 * one epoch belongs to one object and one process;
-* a read shows everything that anybody had been shown before it began;
+* a read shows everything that anybody had been shown before it began (not judged while a worker
+  that is well was declared dead: then its reads may be as old as its knowledge of that);
 * one socket is told the lines one after the other, without a gap.
 """
 
@@ -75,6 +76,7 @@ class Reading(NamedTuple):
 
     ledger: str
     newest: int
+    judged: bool
 
 
 @dataclass(slots=True)
@@ -95,6 +97,8 @@ class LedgerHistory:
     """
 
     def __init__(self, own: Callable[[str], bool] = lambda _operation: False) -> None:
+        self.trusting = True
+        """Whether reads must be fresh at the moment."""
         self._own = own
         self.reads = 0
         self.pushes = 0
@@ -131,7 +135,7 @@ class LedgerHistory:
 
     def begin_read(self, ledger: str) -> Reading:
         """A read is about to be sent."""
-        return Reading(ledger, self._of(ledger).newest)
+        return Reading(ledger, self._of(ledger).newest, self.trusting)
 
     def has_read(
         self, reading: Reading, after: int, lines: Sequence[Line], receipt: Receipt
@@ -141,13 +145,16 @@ class LedgerHistory:
         ledger = reading.ledger
         self._held(ledger, receipt)
         newest = lines[-1][0] if lines else after
-        if newest < reading.newest and after <= reading.newest:
-            what = f"a read showed {newest} lines when {reading.newest} had been shown"
-            self._found.append(Violation(Kind.STALE, ledger, f"{what} ({receipt})"))
+        self._judge(reading, newest if after <= reading.newest else reading.newest)
         expected = range(after + 1, after + 1 + len(lines))
         if [place for place, _ in lines] != list(expected):
             self._found.append(Violation(Kind.TORN, ledger, f"a read showed {lines}"))
         self._show(ledger, lines, "a read")
+
+    def has_heard(self, reading: Reading, length: int) -> None:
+        """A question for the length was answered."""
+        self.reads += 1
+        self._judge(reading, length)
 
     def pushed(self, listener: str, ledger: str, line: Line) -> None:
         """A socket was told a line; a listener's name stands for one connection."""
@@ -188,6 +195,11 @@ class LedgerHistory:
         for line in lines:
             log.shown.setdefault(line, who)
             log.newest = max(log.newest, line[0])
+
+    def _judge(self, reading: Reading, newest: int) -> None:
+        if newest < reading.newest and reading.judged and self.trusting:
+            what = f"{newest} lines were told when {reading.newest} had been shown"
+            self._found.append(Violation(Kind.STALE, reading.ledger, what))
 
     def _held(self, ledger: str, receipt: Receipt) -> None:
         holder = (ledger, receipt.process)

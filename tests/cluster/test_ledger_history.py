@@ -182,6 +182,31 @@ def test_a_read_must_show_what_another_read_or_a_push_had_shown() -> None:
     assert kinds(history, lines("one")) == [Kind.STALE]
 
 
+def test_a_length_that_is_told_counts_everything_shown_before_the_question() -> None:
+    history = LedgerHistory()
+    append(history, 1, "one", (10, 1, A))
+    asked = history.begin_read("ledger")
+    append(history, 2, "two", (10, 2, A))
+    history.has_heard(asked, 1)
+    assert kinds(history, lines("one", "two")) == []
+    history.has_heard(history.begin_read("ledger"), 1)
+    assert kinds(history, lines("one", "two")) == [Kind.STALE]
+
+
+def test_while_a_worker_that_is_well_counts_as_dead_reads_are_not_judged() -> None:
+    history = LedgerHistory()
+    append(history, 1, "one", (10, 1, A))
+    before = history.begin_read("ledger")
+    history.trusting = False
+    history.has_heard(before, 0)
+    within = history.begin_read("ledger")
+    history.trusting = True
+    history.has_heard(within, 0)
+    assert kinds(history, lines("one")) == []
+    history.has_heard(history.begin_read("ledger"), 0)
+    assert kinds(history, lines("one")) == [Kind.STALE]
+
+
 def test_a_socket_that_misses_a_line_or_hears_one_twice_has_a_gap() -> None:
     for told in ([1, 3], [1, 1], [2, 1]):
         history = LedgerHistory()
