@@ -13,6 +13,7 @@ import random
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 from rich.console import Console
@@ -29,7 +30,7 @@ from rich.table import Table
 from bench.leaks import watch_for_leaks
 from tests.cluster.chaos import Round, Tally, cluster_in, plan
 
-FAULTS_A_ROUND = 12
+STRIKES_A_ROUND = 10
 NODES = 2
 WIDTH_WITHOUT_TERMINAL = 150
 COLUMNS: tuple[ProgressColumn, ...] = (
@@ -51,11 +52,11 @@ async def soak(folder: Path, *, seconds: float, nodes: int, seed: int, tick: Pro
         tick.update(task, completed=min(seconds, time.perf_counter() - begun))
 
     async with cluster_in(folder, nodes=nodes, tell=tell) as cluster:
-        number = 0
+        number, schedule = 0, plan(chance)
         while time.perf_counter() - begun < seconds:
             number += 1
             before = len(cluster.tally.violations)
-            await Round(cluster, chance).run(list(plan(chance, FAULTS_A_ROUND)))
+            await Round(cluster, chance).run(list(islice(schedule, STRIKES_A_ROUND)))
             cluster.tally.violations += cluster.new_log_faults()
             for violation in cluster.tally.violations[before:]:
                 tell(f"VIOLATION {violation}")

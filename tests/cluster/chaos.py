@@ -176,17 +176,26 @@ async def cluster_in(
         yield cluster
 
 
-def plan(chance: random.Random, count: int) -> Iterator[list[Fault]]:
-    """Which faults come, so many in all: every kind once before any comes again."""
+def plan(chance: random.Random) -> Iterator[list[Fault]]:
+    """Which faults come, for ever: every kind once before any comes again."""
     deck: list[Fault] = []
-    while count > 0:
+    while True:
         struck = []
-        for _ in range(2 if count > 1 and chance.random() < _TWO_AT_ONCE else 1):
+        for _ in range(2 if chance.random() < _TWO_AT_ONCE else 1):
             if not deck:
                 deck = chance.sample(list(Fault), k=len(Fault))
             struck.append(deck.pop())
-        count -= len(struck)
         yield struck
+
+
+def plan_of(chance: random.Random, count: int) -> list[list[Fault]]:
+    """The beginning of a plan, with so many faults at least."""
+    found: list[list[Fault]] = []
+    for struck in plan(chance):
+        found.append(struck)
+        if sum(map(len, found)) >= count:
+            break
+    return found
 
 
 class Round:

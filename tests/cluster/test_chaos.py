@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.chaos import Round, cluster_in, plan
+from tests.cluster.chaos import Round, cluster_in, plan_of
 from tests.cluster.faults import Fault
 
-FAULTS = len(Fault) + 2
+FAULTS = len(Fault)
 BUSY_MACHINE_SECONDS = 60.0
 TEST_SECONDS = 900
 
@@ -24,7 +24,7 @@ async def test_no_fault_and_no_two_faults_at_once_make_a_cluster_lie(
     folder: Path, seed: int
 ) -> None:
     chance = random.Random(seed)
-    faults = list(plan(chance, FAULTS))
+    faults = plan_of(chance, FAULTS)
     print(f"seed {seed}")  # noqa: T201 - the schedule of a failure is read from here
     async with cluster_in(folder, nodes=2, tell=print) as cluster:
         await Round(cluster, chance, recovery_seconds=BUSY_MACHINE_SECONDS).run(faults)
@@ -36,13 +36,13 @@ async def test_no_fault_and_no_two_faults_at_once_make_a_cluster_lie(
 
 
 def test_every_kind_of_fault_comes_once_before_any_comes_again() -> None:
-    planned = list(plan(random.Random(7), 3 * len(Fault)))
+    planned = plan_of(random.Random(7), 3 * len(Fault))
     struck = list(chain.from_iterable(planned))
-    for first in range(0, len(struck), len(Fault)):
+    for first in range(0, 3 * len(Fault), len(Fault)):
         assert set(struck[first : first + len(Fault)]) == set(Fault)
     assert {len(faults) for faults in planned} == {1, 2}
 
 
 def test_a_seed_says_which_faults_come() -> None:
-    assert list(plan(random.Random(7), 9)) == list(plan(random.Random(7), 9))
-    assert list(plan(random.Random(7), 9)) != list(plan(random.Random(8), 9))
+    assert plan_of(random.Random(7), 9) == plan_of(random.Random(7), 9)
+    assert plan_of(random.Random(7), 9) != plan_of(random.Random(8), 9)
