@@ -237,7 +237,7 @@ class Process:
             else:
                 ended(came, None)
 
-        self.ask(statements.end_expired_at_place(self.place), then)
+        self.ask(self.variant.end_expired_at_place(self.place), then)
 
     def _begin(self) -> None:
         self.lane.end()
@@ -324,7 +324,7 @@ class Process:
                 self._opening.pop(object_id, None)
             elif answer.held:
                 self.ask(
-                    statements.end_expired(answer.holder),
+                    self.variant.end_expired(answer.holder),
                     lambda *_: self._claim(object_id, worker, tries - 1),
                 )
             else:

@@ -59,6 +59,11 @@ HUNTS: dict[str, Hunt] = {
         focus={"crash": 2, "copied_request": 2},
     ),
     "no-margin": Hunt(says=_TOO_LATE, within=40_000, focus={}),
+    "nobody-ends-a-lease": Hunt(
+        says="after the last fault an object was not written yet",
+        within=60_000,
+        focus={"lose_node": 5},
+    ),
     "counts-from-the-answer": Hunt(says=_TOO_LATE, within=40_000, focus={}),
 }
 

@@ -44,6 +44,14 @@ class Variant:
         """See `statements.renew`."""
         return statements.renew(worker, lease)
 
+    def end_expired(self, worker: int) -> Make:
+        """See `statements.end_expired`."""
+        return statements.end_expired(worker)
+
+    def end_expired_at_place(self, place: tuple[int, int]) -> Make:
+        """See `statements.end_expired_at_place`."""
+        return statements.end_expired_at_place(place)
+
     def claim(self, worker: int, object_id: int) -> Make:
         """See `statements.claim`."""
         return statements.claim(worker, object_id)
@@ -183,6 +191,16 @@ class CountsFromTheAnswer(Variant):
         )
 
 
+class NobodyEndsALease(Variant):
+    """A lease that ran out is never marked: safe, and whoever held it blocks its objects."""
+
+    def end_expired(self, worker: int) -> Make:
+        return statements.state([])
+
+    def end_expired_at_place(self, place: tuple[int, int]) -> Make:
+        return statements.state([])
+
+
 BROKEN: dict[str, Callable[[], Variant]] = {
     "fence-removed": FenceRemoved,
     "fence-by-select": FenceBySelect,
@@ -194,5 +212,6 @@ BROKEN: dict[str, Callable[[], Variant]] = {
     "buries-the-living": BuriesTheLiving,
     "buries-by-place": BuriesByPlace,
     "no-margin": NoMargin,
+    "nobody-ends-a-lease": NobodyEndsALease,
     "counts-from-the-answer": CountsFromTheAnswer,
 }
