@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from enum import Enum, auto
 from typing import Any, Protocol
 
+from ..core.clock import Clock
 from ..core.errors import ObjectFault, RoomAborted, StateroomError
 from ..core.tasks import TaskOwner
 from ..core.workshop import breathe
@@ -20,6 +21,8 @@ from .instance import run_hook
 from .mailbox import Event, Mailbox
 
 _EVENTS_BETWEEN_BREATHS = 8
+_TURN_SECONDS = 0.005
+"""A room with much to do lets the others run after so many events, or after this time."""
 _FLAGS = ("retryable", "overloaded", "reset")
 """What an author's exception may say of itself to other objects."""
 
@@ -84,14 +87,18 @@ class EventLoop:
     Args:
         mailbox: Where events wait.
         tasks: Owner of the pump.
+        clock: Measures the room's turns.
         timeout_seconds: The longest a hook may take.
     """
 
     _host: EventHost
 
-    def __init__(self, mailbox: Mailbox, tasks: TaskOwner, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, mailbox: Mailbox, tasks: TaskOwner, clock: Clock, *, timeout_seconds: float
+    ) -> None:
         self._mailbox = mailbox
         self._tasks = tasks
+        self._clock = clock
         self._timeout = timeout_seconds
         self._turn = Turn.FREE
         self._idle: asyncio.Event = asyncio.Event()
@@ -196,7 +203,8 @@ class EventLoop:
                 await self._guard(first, fail)
                 self.current = None
                 self.ended += 1
-            count = 0
+            clock = self._clock
+            count, turn_ends = 0, clock.monotonic() + _TURN_SECONDS
             while self._mailbox:
                 current = self._mailbox.take()
                 self._host.drained()
@@ -206,8 +214,9 @@ class EventLoop:
                 self.current = None
                 self.ended += 1
                 count += 1
-                if count % _EVENTS_BETWEEN_BREATHS == 0:
+                if count >= _EVENTS_BETWEEN_BREATHS or clock.monotonic() >= turn_ends:
                     await breathe()
+                    count, turn_ends = 0, clock.monotonic() + _TURN_SECONDS
         except asyncio.CancelledError:
             # The worker stops without waiting for the event: what it did must not be kept.
             self._host.abort(RoomAborted())

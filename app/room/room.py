@@ -62,7 +62,10 @@ class Room:
             limit_events=limits.mailbox_events, limit_bytes=limits.mailbox_bytes
         )
         self._events = EventLoop(
-            self._mailbox, environment.tasks, timeout_seconds=limits.event_timeout_seconds
+            self._mailbox,
+            environment.tasks,
+            environment.clock,
+            timeout_seconds=limits.event_timeout_seconds,
         )
         self._make_parts(environment, claim)
         self._life = RoomLife(

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ def start_service(postgres_server: PostgresServer, open_folder: Path) -> Iterato
     """Starts services, each on a database of its own; they are stopped at the end."""
     with ExitStack() as stack:
 
-        def start(kind: ServerKind, **settings: Any) -> RunningService:
+        def start(
+            kind: ServerKind, classes: Mapping[str, type[Any]] = CLASSES, **settings: Any
+        ) -> RunningService:
             number = next(_numbers)
             url = asyncio.run(_database(postgres_server, number))
             chosen = load_settings(
@@ -40,7 +42,7 @@ def start_service(postgres_server: PostgresServer, open_folder: Path) -> Iterato
                 namespaces="presence=stateroom.tinybase:TinyBaseRoom?durability=none",
                 **settings,
             )
-            return stack.enter_context(RunningService(chosen, CLASSES, kind))
+            return stack.enter_context(RunningService(chosen, classes, kind))
 
         yield start
 

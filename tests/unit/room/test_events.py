@@ -373,3 +373,24 @@ async def test_a_full_mailbox_refuses_a_request_and_still_tells_of_closed_socket
         gate.set_result(None)
         await harness.settle()
         assert Probe.heard.count("close") == 1
+
+
+@pytest.mark.parametrize(("milliseconds", "together"), [(6, 1), (1, 5), (0, 8)])
+async def test_a_room_with_much_to_do_lets_the_others_run_in_between(
+    harness: ObjectHarness, milliseconds: int, together: int
+) -> None:
+    heard: list[str] = []
+
+    def message(_self: QueuedProbe, connection: Connection, _message: str) -> None:
+        harness.clock.advance(milliseconds / 1000)
+        heard.append(connection.id)
+
+    QueuedProbe.hooks = {"message": message}
+    alice, bob = await harness.connect("queued", "a"), await harness.connect("queued", "b")
+    for socket in (alice, bob):
+        for _ in range(16):
+            socket.say("x")
+    await harness.settle()
+    assert len(heard) == 32
+    assert len(set(heard[:together])) == 1
+    assert len(set(heard[: 2 * together])) == 2
