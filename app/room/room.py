@@ -61,11 +61,9 @@ class Room:
         self._mailbox = Mailbox(
             limit_events=limits.mailbox_events, limit_bytes=limits.mailbox_bytes
         )
+        seconds = limits.event_timeout_seconds
         self._events = EventLoop(
-            self._mailbox,
-            environment.tasks,
-            environment.clock,
-            timeout_seconds=limits.event_timeout_seconds,
+            self._mailbox, environment.tasks, environment.clock, timeout_seconds=seconds
         )
         self._make_parts(environment, claim)
         self._life = RoomLife(
