@@ -5,9 +5,9 @@ object's owner or refused; it is never passed on.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
-from ..core.errors import CallRefused, IdInvalid, StateroomError
+from ..core.errors import CallRefused, IdInvalid, LinkGarbled, StateroomError
 from ..core.ids import ObjectId
 from ..core.limits import CALL_BYTES
 from ..core.tasks import TaskOwner
@@ -22,8 +22,11 @@ Meta = Mapping[str, Any]
 CallHandler = Callable[[ObjectId, Meta, bytes], Awaitable[tuple[dict[str, Any], bytes]]]
 """Serves one kind of call on an object; raises StateroomError, or NotBegun with one inside."""
 
+ResultT = TypeVar("ResultT")
+
 ASK = "ask"
 REQUEST = "request"
+_FAULT = "the worker that holds the object has failed"
 
 
 class LinkService:
@@ -57,11 +60,15 @@ class LinkService:
     async def _take_socket(self, link: Link, stream: int, meta: Meta) -> None:
         transport = link.own(stream)
         try:
-            sink = await self._registry.connect(
-                self._object_id(meta), request_from(meta, b""), transport, str(meta["connection"])
-            )
+            request = _read(lambda: request_from(meta, b""))
+            connection_id = _read(lambda: str(meta["connection"]))
+            object_id = _read(lambda: self._object_id(meta))
+            sink = await self._registry.connect(object_id, request, transport, connection_id)
         except StateroomError as error:
             link.refuse(stream, error)
+        except Exception:
+            link.refuse(stream, StateroomError(_FAULT))  # or the other side would wait in vain
+            raise
         else:
             transport.attach(sink)
 
@@ -71,9 +78,13 @@ class LinkService:
             link.fail(stream, StateroomError("this worker does not know that kind of call"))
             return
         try:
-            answer, payload = await handler(self._object_id(meta), meta, body)
+            object_id = _read(lambda: self._object_id(meta))
+            answer, payload = await handler(object_id, meta, body)
         except (StateroomError, NotBegun) as error:
             link.fail(stream, error)
+        except Exception:
+            link.fail(stream, StateroomError(_FAULT))
+            raise
         else:
             if len(payload) > CALL_BYTES:  # the other side would end the link, and all on it
                 link.fail(stream, CallRefused(f"the answer has {len(payload)} bytes"))
@@ -83,7 +94,7 @@ class LinkService:
     async def _request(
         self, object_id: ObjectId, meta: Meta, body: bytes
     ) -> tuple[dict[str, Any], bytes]:
-        request = request_from(meta, body)
+        request = _read(lambda: request_from(meta, body))
         asked = await ask_here(self._registry, object_id, lambda room: room.put_request(request))
         answer, payload = response_meta(asked.result)
         return answer | {"receipt": str(asked.receipt)}, payload
@@ -95,6 +106,16 @@ class LinkService:
         if isinstance(name, str):
             return self._registry.ids.from_name(namespace, name)
         return self._registry.ids.from_string(namespace, str(meta["id"]))
+
+
+def _read(read: Callable[[], ResultT]) -> ResultT:
+    """Read something out of a description; what is not there garbles that stream alone."""
+    try:
+        return read()
+    except StateroomError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise LinkGarbled("a description that cannot be read") from error
 
 
 def object_meta(object_id: ObjectId) -> dict[str, Any]:
