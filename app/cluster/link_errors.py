@@ -95,8 +95,8 @@ def told(error: StateroomError, object_id: ObjectId | None) -> StateroomError:
     object that raised first is named.
     """
     copy = error_from(error_meta(error))
-    copy.remote = True
     copy.object_id = error.object_id or (str(object_id) if object_id is not None else None)
+    copy.remote = copy.object_id is not None
     return copy
 
 

@@ -54,9 +54,9 @@ class StateroomError(Exception):
     overloaded: bool = False
     reset: bool = False
     remote: bool = False
-    """Whether it came as the answer of another object that was called."""
+    """Whether the code of another object, which was called, raised it."""
     object_id: str | None = None
-    """The called object whose code raised it, by its 64 hex digits."""
+    """That object, by its 64 hex digits."""
 
     def __init__(self, detail: str | None = None, *, remedy: str | None = None) -> None:
         self.detail = detail if detail is not None else self.default_text()

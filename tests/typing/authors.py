@@ -1,9 +1,22 @@
 """Read by the type checker alone: what an author may write, in every way the hooks allow."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from stateroom import Connection, Context, DurableObject, Receipt, Request, Response, Timer
+from stateroom import (
+    CallDeadlock,
+    Connection,
+    Context,
+    DurableObject,
+    Namespace,
+    ObjectFault,
+    Receipt,
+    Request,
+    Response,
+    Stub,
+    Timer,
+)
 from stateroom.tinybase import TinyBaseRoom
 
 
@@ -95,12 +108,35 @@ class Room(TinyBaseRoom):
         self.set_value("latest", f"{from_client_id} {to_client_id} {len(remainder)}")
 
 
+class Caller(DurableObject):
+    """Calls of other objects."""
+
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        rooms: Namespace = self.ctx.namespace("room")
+        stub: Stub = rooms.get(rooms.id_from_string(str(rooms.new_unique_id())))
+        by_name: Stub = rooms.get_by_name("a", deadline_seconds=2.5)
+        total: int = await stub.add(1, twice=True)
+        response: Response = await by_name.fetch(Request(path="/"))
+        first, second = await asyncio.gather(stub.add(total), by_name.note(response.status))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(stub.note(f"{first} {second}"))
+        _ = stub.note(stub.name)
+        try:
+            await stub.note(str(stub.id))
+        except CallDeadlock as error:
+            self.ctx.log("deadlock", ring=error.ring)
+        except ObjectFault as error:
+            self.ctx.log(error.class_name, text=error.message, there=error.object_id)
+
+
 class Wrong(DurableObject):
     """What the type checker must refuse: the line says so, or mypy says that it is not needed."""
 
     def on_message(self, connection: Connection, message: str) -> None:  # type: ignore[override]  # bytes come too
         self.ctx.storage.put(7, message)  # type: ignore[arg-type]  # a key is text
         connection.send(7)  # type: ignore[arg-type]  # a message is text or bytes
+        self.ctx.namespace("a").get("a")  # type: ignore[arg-type]  # an id is no text
+        self.ctx.namespace("a").get_by_name("a").note()  # type: ignore[unused-coroutine]  # say `_ =`
         self.ctx.abort("now")
         self.ctx.log("never reached")  # type: ignore[unreachable]  # abort does not return
 

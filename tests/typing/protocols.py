@@ -3,9 +3,12 @@
 A parameter that is assigned to a variable of the protocol's type is enough; nothing here runs.
 """
 
+from app.cluster.calls import Calls
+from app.cluster.lanes import HandOver, StubLane
 from app.cluster.lease import WorkerLease
 from app.cluster.lives import CommitterOfThisLife
 from app.cluster.membership import Membership
+from app.cluster.stubs import OutsideRoute
 from app.core.clock import Clock, SystemClock, Timer
 from app.core.ports import (
     BatchSource,
@@ -16,10 +19,12 @@ from app.core.ports import (
     WorkerList,
 )
 from app.core.sockets import SocketSink, SocketTransport
+from app.room.calls import RoomRoute
 from app.room.commits import CommitLane
 from app.room.connections import ConnectionHost, RoomConnection
 from app.room.context import ContextHost, RoomContext
 from app.room.events import EventHost
+from app.room.exchange import CallLane, CallRouter
 from app.room.life import RoomLife
 from app.room.residence import Residence
 from app.room.room import Room
@@ -29,6 +34,7 @@ from app.room.unit import RunningUnit
 from app.sdk.connection import Connection
 from app.sdk.context import Context
 from app.sdk.multiplexing import SocketMultiplexer
+from app.sdk.namespace import StubRoute
 from app.sdk.storage import Storage, Transaction
 from app.store.committer import PostgresCommitter
 from app.store.leases import PostgresWorkerLeases
@@ -126,3 +132,13 @@ def the_parts_of_a_room(
     e: ContextHost = residence
     f: list[LeaseCheck] = [lease, membership]
     del a, b, c, d, e, f
+
+
+def the_ways_of_calls(
+    calls: Calls, lane: StubLane, room_route: RoomRoute, outside_route: OutsideRoute
+) -> None:
+    a: CallRouter = calls
+    b: HandOver = calls
+    c: CallLane = lane
+    d: list[StubRoute] = [room_route, outside_route]
+    del a, b, c, d
