@@ -27,6 +27,7 @@ CLOSE_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
 ALARM_PAUSE_SECONDS = 0.6
 ASKING_SECONDS = 0.1
+SELDOM_SECONDS = 5.0
 LONGEST_ALARM_MS = 700
 PATIENCE_SECONDS = 6.0
 LONGEST_VISIT_SECONDS = 12.0
@@ -61,12 +62,13 @@ class Callers:
         self._over = asyncio.Event()
 
     def come(self, tasks: asyncio.TaskGroup, ledgers: Sequence[str]) -> list[asyncio.Task[None]]:
-        """Send two callers and one of each other kind to each ledger; they end by `leave`."""
-        return [
-            tasks.create_task(work(ledger))
-            for ledger in ledgers
-            for work in (self._call, self._call, self._set, self._read, self._listen)
-        ]
+        """Send two callers and one of each other kind to each ledger; they end by `leave`.
+
+        The last ledger gets one caller alone, who comes so seldom that it is evicted meanwhile.
+        """
+        kinds = (self._call, self._call, self._set, self._read, self._listen)
+        working = [tasks.create_task(work(name)) for name in ledgers[:-1] for work in kinds]
+        return [*working, tasks.create_task(self._call_seldom(ledgers[-1]))]
 
     def leave(self) -> None:
         """Let everybody go after what is under way."""
@@ -118,6 +120,15 @@ class Callers:
             while not self._over.is_set():
                 await self.append(http, self._anywhere(), ledger)
                 await self._pause()
+
+    async def _call_seldom(self, ledger: str) -> None:
+        async with client() as http:
+            while not self._over.is_set():
+                await self.append(http, self._anywhere(), ledger)
+                await self.set_alarm(http, self._anywhere(), ledger)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(SELDOM_SECONDS):
+                        await self._over.wait()
 
     async def _set(self, ledger: str) -> None:
         async with client() as http:

@@ -66,6 +66,8 @@ class Fault(Enum):
     REPLACE_PARTITIONED_NODE = auto()  # another node comes while the old one is only cut off
     DRAIN_NODE = auto()
     ROLL_NODE = auto()
+    DRAIN_WORKER = auto()  # for a moment, and it stays
+    MOVE_ROOMS = auto()
     CUT_DATABASE_LINK = auto()
     STALL_STATEMENTS = auto()
     STALL_ANSWERS = auto()
@@ -195,6 +197,20 @@ class Strike:
         for slot, worker in former.items():
             await node.replaced(worker, slot)
 
+    async def drain_worker(self, node: Node) -> None:
+        slot, worker = await self._some_worker(node)
+        self._say(node, f"worker {slot} drains for a moment")
+        send(worker, signal.SIGUSR1)
+        await self._clock.sleep(self._chance.uniform(0.5, 2))
+
+    async def move_rooms(self, node: Node) -> None:
+        times = self._chance.randint(1, 6)
+        self._say(node, f"rooms are moved to other workers, {times} times")
+        for _ in range(times):
+            _, worker = await self._some_worker(node)
+            send(worker, signal.SIGUSR2)
+            await self._clock.sleep(self._chance.uniform(0, 0.4))
+
     async def wrong_clock(self, node: Node) -> None:
         slot, worker = await self._some_worker(node)
         seconds = self._chance.choice([-HOUR_SECONDS, HOUR_SECONDS])
@@ -316,6 +332,8 @@ _NODE: dict[Fault, Callable[[Strike, Node], Awaitable[None]]] = {
     Fault.REPLACE_PARTITIONED_NODE: Strike.replace_partitioned_node,
     Fault.DRAIN_NODE: Strike.drain_node,
     Fault.ROLL_NODE: Strike.roll_node,
+    Fault.DRAIN_WORKER: Strike.drain_worker,
+    Fault.MOVE_ROOMS: Strike.move_rooms,
     Fault.CUT_DATABASE_LINK: Strike.cut_database_link,
     Fault.STALL_STATEMENTS: Strike.stall_statements,
     Fault.STALL_ANSWERS: Strike.stall_answers,

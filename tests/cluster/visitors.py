@@ -33,6 +33,8 @@ SHORTEST_VISIT_SECONDS = 2.0
 LONGEST_VISIT_SECONDS = 12.0
 PACING_SECONDS = 0.05
 WRITE_PAUSE_SECONDS = 0.1
+SLEEPY_PAUSE_SECONDS = 4.0
+"""In the last of the rooms: long enough for it to hibernate, and now and then to be evicted."""
 
 ClientT = TypeVar("ClientT", bound=Client)
 
@@ -114,12 +116,14 @@ class Visitors:
         self._chance = chance
         self._progress = asyncio.Event()
         self._clock = SystemClock()
+        self._sleepy = ""
         self._full = asyncio.Event()
         self._over = asyncio.Event()
 
     def come(self, tasks: asyncio.TaskGroup, rooms: Sequence[str]) -> list[asyncio.Task[None]]:
         """Send everybody to the rooms; returns those that write, which end by `fall_silent`."""
         writing: list[asyncio.Task[None]] = []
+        self._sleepy = rooms[-1]
         for room in rooms:
             writing += [
                 tasks.create_task(self._keep_visiting(room, make))
@@ -186,7 +190,8 @@ class Visitors:
         return self._paced(Announcer(*self._common("a", room), Stamps(self._numbers())))
 
     def _paced(self, writer: Writer) -> Writer:
-        writer.pause_seconds = WRITE_PAUSE_SECONDS
+        sleepy = writer.room == self._sleepy
+        writer.pause_seconds = SLEEPY_PAUSE_SECONDS if sleepy else WRITE_PAUSE_SECONDS
         return writer
 
     def _named(self, make: Callable[..., ClientT], letter: str, room: str) -> ClientT:

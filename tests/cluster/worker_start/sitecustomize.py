@@ -1,15 +1,18 @@
 """What a worker of these tests finds changed at its very first step.
 
-Python imports this by itself where its folder is on the path. Two things are looked at, in
-worker processes alone; all others are left as they are.
+Python imports this by itself where its folder is on the path. All this is for worker
+processes alone; others are left as they are.
 
 * The file that TESTS_CLOCKS names holds `slot seconds`: the workers of that slot get a wall clock
   that is wrong by so much, while the clocks that only measure are right.
+* SIGUSR1 makes a worker drain for a moment without ending, SIGUSR2 makes it move some of its
+  rooms to others (`orders`); so the tests can ask for what has no other door yet.
 * TESTS_MUTANT names a deliberate fault (tests/mutants). A single server is started with it by its
   own command; a supervisor's workers get it here.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -43,8 +46,13 @@ def _change(slot: str) -> None:
         from tests.mutants.registry import switch_on  # noqa: PLC0415 - it imports what it breaks
 
         switch_on(mutant)
+    from tests.cluster.worker_start.orders import take_orders  # noqa: PLC0415 - on the path now
+
+    take_orders()
     sys.path.remove(_ROOT)
 
 
 if (slot := _slot()) is not None:
+    for order in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(order, signal.SIG_IGN)  # one that comes before it is ready ends nobody
     _change(slot)
