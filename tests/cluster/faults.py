@@ -23,8 +23,7 @@ from tests.cluster.node import WORKERS, Node, send
 
 HOUR_SECONDS = 3600
 
-_LIVE = "select worker_id from worker where state = 'live' order by worker_id"
-_MARK_DEAD = "update worker set state = 'dead' where worker_id = $1"
+_MARK_DEAD = "update worker set state = 'dead' where state <> 'dead' and address like $1"
 
 
 class Place(Protocol):
@@ -271,6 +270,23 @@ class Strike:
                 link.cut()
             link.become(LinkState.PASS)
 
+    async def take_for_dead(self, node: Node) -> None:
+        """Others cannot reach its workers and take them for dead; their own clients still can."""
+        slot, _ = await self._some_worker(node)
+        self._say(node, f"worker {slot} is marked dead, and it is well; no links to it")
+        for link in node.inward:
+            link.become(LinkState.REFUSE)
+        await self._clock.sleep(self._chance.uniform(0.1, 0.5))
+        async with self._place.postgres_busy:
+            session = await asyncpg.connect(self._place.postgres.url)
+            try:
+                await session.execute(_MARK_DEAD, f"%:{node.inward[slot].port}")
+            finally:
+                await session.close()
+        await self._clock.sleep(self._chance.uniform(0.5, 1))
+        for link in node.inward:
+            link.become(LinkState.PASS)
+
     # -- Postgres ------------------------------------------------------------------------------
 
     async def restart_postgres_fast(self) -> None:
@@ -283,17 +299,6 @@ class Strike:
             await self._place.postgres.wait()
 
         await self._restart("immediate", stop)
-
-    async def take_for_dead(self) -> None:
-        session = await asyncpg.connect(self._place.postgres.url)
-        try:
-            workers = await session.fetch(_LIVE)
-            if workers:
-                worker_id = self._chance.choice(workers)["worker_id"]
-                self._place.say(f"Postgres: worker {worker_id} is marked dead, and it is well")
-                await session.execute(_MARK_DEAD, worker_id)
-        finally:
-            await session.close()
 
     async def _restart(self, mode: str, stop: Callable[[], Awaitable[None]]) -> None:
         away = self._chance.choice([0.0, 0.5, self._beyond_lease()])
@@ -338,6 +343,7 @@ _NODE: dict[Fault, Callable[[Strike, Node], Awaitable[None]]] = {
     Fault.STALL_STATEMENTS: Strike.stall_statements,
     Fault.STALL_ANSWERS: Strike.stall_answers,
     Fault.REFUSE_DATABASE: Strike.refuse_database,
+    Fault.TAKE_FOR_DEAD: Strike.take_for_dead,
     Fault.CUT_INNER_LINKS: Strike.cut_inner_links,
     Fault.STALL_INNER_LINKS: Strike.stall_inner_links,
     Fault.WRONG_CLOCK: Strike.wrong_clock,
@@ -345,5 +351,4 @@ _NODE: dict[Fault, Callable[[Strike, Node], Awaitable[None]]] = {
 _POSTGRES: dict[Fault, Callable[[Strike], Awaitable[None]]] = {
     Fault.RESTART_POSTGRES_FAST: Strike.restart_postgres_fast,
     Fault.RESTART_POSTGRES_IMMEDIATE: Strike.restart_postgres_immediate,
-    Fault.TAKE_FOR_DEAD: Strike.take_for_dead,
 }
