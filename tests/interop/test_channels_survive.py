@@ -24,7 +24,7 @@ HERE, THERE = ("one", "two"), ("three", "four")
 
 @pytest.fixture(scope="module")
 def two_workers(node_packages: None) -> Iterator[ServerProcess]:  # noqa: ARG001 - installs them first
-    process = ServerProcess(our_server(), STATEROOM_LEASE_SECONDS="20", **WORKERS)
+    process = ServerProcess(our_server(), STATEROOM_LEASE_SECONDS="60", **WORKERS)
     try:
         process.start()
         yield process
@@ -131,3 +131,25 @@ async def test_what_the_owner_never_took_is_asked_for_again(
             await host.until_equal(one, other, fresh)
             assert (await fresh.content())[0]["t"]["right"]["lost"] == "by the right"
             assert (await fresh.content())[1] == {"v": one.name}
+
+
+async def test_what_was_committed_before_the_channels_are_back_reaches_their_clients(
+    crew: Crew, two_workers: ServerProcess, host: ClientHost, room: str
+) -> None:
+    """The holder of the sockets is stopped while somebody writes at the rooms' next owner."""
+    async with two_sockets(crew, host, room) as (left, right):
+        former, holder = crew[OTHER], crew[HOLDER]
+        holder.send_signal(signal.SIGSTOP)
+        former.kill()
+        await crew.replaced(former, OTHER)
+        for channel in THERE:  # the holder takes no client, so it is the new worker's
+            writer = await host.joined(two_workers.room_url(f"{room}/{channel}"))
+            await writer.call("setCell", "t", "elsewhere", "c", channel)
+            await writer.receipt()
+            await writer.leave()
+        holder.send_signal(signal.SIGCONT)
+        for one, other, channel in zip(left[2:], right[2:], THERE, strict=True):
+            await host.until_equal(one, other)
+            fresh = await host.joined(two_workers.room_url(f"{room}/{channel}"))
+            await host.until_equal(one, fresh)
+            assert (await one.content())[0]["t"]["elsewhere"] == {"c": channel}
