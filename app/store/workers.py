@@ -15,6 +15,11 @@ select worker_id, address from worker
 where state = 'live' and lease_expires_at > clock_timestamp()
 """
 
+_ELSEWHERE: Final = """
+select address from worker
+where state <> 'dead' and lease_expires_at > clock_timestamp() and node <> $1
+"""
+
 
 class PostgresWorkerList:
     """See the module and `WorkerList`. Cancelling is safe.
@@ -32,3 +37,12 @@ class PostgresWorkerList:
         return [
             LiveWorker(worker_id=WorkerId(row["worker_id"]), address=row["address"]) for row in rows
         ]
+
+    async def addresses_elsewhere(self, node: str) -> list[str]:
+        """Where the workers of other machines say that they are dialled.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        rows = await self._database.fetch(_ELSEWHERE, node)
+        return [str(row["address"]) for row in rows]

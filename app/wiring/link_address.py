@@ -7,6 +7,8 @@ that is the network that all workers share.
 
 import asyncio
 import socket
+from collections.abc import Sequence
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from ..core.errors import ConfigurationInvalid
@@ -79,3 +81,23 @@ def _database_host(database_url: str) -> str | None:
     if not first or first.startswith(("/", "%2F", "%2f")):
         return None
     return urlsplit(f"//{first}").hostname
+
+
+def unreachable(own: str, elsewhere: Sequence[str]) -> list[str]:
+    """Which addresses cannot lead from one machine to another, if there are several machines.
+
+    Args:
+        own: What this worker says.
+        elsewhere: What workers with other data directories say.
+    """
+    if not elsewhere:
+        return []
+    return sorted({address for address in (own, *elsewhere) if _is_loopback(address)})
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(f"//{address}").hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -7,6 +7,8 @@ was started is stopped in reverse.
 from contextlib import AsyncExitStack
 from typing import Any
 
+import structlog
+
 from ..cluster.alarms import AlarmScheduler
 from ..cluster.finder import OwnerFinder
 from ..cluster.link_handshake import link_key
@@ -38,14 +40,17 @@ from ..store.leases import PostgresWorkerLeases
 from ..store.storage import PostgresObjectStore
 from ..store.sweeping import Sweeper
 from ..store.worker_locks import WorkerLock
+from ..store.workers import PostgresWorkerList
 from ..web.application import build_application
 from ..web.health import HealthEndpoints
 from ..web.objects import ObjectEndpoint
 from ..web.sockets import SocketGateway
 from .configuration import Classes, access_of, limits_of, mounts_of
-from .link_address import link_address
+from .link_address import link_address, unreachable
 from .neighbours import Neighbours
 from .node import Node, WorkerPlace, target_of
+
+_log = structlog.get_logger("stateroom.service")
 
 _SWEEP_SECONDS = 1.0
 _LEAST_SILENCE_SECONDS = 1.0
@@ -124,6 +129,7 @@ class Service:
         self._stack.push_async_callback(membership.close)
         self._current = membership
         await membership.start()
+        await _tell_of_dead_ends(database, place, address)
         self._stack.push_async_callback(self._tasks.close)
         self._stack.push_async_callback(link_service.close)
         self._stack.push_async_callback(self._registry.close)
@@ -317,6 +323,19 @@ def _committer_maker(database: Database) -> Any:
         return PostgresCommitter(database, worker_id=worker_id, lease=lease)
 
     return make
+
+
+async def _tell_of_dead_ends(database: Database, place: WorkerPlace, address: str) -> None:
+    """Warn when rooms of another machine would be out of reach."""
+    elsewhere = await PostgresWorkerList(database).addresses_elsewhere(place.node)
+    dead_ends = unreachable(address, elsewhere)
+    if dead_ends:
+        _log.warning(
+            "links_lead_nowhere",
+            addresses=dead_ends,
+            remedy="if these workers are on several machines or in containers, set "
+            "STATEROOM_INTERNAL_HOST to an address of the network that they share",
+        )
 
 
 def build_service(settings: Settings) -> Service:

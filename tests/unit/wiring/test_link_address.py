@@ -3,7 +3,7 @@
 import pytest
 
 from app.core.errors import ConfigurationInvalid
-from app.wiring.link_address import link_address
+from app.wiring.link_address import link_address, unreachable
 
 SOCKET = "postgresql://stateroom@/postgres?host=/run/postgres"
 
@@ -65,3 +65,18 @@ async def test_a_listener_on_all_addresses_says_the_one_that_faces_the_database(
 async def test_when_it_cannot_be_found_out_the_start_says_which_setting_helps() -> None:
     with pytest.raises(ConfigurationInvalid, match="STATEROOM_INTERNAL_ADDRESS must be set"):
         await _address(bound=("0.0.0.0", 7001), database_url="postgresql://u@nowhere.invalid/db")
+
+
+@pytest.mark.parametrize(
+    ("own", "elsewhere", "expected"),
+    [
+        ("127.0.0.1:1", [], []),
+        ("10.0.0.1:1", ["10.0.0.2:1", "worker.example:1"], []),
+        ("127.0.0.1:1", ["10.0.0.2:1"], ["127.0.0.1:1"]),
+        ("10.0.0.1:1", ["localhost:1", "[::1]:1"], ["[::1]:1", "localhost:1"]),
+    ],
+)
+def test_loopback_addresses_lead_nowhere_when_there_are_several_machines(
+    own: str, elsewhere: list[str], expected: list[str]
+) -> None:
+    assert unreachable(own, elsewhere) == expected
