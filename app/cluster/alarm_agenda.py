@@ -7,8 +7,8 @@ be due, so it is asked again as soon as a part of them has ended, not at each on
 
 import heapq
 from collections.abc import Collection
+from itertools import count
 from typing import Final
-from uuid import UUID
 
 from ..core.ids import WorkerId
 from ..core.values import DueAlarm
@@ -27,7 +27,8 @@ class AlarmAgenda:
         self._expected: list[int] = []
         self._news = False
         self._more = False
-        self._ringing: dict[tuple[UUID, str], tuple[WorkerId, DueAlarm]] = {}
+        self._ringing: dict[int, tuple[WorkerId, DueAlarm]] = {}
+        self._numbers = count()
 
     def expect(self, attempt_ms: int) -> bool:
         """Note that an alarm will be due then; returns whether that is the next instant to ask.
@@ -59,21 +60,21 @@ class AlarmAgenda:
         self._news = False
         self._more = full
 
-    def begin(self, worker_id: WorkerId, due: DueAlarm) -> bool:
-        """Note that an alarm is rung under a claim of that worker.
+    def begin(self, worker_id: WorkerId, due: DueAlarm) -> int:
+        """Note that an alarm is rung under a claim of that worker; returns the ring's number.
 
-        False when it is being rung already: its claim had run out and was made again.
+        An alarm may be rung twice at a time: it was set anew while its handler runs, or the claim
+        ran out and was made again. Its owner knows which.
         """
-        key = (due.object_id.uuid, due.name)
-        first = key not in self._ringing
-        self._ringing[key] = (worker_id, due)
-        return first
+        number = next(self._numbers)
+        self._ringing[number] = (worker_id, due)
+        return number
 
-    def end(self, due: DueAlarm) -> bool:
+    def end(self, number: int) -> bool:
         """Note that a ring has ended; returns whether to ask for more now."""
-        self._ringing.pop((due.object_id.uuid, due.name), None)
+        del self._ringing[number]
         return self._more and self.vacancies >= _REFILL
 
     def claimed_by(self, worker_id: WorkerId) -> Collection[DueAlarm]:
         """What is being rung under claims of that worker."""
-        return [due for claimer, due in self._ringing.values() if claimer == worker_id]
+        return {due for claimer, due in self._ringing.values() if claimer == worker_id}

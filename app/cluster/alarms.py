@@ -129,8 +129,8 @@ class AlarmScheduler:
         self._away = False
         agenda.asked(found.database_ms, full=len(found.alarms) == limit)
         for due in found.alarms:
-            if agenda.begin(worker_id, due):
-                self._tasks.start(self._ring_one(worker_id, due), name="ring")
+            number = agenda.begin(worker_id, due)
+            self._tasks.start(self._ring_one(number, worker_id, due), name="ring")
 
     def _note_absence(self, error: StateroomError) -> None:
         """Say once that alarms wait, not twice a second."""
@@ -138,7 +138,7 @@ class AlarmScheduler:
             _log.warning("alarms_wait", code=error.code)
         self._away = True
 
-    async def _ring_one(self, worker_id: WorkerId, due: DueAlarm) -> None:
+    async def _ring_one(self, number: int, worker_id: WorkerId, due: DueAlarm) -> None:
         try:
             async with asyncio.timeout(_RING_SECONDS):
                 await self._ring(due)
@@ -149,7 +149,7 @@ class AlarmScheduler:
             _log.exception("alarm_ring_failed", object=str(due.object_id))
             await self._postpone(worker_id, due, error)
         finally:
-            if self._agenda.end(due):
+            if self._agenda.end(number):
                 self._wake.set()
 
     async def _postpone(self, worker_id: WorkerId, due: DueAlarm, error: Exception) -> None:

@@ -19,7 +19,6 @@ async def test_a_worker_that_is_killed_between_a_run_and_its_commit_leaves_it_to
     server = stage.server(
         STATEROOM_NAMESPACES=NAMESPACES,
         STATEROOM_WORKERS="2",
-        STATEROOM_PREVIEW_MANY_WORKERS="1",
         **LONG_LEASE,
     )
     await server.start()

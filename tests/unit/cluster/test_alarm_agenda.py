@@ -64,7 +64,7 @@ def test_so_many_are_rung_at_once_and_no_more() -> None:
     agenda = AlarmAgenda()
     assert agenda.vacancies == AT_ONCE
     for number in range(AT_ONCE):
-        assert agenda.begin(WORKER, due(number))
+        agenda.begin(WORKER, due(number))
     assert agenda.vacancies == 0
     agenda.expect(NOW)
     assert agenda.pause_seconds(NOW) == POLL_SECONDS, "there is nothing to ask for"
@@ -72,21 +72,23 @@ def test_so_many_are_rung_at_once_and_no_more() -> None:
 
 def test_after_a_full_answer_a_part_must_have_ended_before_more_is_asked_for() -> None:
     agenda = AlarmAgenda()
-    for number in range(AT_ONCE):
-        agenda.begin(WORKER, due(number))
+    rings = [agenda.begin(WORKER, due(number)) for number in range(AT_ONCE)]
     agenda.asked(NOW, full=True)
-    asks = [agenda.end(due(number)) for number in range(20)]
+    asks = [agenda.end(ring) for ring in rings[:20]]
     assert asks == [False] * 15 + [True] * 5
     agenda.asked(NOW, full=False)
-    assert not agenda.end(due(20)), "there was no more"
+    assert not agenda.end(rings[20]), "there was no more"
 
 
-def test_what_is_being_rung_is_not_begun_again_but_has_its_newest_claim() -> None:
+def test_an_alarm_may_be_rung_twice_at_a_time() -> None:
     agenda = AlarmAgenda()
-    assert agenda.begin(WORKER, due(1))
     other = WorkerId(uuid4())
-    assert not agenda.begin(other, due(1, attempt_ms=NOW + 1))
+    first, second = agenda.begin(WORKER, due(1)), agenda.begin(WORKER, due(1))
+    agenda.begin(other, due(2))
+    assert list(agenda.claimed_by(WORKER)) == [due(1)]
+    assert list(agenda.claimed_by(other)) == [due(2)]
+    agenda.end(first)
+    assert list(agenda.claimed_by(WORKER)) == [due(1)]
+    agenda.end(second)
     assert list(agenda.claimed_by(WORKER)) == []
-    assert list(agenda.claimed_by(other)) == [due(1, attempt_ms=NOW + 1)]
-    agenda.end(due(1))
-    assert agenda.begin(WORKER, due(1))
+    assert agenda.vacancies == AT_ONCE - 1

@@ -67,15 +67,18 @@ class Bench:
 
 
 class CountingQueue(MemoryAlarmQueue):
-    """Counts how often it is asked."""
+    """Counts how often it is asked, and what it has given."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         super().__init__(database)
         self.asked = 0
+        self.given = 0
 
     async def claim_due(self, worker_id: WorkerId, *, limit: int, seconds: float) -> DueAlarms:
         self.asked += 1
-        return await super().claim_due(worker_id, limit=limit, seconds=seconds)
+        answer = await super().claim_due(worker_id, limit=limit, seconds=seconds)
+        self.given += len(answer.alarms)
+        return answer
 
 
 class Still(DurableObject):
@@ -153,6 +156,7 @@ async def test_a_claim_is_kept_while_the_handler_runs(bench: Bench) -> None:
     bench.store("a")
     await bench.harness.advance(60)
     assert bench.rung == ["a"]
+    assert bench.queue.given == 1, "nobody could claim it again meanwhile"
     answer = await MemoryAlarmQueue(bench.harness.database).claim_due(other, limit=9, seconds=9)
     assert answer.alarms == []
 

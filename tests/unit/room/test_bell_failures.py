@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from app.core.errors import RoomAborted, StoreUnavailable
+from app.core.errors import Overloaded, RoomAborted, StoreUnavailable
 from app.core.mounts import Mount
 from app.core.tasks import TaskOwner
 from app.core.values import CommitResult, DueAlarm, RingOutcome
 from app.room import bell
-from app.sdk import AlarmInfo, DurableObject
+from app.sdk import AlarmInfo, DurableObject, Request
 from app.testing.harness import ObjectHarness
 from tests.unit.room.alarmed import (
     Alarmed,
@@ -27,7 +27,7 @@ from tests.unit.room.alarmed import (
     row,
     set_alarm,
 )
-from tests.unit.room.lab import forget, perform
+from tests.unit.room.lab import Lab, forget, perform
 
 _tasks = TaskOwner("test")
 
@@ -157,6 +157,50 @@ async def test_158_what_a_failed_run_set_at_a_commit_point_takes_the_place_of_it
     assert [(info.scheduled_for, info.retry_count) for info in Alarmed.runs] == [(5, 0), (later, 0)]
 
 
+async def test_the_same_time_set_again_at_a_commit_point_of_a_failed_run_is_an_alarm_of_its_own(
+    harness: ObjectHarness,
+) -> None:
+    due = now(harness)
+
+    async def set_commit_raise(lab: Alarmed, _info: AlarmInfo) -> None:
+        if len(Alarmed.runs) == 1:
+            lab.storage.set_alarm(due)
+            await lab.storage.sync()
+            raise ValueError("after the commit point")
+
+    Alarmed.on_ring = set_commit_raise
+    await set_alarm(harness, due)
+    await harness.settle()
+    await harness.advance(1)
+    assert [info.retry_count for info in Alarmed.runs] == [0, 0]
+    assert row(harness) is None
+
+
+async def test_a_mailbox_that_is_full_is_no_fault_of_the_authors(harness: ObjectHarness) -> None:
+    await harness.alarms.close()
+    await set_alarm(harness, 5)
+    stored = row(harness)
+    assert stored is not None
+    assert stored.next_attempt_ms is not None
+    gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    Lab.step = lambda _lab: gate
+    socket = await harness.connect("lab", "a")
+    busy = _tasks.start(harness.request("lab", "a", Request()), name="request")
+    await harness.settle()
+    room = harness.live_room("lab", "a")
+    assert room is not None
+    room._mailbox._limit_events = 0
+    due = DueAlarm(object_id=room.object_id, name="", due_ms=5, attempt_ms=stored.next_attempt_ms)
+    with pytest.raises(Overloaded):
+        await harness.ringer.ring(due)
+    room._mailbox._limit_events = 9
+    gate.set_result(None)
+    await busy
+    assert row(harness) == stored
+    assert await harness.ringer.ring(due) is RingOutcome.DONE
+    assert socket.closed is None
+
+
 async def test_what_was_committed_before_a_run_failed_stays_and_the_run_is_tried_again(
     harness: ObjectHarness,
 ) -> None:
@@ -224,7 +268,8 @@ async def test_168_a_run_that_takes_too_long_is_ended_and_counts(
 
     Alarmed.on_ring = for_ever
     await set_alarm(harness, 5)
-    await ended.wait()
+    async with asyncio.timeout(10):
+        await ended.wait()
     await harness.settle()
     stored = row(harness)
     assert stored is not None
