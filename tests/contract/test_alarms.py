@@ -287,6 +287,17 @@ async def test_what_the_owner_sets_anew_is_nobodys_claim(world: World, desk: Des
     assert await desk.stored() == again
 
 
+async def test_keeping_an_attempt_that_is_over_leaves_the_claim_of_the_next_alone(
+    desk: Desk,
+) -> None:
+    before = await desk.due(ago_ms=10)
+    over = await desk.claimed(desk.worker_id)
+    await desk.set(replace(before, next_attempt_ms=desk.now_ms - 1, counted_attempts=1))
+    assert await desk.claimed(desk.worker_id)
+    await desk.world.alarms.keep(desk.worker_id, over, seconds=0)
+    assert await desk.claimed(desk.worker_id) == []
+
+
 async def test_a_claim_changes_nothing_that_the_owner_reads(desk: Desk) -> None:
     alarm = await desk.due()
     assert await desk.claimed(desk.worker_id)

@@ -1,7 +1,6 @@
 """Claims of alarms beside commits and foreign locks: nobody waits for nobody, nothing is lost."""
 
 import asyncio
-from dataclasses import replace
 
 from app.core.values import Alarm, CommitResult, DueAlarm
 from app.store.alarms import PostgresAlarmQueue
@@ -27,10 +26,28 @@ async def test_what_somebody_has_locked_is_left_out_and_not_waited_for(site: Sit
         async with asyncio.timeout(ANSWER_SECONDS):
             found = await queue.claim_due(worker.worker_id, limit=9, seconds=60)
             assert [alarm.object_id.name for alarm in found.alarms] == ["free"]
-            locked = replace(found.alarms[0], object_id=rooms[0].claim.object_id)
-            await queue.keep(worker.worker_id, [locked, *found.alarms], seconds=60)
     found = await queue.claim_due(worker.worker_id, limit=9, seconds=60)
     assert [alarm.object_id.name for alarm in found.alarms] == ["locked"]
+
+
+async def test_a_claim_on_what_somebody_has_locked_is_kept_another_time(site: Site) -> None:
+    worker = await site.worker()
+    queue = PostgresAlarmQueue(site.database)
+    rooms = [await worker.room(name) for name in ("locked", "free")]
+    for room in rooms:
+        await commit(worker.committer, room, {}, alarms={"": OVERDUE})
+    found = await queue.claim_due(worker.worker_id, limit=9, seconds=60)
+    assert len(found.alarms) == 2
+    session = await site.session()
+    async with session.transaction():
+        await session.execute(
+            "select from object_alarm where object_id = $1 for update",
+            rooms[0].claim.object_id.uuid,
+        )
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await queue.keep(worker.worker_id, found.alarms, seconds=0)
+    again = await queue.claim_due(worker.worker_id, limit=9, seconds=60)
+    assert [alarm.object_id.name for alarm in again.alarms] == ["free"]
 
 
 async def test_two_claims_at_once_share_what_is_due(site: Site) -> None:
