@@ -25,6 +25,7 @@ from app.store.database import Database
 from app.store.driver import ConnectTarget
 from app.store.embedded import EmbeddedPostgres
 from app.store.migration import migrate
+from bench import haproxy as haproxy_bench
 from tests.doubles import pgbouncer as pgbouncer_double
 from tests.doubles import replicated_postgres
 from tests.doubles.pgbouncer import PgBouncer
@@ -44,6 +45,7 @@ truncate object, object_row, object_alarm, worker;
 _TOOLS: Final[dict[str, tuple[Callable[[], object], str]]] = {
     "pgbouncer": (pgbouncer_double.find_pgbouncer, pgbouncer_double.MISSING),
     "faketime": (replicated_postgres.find_faketime, replicated_postgres.MISSING),
+    "haproxy": (haproxy_bench.find_haproxy, haproxy_bench.MISSING),
 }
 _numbers = itertools.count(1)
 
@@ -139,6 +141,15 @@ def pgbouncer(postgres_server: PostgresServer, open_folder: Path) -> Iterator[Pg
     pooler.start()
     yield pooler
     pooler.stop()
+
+
+@pytest.fixture(scope="session")
+def haproxy() -> str:
+    """The proxy's binary."""
+    binary = haproxy_bench.find_haproxy()
+    if binary is None:
+        pytest.fail(haproxy_bench.MISSING)
+    return binary
 
 
 @pytest.fixture(scope="session")
