@@ -29,8 +29,6 @@ from .registry import RoomRegistry
 ResultT = TypeVar("ResultT")
 
 _PAUSE_SECONDS = 0.05
-_HOPS = 2
-"""So many places are tried one directly after the other; then there is a pause before each."""
 _PLACEMENTS = 100_000
 
 
@@ -98,7 +96,7 @@ class OwnerFinder:
         """
         give_up_at = self._clock.monotonic() + self._patience
         refused: set[WorkerId] = set()
-        hops = 0
+        asked: set[WorkerId] = set()
         while True:
             placement = self._placements.get(object_id.uuid)
             if object_id in self._registry:
@@ -106,6 +104,7 @@ class OwnerFinder:
             try:
                 if placement is None:
                     return await here()
+                asked.add(placement.worker_id)
                 return await there(await self._link_to(placement))
             except _Unreachable as wrong_way:
                 error: StateroomError = wrong_way.error
@@ -115,8 +114,8 @@ class OwnerFinder:
                 raise error
             if self._clock.monotonic() >= give_up_at:
                 raise error
-            hops += 1
-            if hops > _HOPS or object_id.uuid not in self._placements:
+            found = self._placements.get(object_id.uuid)
+            if found is None or found.worker_id in asked:
                 await self._clock.sleep(_PAUSE_SECONDS)
 
     async def _link_to(self, placement: LiveWorker) -> Link:

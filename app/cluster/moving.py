@@ -42,6 +42,10 @@ _TRIES = 5
 _PAUSE_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
 _MARK_SECONDS = 2.0
+_ADOPT_SECONDS = 60.0
+"""A claim and a start; the longest start is a setting, and whoever sets it higher moves again."""
+_MOVE_SECONDS = 180.0
+"""The events of a room, its commit, and the other's claim and start."""
 
 
 class Duty(StrEnum):
@@ -154,7 +158,9 @@ class Mover:
 
         async def bring() -> LiveWorker | None:
             try:
-                await link.call(object_meta(object_id) | {ASK: ADOPT}, b"")
+                await link.call(
+                    object_meta(object_id) | {ASK: ADOPT}, b"", within_seconds=_ADOPT_SECONDS
+                )
             except StateroomError as error:
                 refusals.append(error)
                 return None
@@ -183,7 +189,9 @@ class Mover:
         if target.worker_id == self._peers.own_id:
             return await self._adopt(object_id)
         link = await self._link_to(target)
-        answer, _ = await link.call(object_meta(object_id) | {ASK: ADOPT}, b"")
+        answer, _ = await link.call(
+            object_meta(object_id) | {ASK: ADOPT}, b"", within_seconds=_ADOPT_SECONDS
+        )
         return _Adopted(new=bool(answer["new"]))
 
     async def _ask_owner(
@@ -191,7 +199,7 @@ class Mover:
     ) -> WorkerId:
         link = await self._link_to(owner)
         meta = object_meta(object_id) | {ASK: MOVE, "to": None if to is None else str(to)}
-        answer, _ = await link.call(meta, b"")
+        answer, _ = await link.call(meta, b"", within_seconds=_MOVE_SECONDS)
         return WorkerId(UUID(str(answer["worker"])))
 
     async def _link_to(self, worker: LiveWorker) -> Link:

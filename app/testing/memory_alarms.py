@@ -18,7 +18,7 @@ class MemoryAlarmQueue:
         database = self._database
         database.check()
         now_ms = database.now_ms()
-        if not database.live(worker_id):
+        if not database.takes_rooms(worker_id):
             return DueAlarms([], now_ms)
         due: list[tuple[DueAlarm, MemoryAlarm]] = []
         for found in database.objects.values():

@@ -224,7 +224,7 @@ async def test_many_workers_claim_side_by_side_and_no_alarm_twice(world: World, 
     assert sorted(int(name or "") for name in names(found)) == list(range(40))
 
 
-@pytest.mark.parametrize("end", ["retired", "expired", "unknown"])
+@pytest.mark.parametrize("end", ["retired", "expired", "draining", "unknown"])
 async def test_a_worker_that_is_not_live_claims_no_alarm(
     world: World, desk: Desk, end: str
 ) -> None:
@@ -234,6 +234,8 @@ async def test_a_worker_that_is_not_live_claims_no_alarm(
         await world.leases.retire(worker_id)
     elif end == "expired":
         await world.expire(worker_id)
+    elif end == "draining":
+        await world.leases.set_draining(worker_id, draining=True)
     else:
         worker_id = identity().worker_id
     assert await desk.claimed(worker_id) == []

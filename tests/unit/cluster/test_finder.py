@@ -6,10 +6,14 @@ import pytest
 
 from app.cluster.finder import OwnerFinder
 from app.cluster.link import Link
+from app.cluster.links import Links
+from app.cluster.peers import Peers
 from app.core.errors import OwnedElsewhere, WorkerLeaving
+from app.core.ids import WorkerId
 from app.core.tasks import TaskOwner
 from app.room.room import Room
 from app.testing.harness import ObjectHarness
+from app.testing.memory import MemoryWorkerList
 from tests.unit.cluster.slow_store import Plain
 
 _tasks = TaskOwner("test")
@@ -64,3 +68,50 @@ async def test_who_waits_for_another_workers_object_is_let_go_when_this_one_leav
         with pytest.raises(WorkerLeaving):
             await looking
         await draining
+
+
+async def _draining_with_peers(harness: ObjectHarness, *others: WorkerId) -> asyncio.Task[Room]:
+    """Look for an object at a worker that drains; the others have no address to be reached at."""
+    finder = OwnerFinder(harness.registry, clock=harness.clock, patience_seconds=4.0)
+    own_id = harness.membership.worker_id
+    peers = Peers(MemoryWorkerList(harness.database), clock=harness.clock, own_id=lambda: own_id)
+    links = Links(key=b"k" * 32, worker_id=lambda: own_id, clock=harness.clock)
+    finder.use(links, peers)
+    harness.registry.taking = False
+    assert set(harness.database.workers) == {own_id, *others}
+    object_id = harness.object_id("plain", "a")
+
+    async def there(_link: Link) -> Room:
+        raise AssertionError("nobody can be reached")
+
+    return _tasks.start(
+        finder.reach(object_id, lambda: harness.registry.room(object_id), there), name="reach"
+    )
+
+
+async def test_a_draining_worker_with_nobody_else_refuses_at_once() -> None:
+    async with ObjectHarness({"plain": Plain}) as harness:
+        looking = await _draining_with_peers(harness)
+        await harness.settle()
+        with pytest.raises(WorkerLeaving):
+            looking.result()
+
+
+async def test_a_draining_worker_asks_each_of_the_others_once_and_then_refuses() -> None:
+    async with ObjectHarness({"plain": Plain}) as harness:
+        others = [harness.database.add_worker() for _ in range(3)]
+        looking = await _draining_with_peers(harness, *others)
+        for _ in range(4):
+            assert not looking.done()
+            harness.clock.advance(0.05)
+            await harness.settle()
+        with pytest.raises(WorkerLeaving):
+            looking.result()
+
+
+async def test_rooms_that_are_still_here_are_served_while_the_worker_drains() -> None:
+    async with ObjectHarness({"plain": Plain}) as harness:
+        room = await harness.room("plain", "a")
+        looking = await _draining_with_peers(harness)
+        await harness.settle()
+        assert looking.result() is room

@@ -1,0 +1,171 @@
+"""Draining a worker and moving objects, on the twins (over links: tests/integration/cluster)."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.cluster.finder import OwnerFinder
+from app.cluster.links import Links
+from app.cluster.moving import Duty, Mover
+from app.cluster.pace import Pace
+from app.cluster.peers import Peers
+from app.core.errors import LeaseLost, StoreUnavailable, WorkerLeaving, WorkerNotLive
+from app.core.ids import WorkerId
+from app.core.tasks import TaskOwner
+from app.testing.harness import ObjectHarness
+from app.testing.memory import MemoryWorkerLeases, MemoryWorkerList
+from tests.unit.cluster.slow_store import Plain
+
+_tasks = TaskOwner("test")
+
+
+class World:
+    """One worker in memory, with a mover."""
+
+    def __init__(self, harness: ObjectHarness) -> None:
+        self.harness = harness
+        self.leases = MemoryWorkerLeases(harness.database)
+        self.mover = self._mover()
+        harness.registry._pace = Pace(rooms_per_second=20)
+
+    def _mover(self) -> Mover:
+        harness = self.harness
+
+        def own_id() -> WorkerId:
+            return harness.membership.worker_id
+
+        peers = Peers(MemoryWorkerList(harness.database), clock=harness.clock, own_id=own_id)
+        links = Links(key=b"k" * 32, worker_id=own_id, clock=harness.clock)
+        finder = OwnerFinder(harness.registry, clock=harness.clock, patience_seconds=4.0)
+        finder.use(links, peers)
+        return Mover(
+            registry=harness.registry,
+            membership=harness.membership,
+            leases=self.leases,
+            peers=peers,
+            links=links,
+            finder=finder,
+            clock=harness.clock,
+        )
+
+    @property
+    def marked(self) -> bool:
+        """Whether the worker's row says that it drains."""
+        return self.harness.database.workers[self.harness.membership.worker_id].draining
+
+    async def fill(self, rooms: int) -> None:
+        for number in range(rooms):
+            await self.harness.room("plain", f"{number}")
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    Plain.fail = False
+    async with ObjectHarness({"plain": Plain}) as harness:
+        made = World(harness)
+        yield made
+        await made.mover.close()
+
+
+async def test_a_drain_on_request_takes_its_time_and_keeps_to_it(world: World) -> None:
+    await world.fill(50)
+    await world.mover.drain_worker()
+    assert (world.mover.duty, world.marked, world.mover.drained) == (Duty.DRAINING, True, False)
+    await world.harness.settle()
+    await world.harness.advance(1.0)
+    assert 15 <= len(world.harness.registry) <= 25
+    await world.harness.advance(2.0)
+    assert world.mover.drained
+    assert world.harness.membership.holds(), "the lease goes on"
+
+
+async def test_undraining_keeps_the_rooms_that_have_not_begun_to_leave(world: World) -> None:
+    await world.fill(50)
+    await world.mover.drain_worker()
+    await world.harness.advance(0.5)
+    left = len(world.harness.registry)
+    assert 0 < left < 50
+    await world.mover.undrain()
+    await world.harness.advance(5.0)
+    assert len(world.harness.registry) == left
+    assert (world.mover.duty, world.marked) == (Duty.SERVING, False)
+    await world.harness.room("plain", "new")
+
+
+async def test_another_life_of_a_draining_worker_drains_too(world: World) -> None:
+    await world.mover.drain_worker()
+    before = world.harness.membership.worker_id
+    await world.leases.retire(before)
+    await world.harness.advance(5.0)
+    assert world.harness.membership.worker_id != before
+    assert world.marked
+    with pytest.raises(WorkerLeaving):
+        await world.harness.room("plain", "a")
+    await world.mover.undrain()
+    await world.harness.room("plain", "a")
+
+
+async def test_a_drain_the_database_does_not_hear_of_does_not_begin_nor_end(world: World) -> None:
+    world.harness.database.away = True
+    with pytest.raises(StoreUnavailable):
+        await world.mover.drain_worker()
+    assert world.mover.duty is not Duty.DRAINING
+    world.harness.database.away = False
+    await world.harness.room("plain", "a")
+    await world.mover.drain_worker()
+    world.harness.database.away = True
+    with pytest.raises(StoreUnavailable):
+        await world.mover.undrain()
+    world.harness.database.away = False
+    with pytest.raises(WorkerLeaving):
+        await world.harness.room("plain", "b")
+
+
+async def test_leaving_for_ever_does_not_wait_for_the_database_to_hear_of_it(world: World) -> None:
+    await world.fill(3)
+    world.harness.database.away = True
+    leaving = _tasks.start(world.mover.leave(deadline_seconds=60), name="leave")
+    await world.harness.settle()
+    assert leaving.done()
+    assert world.mover.duty is Duty.LEAVING
+    world.harness.database.away = False
+    for again in (world.mover.drain_worker, world.mover.undrain):
+        with pytest.raises(WorkerLeaving):
+            await again()
+
+
+async def test_leaving_ends_a_drain_on_request(world: World) -> None:
+    await world.fill(50)
+    await world.mover.drain_worker()
+    leaving = _tasks.start(world.mover.leave(deadline_seconds=60), name="leave")
+    await world.harness.advance(5.0)
+    assert leaving.done()
+    assert len(world.harness.registry) == 0
+
+
+async def test_an_object_stays_when_there_is_nobody_to_move_it_to(world: World) -> None:
+    socket = await world.harness.connect("plain", "a")
+    object_id = world.harness.object_id("plain", "a")
+    with pytest.raises(WorkerNotLive):
+        await world.mover.move(object_id)
+    with pytest.raises(WorkerNotLive):
+        await world.mover.move(object_id, world.harness.database.add_worker(lease_seconds=0))
+    assert socket.closed is None
+
+
+async def test_an_object_can_be_moved_to_where_it_is(world: World) -> None:
+    own_id = world.harness.membership.worker_id
+    object_id = world.harness.object_id("plain", "a")
+    assert await world.mover.move(object_id, own_id) == own_id
+    room = await world.harness.room("plain", "a")
+    assert await world.mover.move(object_id, own_id) == own_id
+    assert room.open
+
+
+async def test_without_a_lease_an_object_goes_nowhere(world: World) -> None:
+    object_id = world.harness.object_id("plain", "a")
+    own_id = world.harness.membership.worker_id
+    await world.mover.move(object_id, own_id)
+    world.harness.clock.advance(10.0)
+    with pytest.raises((LeaseLost, WorkerNotLive)):
+        await world.mover.move(world.harness.object_id("plain", "b"), own_id)
