@@ -274,23 +274,23 @@ class Link(asyncio.Protocol):
 
     def _told(self, told: Told) -> None:
         kind, stream, meta, body = told
-        if kind is FrameKind.OPEN:
+        if kind is FrameKind.TEXT or kind is FrameKind.BINARY or kind is FrameKind.CLOSE:
+            end = self._edges.get(stream) or self._owned.get(stream)
+            if end is not None:
+                end.told(kind, meta, body)
+        elif kind is FrameKind.OPEN:
             self._host.opened(self, stream, meta)
         elif kind is FrameKind.CALL:
             self._host.called(self, stream, meta, body)
-        elif kind in {FrameKind.ACCEPT, FrameKind.ANSWER}:
+        elif kind is FrameKind.ACCEPT or kind is FrameKind.ANSWER:
             self._answers.answered(stream, meta, body)
         elif kind is FrameKind.FAIL:
             self._answers.failed(stream, failure_from(meta))
         elif kind is FrameKind.REFUSE:
             self._edges.pop(stream, None)
             self._answers.failed(stream, error_from(meta))
-        elif (sink := self._edges.get(stream)) is not None:
-            sink.told(kind, meta, body)
-        elif (transport := self._owned.get(stream)) is not None:
-            if kind is FrameKind.END:
-                del self._owned[stream]
-            transport.told(kind, meta, body)
+        elif kind is FrameKind.END and (ended := self._owned.pop(stream, None)) is not None:
+            ended.told(kind, meta, body)
 
     def _spread(self, spread: Spread) -> None:
         """One message of many streams: encoded once for all the clients that it goes to."""

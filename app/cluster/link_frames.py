@@ -109,8 +109,11 @@ class FrameReader:
         return frames
 
 
+_KINDS = {kind.value: kind for kind in FrameKind}
+
+
 def _kind(number: int) -> FrameKind:
-    try:
-        return FrameKind(number)
-    except ValueError:
-        raise LinkGarbled(f"a frame of the unknown kind {number}") from None
+    kind = _KINDS.get(number)  # looked up for every message; the enum's own way costs more
+    if kind is None:
+        raise LinkGarbled(f"a frame of the unknown kind {number}")
+    return kind

@@ -7,10 +7,8 @@ between streams means nothing.
 
 from .link_frames import FrameKind, encode_head, pack_streams
 
-_TO_MANY = {
-    FrameKind.TEXT: FrameKind.TEXT_TO_MANY,
-    FrameKind.BINARY: FrameKind.BINARY_TO_MANY,
-}
+_TEXT, _BINARY = FrameKind.TEXT, FrameKind.BINARY
+_TO_MANY = {_TEXT: FrameKind.TEXT_TO_MANY, _BINARY: FrameKind.BINARY_TO_MANY}
 
 
 class _Entry:
@@ -38,7 +36,7 @@ class LinkOutbox:
 
     def add(self, kind: FrameKind, stream: int, payload: bytes) -> None:
         """Send a frame behind those of its stream."""
-        if kind in _TO_MANY:
+        if kind is _TEXT or kind is _BINARY:  # not a set of kinds: an enum's hash is slow
             # The very same bytes: the entry keeps them alive, so their id is theirs alone.
             place = self._places.get(id(payload))
             if place is not None and place > self._latest.get(stream, -1):

@@ -86,7 +86,9 @@ _WITH_META = frozenset(
     }
 )
 _LAST = frozenset({FrameKind.REFUSE, FrameKind.END, FrameKind.ANSWER, FrameKind.FAIL})
-_COUNTED = frozenset({FrameKind.TEXT, FrameKind.BINARY})
+_TEXT, _BINARY = FrameKind.TEXT, FrameKind.BINARY
+_COUNTED = frozenset({_TEXT, _BINARY})
+_NO_META: Mapping[str, Any] = {}
 _LARGE = _COUNTED | {FrameKind.CALL, FrameKind.ANSWER}
 """What waits while the connection takes no more."""
 _TO_MANY = {
@@ -191,8 +193,13 @@ class LinkProtocol:
         half = self._streams.get(stream)
         if half is None or self.state is LinkState.BROKEN:
             return
+        counted = kind is _TEXT or kind is _BINARY  # no set of kinds: an enum's hash is slow
+        if counted and half.credit > 0 and not (half.queue or self._held):
+            half.credit -= len(body)
+            self._outbox.add(kind, stream, body)
+            return
         payload = _with_meta(meta or {}, body) if kind in _WITH_META else body
-        waits = half.queue or (kind in _COUNTED and half.credit <= 0)
+        waits = half.queue or (counted and half.credit <= 0)
         if waits or (self._held and kind in _LARGE):
             half.queue.append((kind, payload))
             half.queued += len(payload)
@@ -257,7 +264,10 @@ class LinkProtocol:
                 events.append(Ready(self._handshake.peer))
             return
         kind, stream, payload = frame
-        if kind is FrameKind.PING:
+        if kind is _TEXT or kind is _BINARY:
+            if stream in self._streams:
+                events.append(Told(kind, stream, _NO_META, payload))
+        elif kind is FrameKind.PING:
             self._ahead.append(encode_frame(FrameKind.PONG, 0, b""))
         elif kind is FrameKind.CREDIT:
             self._credit(stream, payload, events)
@@ -275,7 +285,7 @@ class LinkProtocol:
             self._take_opening(stream)
         elif stream not in self._streams:
             return  # it has ended here meanwhile
-        meta, body = _split_meta(payload) if kind in _WITH_META else ({}, payload)
+        meta, body = _split_meta(payload) if kind in _WITH_META else (_NO_META, payload)
         if kind in _LAST:
             self._forget(stream)
         events.append(Told(kind, stream, meta, body))
