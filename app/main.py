@@ -14,6 +14,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
+from .sdk.namespace import Stub
 from .settings import Settings, load_settings
 from .wiring import Service
 
@@ -35,6 +36,15 @@ class EmbeddedService:
             await self._lifespan(scope, receive, send)
         else:
             await self._service.asgi(scope, receive, send)
+
+    def stub(self, namespace: str, name: str) -> Stub:
+        """An object, to be called while the application runs; see `Service.stub`.
+
+        Raises:
+            NamespaceUnknown, IdInvalid: There can be none.
+            WorkerLeaving: The application does not run.
+        """
+        return self._service.stub(namespace, name)
 
     @asynccontextmanager
     async def _run(self, _app: Starlette) -> AsyncIterator[None]:

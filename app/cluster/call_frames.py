@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 from ..core.errors import CallRefused
 from ..core.limits import CALL_BYTES
-from ..room.calls import name_of
-from ..room.outgoing import CallBody, Fetch, OutgoingCall, Rpc
+from ..room.outgoing import CallBody, Fetch, OutgoingCall, Rpc, name_of
 from ..sdk.messages import Response
 from .deadlock import Wait
 from .remote_requests import request_from, request_meta, response_from, response_meta

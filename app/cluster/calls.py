@@ -17,8 +17,8 @@ from ..core.errors import CallDeadlock, RoomAborted, StateroomError
 from ..core.ids import ObjectId, ObjectIds
 from ..core.tasks import TaskOwner
 from ..room.asking import Question
-from ..room.calls import Declined, name_of
-from ..room.outgoing import CallBody, OutgoingCall
+from ..room.calls import Declined
+from ..room.outgoing import CallBody, OutgoingCall, name_of
 from ..room.room import Room
 from .call_frames import (
     CallMeta,

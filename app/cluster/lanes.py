@@ -16,9 +16,9 @@ from typing import Protocol
 
 from ..core.errors import Overloaded, OwnedElsewhere, RoomAborted, StateroomError, WorkerLeaving
 from ..core.ids import ObjectId
-from ..core.limits import CALLS_WAITING
+from ..core.limits import CALLS_WAITING, CALLS_WAITING_BYTES
 from ..core.tasks import TaskOwner
-from ..room.outgoing import OutgoingCall
+from ..room.outgoing import OutgoingCall, size_of
 from ..room.room import Room
 from .finder import OwnerFinder
 from .link import Link
@@ -73,6 +73,7 @@ class StubLane:
         self._hand_over = hand_over
         self._tasks = tasks
         self._made = 0
+        self._bytes = 0
         self._line: list[tuple[int, OutgoingCall]] = []
         self._under_way: dict[int, OutgoingCall] = {}
         self._refused: dict[int, StateroomError] = {}
@@ -84,21 +85,29 @@ class StubLane:
         """See `CallLane.send`."""
         self._made += 1
         call.number = self._made
-        if not self._searching and self._hand_over_now(call):
+        if len(self._line) + len(self._under_way) >= CALLS_WAITING:
+            call.fail(Overloaded("too many calls of this stub have no answer yet"))
             return
-        if len(self._line) >= CALLS_WAITING:
-            call.fail(Overloaded(f"{len(self._line)} calls wait for the object to be found"))
+        if self._bytes + size_of(call.body) > CALLS_WAITING_BYTES:
+            call.fail(Overloaded("too much was sent on this stub that has no answer yet"))
             return
-        self._wait_in_line(call)
+        self._bytes += size_of(call.body)
+        try:
+            if self._searching or not self._hand_over_now(call):
+                self._wait_in_line(call)
+        except StateroomError as error:
+            self.failed(call, error)
 
     def resolved(self, call: OutgoingCall, result: object) -> None:
         """The object has answered."""
         self._settle(call)
+        self._bytes -= size_of(call.body)
         call.resolve(result)
 
     def failed(self, call: OutgoingCall, error: StateroomError) -> None:
         """The call has ended without a result, and is not to be made again."""
         self._settle(call)
+        self._bytes -= size_of(call.body)
         call.fail(error)
 
     def not_begun(self, call: OutgoingCall, error: StateroomError) -> None:
@@ -155,7 +164,9 @@ class StubLane:
                     await self._changed.wait()
                     continue
                 heapq.heappop(self._line)
-                if not call.over:
+                if call.over:
+                    self._drop(call)
+                else:
                     await self._find(call)
         finally:
             self._searching = False
@@ -168,32 +179,43 @@ class StubLane:
             call.answer.add_done_callback(lambda _answer: self._changed.set())
         return bool(later)
 
+    def _drop(self, call: OutgoingCall) -> None:
+        """Nobody waits for it any more, and it was not handed over."""
+        self._refused.pop(call.number, None)
+        self._bytes -= size_of(call.body)
+
     async def _find(self, call: OutgoingCall) -> None:
         """Look for the object and hand one call over; the finder learns from what refused it."""
         refused_by = call.place if call.number in self._refused else None
         refusal = self._refused.pop(call.number, None)
-        if refusal is None and self._hand_over_now(call):
-            return
 
-        def take_refusal(place: object) -> None:
+        def take_refusal(link: Link | None) -> None:
+            """Tell the finder, once, if it leads to the very place that has refused the call."""
             nonlocal refusal
             if refusal is not None:
                 error, refusal = refusal, None
-                if place is refused_by or not isinstance(place or refused_by, Link):
+                if link is refused_by or (link is None and isinstance(refused_by, Room)):
                     raise error
+
+        def hand_over(place: Room | Link) -> None:
+            if call.over:
+                self._drop(call)
+            elif isinstance(place, Link):
+                self._to_link(call, place)
+            else:
+                self._to_room(call, place)
 
         async def here() -> None:
             take_refusal(None)
             room = await self._registry.find(self.target)
-            if not call.over:
-                self._to_room(call, room)
+            hand_over(room)
 
         async def there(link: Link) -> None:
             take_refusal(link)
-            if not call.over:
-                self._to_link(call, link)
+            hand_over(link)
 
         try:
-            await self._finder.reach(self.target, here, there)
+            if refusal is not None or not self._hand_over_now(call):
+                await self._finder.reach(self.target, here, there)
         except StateroomError as error:
             self.failed(call, error)

@@ -90,4 +90,5 @@ class SentCall(CallResult):
         self._call = call
 
     async def _wait(self) -> Any:
+        self._call.awaited = True
         return result_of(self._call, await self._call.answer)

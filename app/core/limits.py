@@ -20,4 +20,5 @@ PAGE_ROWS = 2_000
 PAGE_BYTES = 4 << 20
 CALL_SECONDS = 10.0
 CALL_BYTES = (32 << 20) - (64 << 10)  # a frame between workers, less what describes the call
-CALLS_WAITING = 10_000  # of one stub, for the place of its object to be found
+CALLS_WAITING = 10_000  # of one stub, without an answer yet
+CALLS_WAITING_BYTES = 64 << 20

@@ -21,10 +21,11 @@ from .call_result import CallResult
 from .environment import RoomEnvironment
 from .events import EventLoop, running_event
 from .exchange import CallLane
+from .http_values import checked_response, problem_of_request
 from .instance import finish
 from .mailbox import Event
 from .methods import bind_method, check_method, decode_result, encode_arguments, encode_result
-from .outgoing import CallBody, EventTies, Fetch, OutgoingCall, Rpc, size_of
+from .outgoing import CallBody, EventTies, Fetch, OutgoingCall, Rpc, name_of, size_of
 from .outputs import Depart
 from .unit import RunningUnit
 
@@ -80,7 +81,7 @@ class RoomCalls:
         """The instance is over, and nobody of it waits any more; what has left goes its way."""
         self._instance += 1
         for call in list(self._open):
-            call.fail(RoomAborted(_OVER), heard=True)
+            call.fail(RoomAborted(_OVER))
 
     def stage(self, route: "RoomRoute", body: CallBody) -> "StagedCall":
         """Make a call part of the running unit.
@@ -120,7 +121,7 @@ class RoomCalls:
         event = self.current_event()
         if event is None:
             return None
-        if call.target == self.object_id:
+        if call.target == self.object_id and call.place is None:
             deadlock = CallDeadlock(ring=(name_of(self.object_id),))
             staged.undo(deadlock)
             raise deadlock
@@ -237,12 +238,13 @@ class StagedCall(CallResult):
     def undo(self, error: StateroomError | None = None) -> None:
         """It is never made."""
         self._undone = True
-        self.call.fail(error or RoomAborted(_UNDONE), heard=True)
+        self.call.fail(error or RoomAborted(_UNDONE))
 
     async def _wait(self) -> Any:
         call = self.call
         if call.over:
             return result_of(call, await call.answer)
+        call.awaited = True
         call.begin_deadline()
         event = self._calls.begin_waiting(self)
         try:
@@ -273,6 +275,9 @@ def fetch_body(request: Request) -> CallBody:
     """
     if not isinstance(request, Request):
         raise CallRefused(f"fetch takes a Request, not {type(request).__name__}")
+    problem = problem_of_request(request)
+    if problem is not None:
+        raise CallRefused(problem)
     if len(request.body) > CALL_BYTES:
         raise CallRefused(f"the body has {len(request.body)} bytes, the limit is {CALL_BYTES}")
     return Fetch(request)
@@ -283,17 +288,9 @@ def result_of(call: OutgoingCall, result: Any) -> Any:
     return decode_result(result) if isinstance(call.body, Rpc) else result
 
 
-def name_of(object_id: ObjectId) -> str:
-    """What people call an object."""
-    return f"{object_id.namespace}/{object_id.name or object_id}"
-
-
 async def _serve(instance: DurableObject, body: CallBody) -> Any:
     if isinstance(body, Fetch):
-        response = await finish(instance.on_request(body.request))
-        if not isinstance(response, Response):
-            raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
-        return response
+        return checked_response(await finish(instance.on_request(body.request)))
     try:
         bound: Awaitable[Any] = bind_method(instance, body.method, body.arguments)
     except StateroomError as error:

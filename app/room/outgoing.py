@@ -7,6 +7,8 @@ deadline begins when it leaves or is first awaited, whichever is first.
 import asyncio
 from typing import Any, NamedTuple
 
+import structlog
+
 from ..core.clock import Clock, Timer
 from ..core.errors import CallTimedOut, StateroomError
 from ..core.ids import ObjectId
@@ -28,6 +30,13 @@ class Fetch(NamedTuple):
 
 CallBody = Rpc | Fetch
 
+_log = structlog.get_logger("stateroom.calls")
+
+
+def name_of(object_id: ObjectId) -> str:
+    """What people call an object."""
+    return f"{object_id.namespace}/{object_id.name or object_id}"
+
 
 def size_of(body: CallBody) -> int:
     """What a call weighs while it waits."""
@@ -47,6 +56,7 @@ class OutgoingCall:
 
     Attributes:
         answer: The result, or the StateroomError that came instead.
+        awaited: Whether somebody has begun to wait for the answer.
         within: The call that the waiting event itself answers, as known when this one left.
         place: Where it was handed over to, once it was.
         number: Which call of its stub it is.
@@ -57,6 +67,7 @@ class OutgoingCall:
         "_seconds",
         "_timer",
         "answer",
+        "awaited",
         "body",
         "caller",
         "id",
@@ -81,6 +92,7 @@ class OutgoingCall:
         self.target = target
         self.body = body
         self.answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.awaited = False
         self.within: str | None = None
         self.place: object | None = None
         self.number = 0
@@ -104,16 +116,17 @@ class OutgoingCall:
             self.answer.set_result(result)
         self._stop_deadline()
 
-    def fail(self, error: StateroomError, *, heard: bool = False) -> None:
-        """There will be no result. `heard`: that nobody reads this is no fault of the caller."""
+    def fail(self, error: StateroomError) -> None:
+        """There will be no result. The log tells it when nobody waits."""
         if not self.answer.done():
             self.answer.set_exception(error)
-            if heard:
-                self.answer.exception()
+            self.answer.exception()  # nobody needs to be told by the interpreter as well
+            if not self.awaited:
+                _log.info("call_failed_unheard", target=name_of(self.target), code=error.code)
         self._stop_deadline()
 
     def _time_out(self) -> None:
-        name = f"{self.target.namespace}/{self.target.name or self.target}"
+        name = name_of(self.target)
         self.fail(CallTimedOut(f"{name} did not answer within {self._seconds:g} seconds"))
 
     def _stop_deadline(self) -> None:

@@ -23,6 +23,7 @@ from .commits import CommitLane
 from .connections import ConnectionSet, RoomConnection
 from .environment import RoomEnvironment
 from .events import EventLoop
+from .http_values import checked_response
 from .instance import ClassTraits, finish
 from .life import RoomLife
 from .mailbox import Event, Mailbox
@@ -295,10 +296,7 @@ class Room:
 
 def _answering(request: Request) -> Callable[[DurableObject], Awaitable[Response]]:
     async def hook(instance: DurableObject) -> Response:
-        response = await finish(instance.on_request(request))
-        if not isinstance(response, Response):
-            raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
-        return response
+        return checked_response(await finish(instance.on_request(request)))
 
     return hook
 

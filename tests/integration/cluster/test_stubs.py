@@ -268,3 +268,31 @@ async def test_an_object_that_waits_for_something_else_is_waited_for(
     Node.gates["gate"].set()
     results = await asyncio.gather(first, second, third)
     assert list(results) == ["gate", "after all", "too"]
+
+
+async def test_a_sleeping_object_at_another_worker_is_woken_by_a_call(
+    workers: list[Worker],
+) -> None:
+    stub = workers[0].stubs.stub("node", "b")
+    await stub.add(5)
+    (room,) = workers[1].registry.rooms
+    await until(lambda: room.idle)
+    await room.hibernate()
+    assert not room.awake
+    assert await stub.total() == 5
+    assert room.awake
+
+
+async def test_an_object_that_nobody_holds_is_made_where_it_is_called(
+    workers: list[Worker],
+) -> None:
+    assert await workers[2].stubs.stub("node", "new").add(1) == 1
+    assert await workers[0].stubs.stub("node", "new").add(1) == 2
+    assert len(workers[2].registry) == 2
+
+
+async def test_a_unique_object_is_reached_by_its_id_from_anywhere(workers: list[Worker]) -> None:
+    here, there = (worker.stubs.namespace("node") for worker in workers[:2])
+    object_id = here.new_unique_id()
+    assert await here.get(object_id).add(1) == 1
+    assert await there.get(there.id_from_string(str(object_id))).add(1) == 2

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from app.core.errors import (
-    CallDeadlock,
     CallTimedOut,
     ObjectFault,
+    Overloaded,
     OwnershipLost,
     RoomAborted,
 )
@@ -269,23 +269,46 @@ async def test_a_plain_hook_may_call_without_waiting() -> None:
         assert Node.log == ["hello"]
 
 
-async def test_self_calls_are_refused_at_once(harness: ObjectHarness) -> None:
-    async def call_myself(node: Node) -> Any:
-        return await node.other("a").total()
-
-    Node.steps = {"go": call_myself}
-    with pytest.raises(CallDeadlock, match="node/a waits for node/a"):
-        await harness.stub("node", "a").do("go")
-
-
-async def test_a_call_of_oneself_that_is_not_awaited_runs_afterwards(
-    harness: ObjectHarness,
+async def test_too_many_calls_without_an_answer_are_refused(
+    harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def tell_myself(node: Node) -> str:
-        _ = node.other("a").note("later")
-        return "first"
+    monkeypatch.setattr("app.cluster.lanes.CALLS_WAITING", 3)
+    stub = harness.stub("node", "a")
+    calls = [stub.add(1) for _ in range(5)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert outcomes[:3] == [1, 2, 3]
+    assert all(isinstance(outcome, Overloaded) for outcome in outcomes[3:])
+    assert await stub.add(1) == 4
 
-    Node.steps = {"go": tell_myself}
-    assert await harness.stub("node", "a").do("go") == "first"
+
+async def test_what_is_too_large_to_wait_is_refused(
+    harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.cluster.lanes.CALLS_WAITING_BYTES", 1_000)
+    stub = harness.stub("node", "a")
+    first, second = stub.echo("x" * 600), stub.echo("y" * 600)
+    assert await first == "x" * 600
+    with pytest.raises(Overloaded):
+        await second
+    assert await stub.echo("z" * 600) == "z" * 600
+
+
+async def test_nothing_of_rooms_that_are_over_is_kept(harness: ObjectHarness) -> None:
+    Node.gates = {"gate": asyncio.Event()}
+
+    async def ask(node: Node) -> None:
+        await node.other("b").wait("gate")
+
+    Node.steps = {"ask": ask}
+    asking = _tasks.start(result(harness.stub("node", "a").do("ask")), name="ask")
     await harness.settle()
-    assert Node.log == ["later"]
+    for name in "ab":
+        room = harness.live_room("node", name)
+        assert room is not None
+        room.abort(RoomAborted("lost"))
+    with pytest.raises(RoomAborted):
+        await asking
+    Node.gates["gate"].set()
+    await harness.settle()
+    assert harness.calls._prober._arrivals == {}
+    assert harness.calls._prober._awaited == {}

@@ -184,3 +184,11 @@ async def test_230_an_exception_arrives_by_class_name_text_and_flags(
     assert ours.value.remote
     assert ours.value.reset
     assert harness.contents("node", "a") == {}
+
+
+async def test_a_request_whose_headers_are_odd_is_refused_at_the_caller(
+    harness: ObjectHarness,
+) -> None:
+    odd: Any = {"x": 1}
+    with pytest.raises(CallRefused, match="headers"):
+        _ = harness.stub("node", "a").fetch(Request(headers=odd))
