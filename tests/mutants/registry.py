@@ -37,6 +37,12 @@ UNKNOWN = "tests/integration/store/test_unknown_outcome.py"
 LEASES = "tests/contract/test_worker_leases.py"
 LEASE_LOCKS = "tests/integration/store/test_lease_locking.py"
 PGBOUNCER = "tests/integration/store/test_pgbouncer.py"
+FAILOVER = "tests/integration/store/test_failover.py"
+CANCELLED_WAIT = (
+    "test_a_commit_whose_wait_for_the_standby_is_cancelled_does_not_count_until_it_is_there"
+)
+HOSTS = "tests/unit/store/test_hosts.py"
+SWEEPING = "tests/integration/store/test_sweeping.py"
 KILLS = (
     "tests/cluster/test_nothing_acknowledged_is_lost.py::"
     "test_nothing_that_anybody_was_told_is_lost_by_sigkill_at_random_moments[1]"
@@ -93,6 +99,26 @@ MUTANTS: dict[str, Mutant] = {
         what="named statements are used behind a pooler in transaction mode",
         patch=store.statement_cache_behind_a_pooler,
         tests=(PGBOUNCER,),
+    ),
+    "unreplicated-commit-counts": Mutant(
+        what="a commit counts although its wait for the standby was cancelled",
+        patch=store.unreplicated_commit_counts,
+        tests=(f"{FAILOVER}::{CANCELLED_WAIT}",),
+    ),
+    "overtaken-connections-are-used": Mutant(
+        what="connections to a former primary are used after another one was found",
+        patch=store.overtaken_connections_are_used,
+        tests=(FAILOVER,),
+    ),
+    "former-primary-is-believed": Mutant(
+        what="a host on an earlier timeline is spoken to",
+        patch=store.former_primary_is_believed,
+        tests=(HOSTS,),
+    ),
+    "sweep-takes-any-version": Mutant(
+        what="an object is swept whoever has claimed it since it was looked at",
+        patch=store.sweep_takes_any_version,
+        tests=(SWEEPING,),
     ),
     "gate-opens-at-send": Mutant(
         what="outputs are delivered when they are made, before their commit",

@@ -7,10 +7,12 @@ import asyncpg
 from app.core.errors import OwnershipLost
 from app.core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from app.core.values import Claim, CommitOutcome, CommitResult, Page
-from app.store import commit_statement, leases, storage
+from app.store import commit_statement, leases, storage, sweeping
 from app.store.commit_path import CommitPath
 from app.store.commit_statement import STATE, Flight
+from app.store.driver import DriverConnection
 from app.store.failures import Fault, classify
+from app.store.hosts import Hosts
 from app.store.storage import PostgresObjectStore
 
 _LOCK = "    for no key update of o skip locked\n"
@@ -161,6 +163,37 @@ def statement_cache_behind_a_pooler() -> None:
         return await connect(*arguments, **{**named, "statement_cache_size": 100})
 
     _replace(asyncpg, "connect", with_cache)
+
+
+def unreplicated_commit_counts() -> None:
+    """The warning of a commit whose wait for the standby was cancelled is not listened to."""
+
+    def warned(self: DriverConnection, *_: object) -> None:
+        assert self is not None
+
+    _replace(DriverConnection, "_warned", warned)
+
+
+def overtaken_connections_are_used() -> None:
+    """A connection is good as long as it is open, wherever it leads by now."""
+    _replace(DriverConnection, "closed", property(lambda self: self._raw.is_closed()))
+
+
+def former_primary_is_believed() -> None:
+    """Whoever takes writes is the primary."""
+
+    def check(self: Hosts, answer: object) -> None:
+        assert self is not None
+        assert answer is not None
+
+    _replace(Hosts, "_check", check)
+
+
+def sweep_takes_any_version() -> None:
+    """What the sweep's snapshot said of a row is believed when the row is locked."""
+    seen = "    where o.epoch = seen.epoch and o.worker_id = seen.worker_id and o.commit_seq = 0\n"
+    mutated = _edit(sweeping.SWEEP_OBJECTS, seen, "    where o.commit_seq = 0\n")
+    _replace(sweeping, "SWEEP_OBJECTS", mutated)
 
 
 def _replace(owner: Any, name: str, new: Any) -> None:
