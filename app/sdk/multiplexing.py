@@ -46,7 +46,9 @@ class Shut:
 class Deliver:
     """Hand `payload` to the object of `channel` as a message of that connection.
 
-    When the object closes that connection, the service closes the whole socket alike.
+    When the object closes that connection, the service closes the whole socket alike. When the
+    object goes away without meaning that (its worker died or drained) and its class resumes, the
+    service joins the channel to the object's next room, and the multiplexer hears nothing of it.
     """
 
     channel: str
