@@ -10,7 +10,9 @@ uvicorn would set signal handlers and a loop of its own; the subclass here only 
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from socket import socket
@@ -28,6 +30,7 @@ from .listening import BACKLOG, base_url, bind_socket, start_listening
 WEBSOCKET_PROTOCOL = DirectWebSocketProtocol
 HTTP_PROTOCOL = "httptools"
 LEFTOVER_SECONDS = 5
+_STUBBORN_SECONDS = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -225,4 +228,22 @@ def run_server(
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         run = ServerRun(settings, build, announce, listener, supervised=supervised)
         runner.run(run.run())
+        _leave_the_stubborn(runner.get_loop())
         return not run.forced
+
+
+def _leave_the_stubborn(loop: asyncio.AbstractEventLoop) -> None:
+    """End the process if code of an object does not heed its end: the loop would wait for ever.
+
+    Its rooms are gone and everything else is stopped by now, so nothing is lost by it.
+    """
+    pending = asyncio.all_tasks(loop)
+    for task in pending:
+        task.cancel()
+    if pending:
+        _, pending = loop.run_until_complete(asyncio.wait(pending, timeout=_STUBBORN_SECONDS))
+    if pending:
+        _log.error("tasks_do_not_end", tasks=sorted(task.get_name() for task in pending))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)

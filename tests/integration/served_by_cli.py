@@ -1,9 +1,11 @@
 """A program for tests: the command's server around a tiny service whose steps are printed.
 
-Arguments: port, then words that change the service (`slow-start`, `failing-start`, `slow-stop`).
+Arguments: port, then words that change the service (`slow-start`, `failing-start`, `slow-stop`,
+`stubborn`).
 """
 
 import asyncio
+import contextlib
 import sys
 from typing import Any
 
@@ -41,6 +43,8 @@ class TinyService:
             await asyncio.Event().wait()
         if "failing-start" in self._words:
             raise DatabaseUnreachable("no answer\nfrom the database")
+        if "stubborn" in self._words:
+            self._task = asyncio.ensure_future(never_end())  # noqa: TID251 - the test's own
         if "faulty-start" in self._words:
             raise RuntimeError("a fault\nof ours")
 
@@ -49,6 +53,13 @@ class TinyService:
         if "slow-stop" in self._words:
             await asyncio.Event().wait()
         say("stopped")
+
+
+async def never_end() -> None:
+    """As code of an author may do that catches whatever comes."""
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
 
 
 def build(_settings: Settings) -> TinyService:

@@ -90,6 +90,15 @@ def test_a_second_signal_forces_the_end_with_status_1(start: Start) -> None:
     assert (status, lines) == (1, [])
 
 
+def test_code_that_does_not_heed_its_end_does_not_keep_the_process(start: Start) -> None:
+    program = start("0", "stubborn")
+    program.url()
+    program.process.send_signal(signal.SIGTERM)
+    status, lines, log = program.end()
+    assert (status, lines) == (1, ["stopping", "stopped"])
+    assert "tasks_do_not_end" in log
+
+
 def test_a_signal_during_the_start_abandons_it(start: Start) -> None:
     program = start("0", "slow-start")
     assert program.line() == "starting"
