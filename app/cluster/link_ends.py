@@ -16,6 +16,7 @@ from .link_protocol import WINDOW_BYTES
 
 _GOING_AWAY = (1012, "link_broken")
 _RETURN_SECONDS = 0.02
+_LONGEST_RETURN_SECONDS = 0.64
 CLOSE_DEADLINE_SECONDS = 5.0
 """How long a close may wait behind what a slow client has not taken."""
 
@@ -55,6 +56,8 @@ class RemoteSink:
         self._transport = transport
         self._paused = False
         self._owed = 0
+        self._return_seconds = 0.0
+        """How long to wait until the client is looked at again; 0 while it keeps up."""
         self._over = False
 
     def receive(self, message: str | bytes) -> None:
@@ -89,7 +92,8 @@ class RemoteSink:
         """The object says this, to this client and perhaps to others."""
         self._transport.send((message,))
         self._owed += len(message.payload)
-        self._give_back()
+        if not self._return_seconds:
+            self._give_back()
 
     def taken(self, waiting_bytes: int) -> None:
         """The object has taken some of what the client said."""
@@ -103,14 +107,19 @@ class RemoteSink:
         self._transport.let_go(*_GOING_AWAY)
 
     def _give_back(self) -> None:
-        """Return credit once the client's machine has taken what was sent."""
-        if not self._owed or self._over:
+        """Return credit once the client's machine has taken what was sent.
+
+        A client that reads slowly is looked at more and more rarely: there may be thousands.
+        """
+        if self._over:
             return
         if self._transport.buffered_bytes < WINDOW_BYTES:
-            owed, self._owed = self._owed, 0
+            owed, self._owed, self._return_seconds = self._owed, 0, 0.0
             self._link.returned(self._stream, owed)
         else:
-            asyncio.get_running_loop().call_later(_RETURN_SECONDS, self._give_back)
+            longer = max(2 * self._return_seconds, _RETURN_SECONDS)
+            self._return_seconds = min(longer, _LONGEST_RETURN_SECONDS)
+            asyncio.get_running_loop().call_later(self._return_seconds, self._give_back)
 
 
 class RemoteTransport:

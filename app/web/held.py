@@ -20,6 +20,7 @@ class HeldTransport:
     def __init__(self, transport: SocketTransport) -> None:
         self._transport = transport
         self._held: list[Callable[[], None]] | None = []
+        self._held_bytes = 0
 
     def release(self) -> None:
         """The handshake is over: do what waited, and everything further at once."""
@@ -29,11 +30,13 @@ class HeldTransport:
 
     @property
     def buffered_bytes(self) -> int:
-        """See `SocketTransport.buffered_bytes`."""
-        return 0 if self._held is not None else self._transport.buffered_bytes
+        """See `SocketTransport.buffered_bytes`; what is held counts, or it would have no bound."""
+        return self._held_bytes if self._held is not None else self._transport.buffered_bytes
 
     def send(self, messages: Sequence[OutgoingMessage]) -> None:
         """See `SocketTransport.send`."""
+        if self._held is not None:
+            self._held_bytes += sum(message.size for message in messages)
         self._do(lambda: self._transport.send(messages))
 
     def close(self, code: int, reason: str) -> None:
