@@ -40,7 +40,6 @@ _ENVIRONMENT = {
     "STATEROOM_EVICT_SECONDS": "86400",
     # A busy machine must not end a lease while it is measured; the renewals stay what they are.
     "STATEROOM_LEASE_SECONDS": "30",
-    "STATEROOM_PREVIEW_MANY_WORKERS": "1",
 }
 _COUNTERS = """
 select d.xact_commit + d.xact_rollback as transactions, w.n_tup_upd as leases,
