@@ -89,8 +89,11 @@ async def started(
             yield Pair(stage, postgres, server)
 
 
-@pytest.mark.parametrize("by_address", [False, True], ids=["sockets", "addresses"])
-@pytest.mark.parametrize("workers", [{}, TWO_WORKERS], ids=["one worker", "two workers"])
+@pytest.mark.parametrize(
+    ("workers", "by_address"),
+    [({}, False), (TWO_WORKERS, True)],
+    ids=["one worker, sockets", "two workers, addresses"],
+)
 async def test_writers_stay_connected_over_a_failover_and_nothing_is_lost(
     stage: Stage, folder: Path, bin_dir: Path | None, workers: dict[str, str], *, by_address: bool
 ) -> None:
