@@ -99,11 +99,13 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices(*DATABASE_URL_VARIABLES)
     )
-    """Postgres 15 to 18: `postgresql://user:password@host:port/name`. Unset: an embedded one."""
+    """Postgres 15 to 18: `postgresql://user:password@host:port/name`, with several hosts after one
+    another (`h1:5432,h2:5432`) for a failover. Unset: an embedded one."""
     database_pooler: DatabasePooler = DatabasePooler.NONE
     """`transaction` when the URL leads to PgBouncer in transaction mode."""
     database_connections: Annotated[int, Field(ge=2, le=100)] = 6
-    """Most connections that a worker opens to Postgres."""
+    """Most connections that a worker opens to Postgres, besides two for commits and one for its
+    lease."""
     database_connect_seconds: Seconds = 10.0
     """How long a start waits for the database before it gives up."""
     data_dir: Path = Path(".stateroom")
