@@ -30,7 +30,6 @@ from .outputs import Depart
 from .unit import RunningUnit
 
 _OVER = "this instance of the object is over"
-_UNDONE = "the event that made the call was undone"
 
 
 class Declined(NamedTuple):
@@ -78,7 +77,10 @@ class RoomCalls:
         return Namespace(name, router.ids, self._route_to)
 
     def end_instance(self) -> None:
-        """The instance is over, and nobody of it waits any more; what has left goes its way."""
+        """The instance is over, and with it what waits for its calls.
+
+        What has left, or is only held back by the gate, goes its way.
+        """
         self._instance += 1
         for call in list(self._open):
             call.fail(RoomAborted(_OVER))
@@ -102,7 +104,7 @@ class RoomCalls:
         self._open.add(call)
         call.answer.add_done_callback(lambda _answer: self._open.discard(call))
         staged = StagedCall(self, call, route.lane)
-        self._unit.stage(Depart(staged.depart, staged.undo, size_of(body)))
+        self._unit.stage(Depart(staged.depart, size_of(body)))
         return staged
 
     def current_event(self) -> Event | None:
@@ -123,7 +125,7 @@ class RoomCalls:
             return None
         if call.target == self.object_id and call.place is None:
             deadlock = CallDeadlock(ring=(name_of(self.object_id),))
-            staged.undo(deadlock)
+            staged.withdraw(deadlock)
             raise deadlock
         if event.ties is None:
             event.ties = EventTies()
@@ -131,8 +133,8 @@ class RoomCalls:
         self._exchange.router.waiting(call)
         try:
             self._unit.finish()
-        except TransactionOpen:
-            staged.undo()
+        except TransactionOpen as error:
+            staged.withdraw(CallRefused(str(error)))
             self.end_waiting(event, staged)
             raise
         return event
@@ -222,12 +224,12 @@ class StagedCall(CallResult):
         self.call = call
         self._calls = calls
         self._lane = lane
-        self._undone = False
+        self._withdrawn = False
 
     def depart(self) -> None:
         """It has passed the gate."""
         call = self.call
-        if self._undone or call.answer.cancelled():
+        if self._withdrawn or call.answer.cancelled():
             return
         call.begin_deadline()
         current = self._calls.waits
@@ -235,10 +237,10 @@ class StagedCall(CallResult):
             call.within = self._calls.answers
         self._lane.send(call)
 
-    def undo(self, error: StateroomError | None = None) -> None:
-        """It is never made."""
-        self._undone = True
-        self.call.fail(error or RoomAborted(_UNDONE))
+    def withdraw(self, error: StateroomError) -> None:
+        """It is never made, although its unit may end well."""
+        self._withdrawn = True
+        self.call.fail(error)
 
     async def _wait(self) -> Any:
         call = self.call

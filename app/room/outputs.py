@@ -42,10 +42,9 @@ class Release(NamedTuple):
 
 
 class Depart(NamedTuple):
-    """A call of another object, which leaves as a message would, or is undone with its unit."""
+    """A call of another object, which leaves as a message would."""
 
     run: Callable[[], None]
-    undo: Callable[[], None]
     size_bytes: int
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ..core.values import Receipt
 from .buffer import TransactionOpen
 from .commits import CommitLane
-from .outputs import Close, Depart, Output
+from .outputs import Close, Output
 
 
 class RunningUnit:
@@ -63,8 +63,6 @@ class RunningUnit:
         for output in self._outputs:
             if isinstance(output, Close):
                 output.to.deaf = False
-            elif isinstance(output, Depart):
-                output.undo()
         self._outputs = []
         self._lane.buffer.discard()
 

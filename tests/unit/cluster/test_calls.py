@@ -312,3 +312,64 @@ async def test_nothing_of_rooms_that_are_over_is_kept(harness: ObjectHarness) ->
     await harness.settle()
     assert harness.calls._prober._arrivals == {}
     assert harness.calls._prober._awaited == {}
+
+
+async def test_a_background_task_that_calls_does_not_end_the_unit_of_an_event(
+    harness: ObjectHarness,
+) -> None:
+    Node.gates = {"background": asyncio.Event(), "event": asyncio.Event()}
+    background: list[asyncio.Task[Any]] = []
+
+    async def leave_a_task(node: Node) -> None:
+        async def call_later() -> str:
+            await Node.gates["background"].wait()
+            return str(await node.other("b").echo("x"))
+
+        background.append(_tasks.start(call_later(), name="background"))
+
+    async def write_and_fail(node: Node) -> None:
+        node.ctx.storage.put("never", 1)
+        Node.gates["background"].set()
+        await Node.gates["event"].wait()
+        raise ValueError
+
+    Node.steps = {"leave": leave_a_task, "fail": write_and_fail}
+    await harness.stub("node", "a").do("leave")
+    failing = _tasks.start(result(harness.stub("node", "a").do("fail")), name="event")
+    await harness.settle()
+    Node.gates["event"].set()
+    with pytest.raises(ObjectFault):
+        await failing
+    with pytest.raises(RoomAborted, match="over"):
+        await background[0]
+    await harness.settle()
+    assert harness.contents("node", "a") == {}
+    assert Node.log == []
+
+
+async def test_a_call_of_a_finished_event_leaves_although_a_later_event_raised(
+    harness: ObjectHarness,
+) -> None:
+    async def write_and_tell(node: Node) -> None:
+        node.ctx.storage.put("key", 1)
+        _ = node.other("b").note("told")
+
+    async def fail(_node: Node) -> None:
+        raise ValueError
+
+    Node.steps = {"tell": write_and_tell, "fail": fail}
+    for name in "ab":
+        await harness.room("node", name)
+    harness.committer.hold()
+    both = [
+        _tasks.start(result(harness.stub("node", "a").do(step)), name=step)
+        for step in ("tell", "fail")
+    ]
+    await harness.settle()
+    assert Node.log == []
+    harness.committer.release()
+    await harness.settle()
+    assert Node.log == ["told"]
+    with pytest.raises(ObjectFault):
+        await both[1]
+    await both[0]
