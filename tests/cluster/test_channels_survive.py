@@ -77,7 +77,11 @@ async def server(stage: Stage) -> ServerProcess:
     return made
 
 
-@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "drained"])
+@pytest.mark.parametrize(
+    "blow",
+    [signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP],
+    ids=["killed", "drained", "frozen until it is killed"],
+)
 async def test_when_the_other_worker_ends_the_socket_stays_and_every_channel_goes_on(
     stage: Stage, server: ServerProcess, blow: signal.Signals
 ) -> None:
