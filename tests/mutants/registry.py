@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from app.settings.sources import environ
 from tests.cluster.server import MUTANT_VARIABLE
-from tests.mutants import service, store
+from tests.mutants import alarms, service, store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,8 @@ TAKEN_FOR_DEAD = (
 )
 MEMBERSHIP = "tests/cluster/test_membership.py"
 ROOM = "tests/unit/room"
+BELL = "tests/unit/room/test_bell.py"
+ALARMS = "tests/contract/test_alarms.py"
 
 MUTANTS: dict[str, Mutant] = {
     "fence-by-plain-select": Mutant(
@@ -139,6 +141,26 @@ MUTANTS: dict[str, Mutant] = {
         what="a registration that failed half way is made again under its dead id",
         patch=service.registers_again_under_the_same_id,
         tests=(MEMBERSHIP,),
+    ),
+    "alarm-ends-before-its-run": Mutant(
+        what="an alarm is deleted before its run is committed",
+        patch=alarms.ends_before_its_run,
+        tests=(BELL,),
+    ),
+    "any-ring-runs": Mutant(
+        what="an alarm is run for whatever attempt it is rung",
+        patch=alarms.any_ring_runs,
+        tests=(BELL,),
+    ),
+    "alarm-claims-outlive-their-worker": Mutant(
+        what="the alarms that a dead worker had claimed wait until the claim runs out",
+        patch=alarms.claims_outlive_their_worker,
+        tests=(ALARMS,),
+    ),
+    "alarms-pass-the-fence": Mutant(
+        what="a batch that the fence refuses sets its alarms all the same",
+        patch=alarms.alarms_pass_the_fence,
+        tests=(ALARMS,),
     ),
     "refused-commit-taken-for-done": Mutant(
         what="a room goes on after the fence refused its commit",
