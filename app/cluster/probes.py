@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from ..core.clock import Clock
-from ..core.errors import CallDeadlock, LinkBroken
+from ..core.errors import CallDeadlock, StateroomError
 from ..core.ids import ObjectId
 from ..core.tasks import TaskOwner
 from ..room.asking import Question
@@ -143,7 +143,7 @@ class Prober:
         meta = object_meta(target) | {ASK: PROBE, "probe": probe.to_json()}
         try:
             answer = link.post(meta, b"")
-        except LinkBroken:
+        except StateroomError:  # the link is down, or full
             return
         self._on_links += 1
         answer.add_done_callback(self._taken)

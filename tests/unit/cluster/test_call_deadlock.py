@@ -140,3 +140,28 @@ async def test_a_caller_that_gave_up_is_waited_for_by_nobody(harness: ObjectHarn
     assert await first == "ended"
     await harness.settle()
     assert Node.log == ["from b"]
+
+
+async def test_a_ring_whose_probes_were_lost_is_found_by_those_of_the_next_round(
+    harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Node.gates = {"gate": asyncio.Event()}
+
+    async def call(node: Node) -> str:
+        await Node.gates["gate"].wait()
+        other = "b" if node.ctx.id.name == "a" else "a"
+        try:
+            return str(await node.other(other).echo("answered"))
+        except CallDeadlock:
+            return "refused"
+
+    Node.steps = {"call": call}
+    both = [_tasks.start(result(harness.stub("node", name).do("call")), name=name) for name in "ab"]
+    await harness.settle()
+    monkeypatch.setattr("app.cluster.probes._STEPS", 0)
+    Node.gates["gate"].set()
+    await harness.settle()
+    assert not any(task.done() for task in both)
+    monkeypatch.undo()
+    await harness.advance(1.0)
+    assert sorted(await asyncio.gather(*both)) == ["answered", "refused"]
