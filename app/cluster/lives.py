@@ -24,8 +24,8 @@ class RunningCommitter(Protocol):
         """Begin to commit; raises StoreUnavailable."""
         ...
 
-    async def close(self) -> None:
-        """Commit what is enqueued, then stop."""
+    async def close(self, *, seconds: float = ...) -> None:
+        """Commit what is enqueued, then stop; what is not done in time is UNAVAILABLE."""
         ...
 
 
@@ -41,12 +41,17 @@ class CommitterOfThisLife:
         self._current: RunningCommitter | None = None
 
     async def begin(self, worker_id: WorkerId, lease: LeaseCheck) -> None:
-        """Start the committer of a new life; the former one's work is void.
+        """Start the committer of a new life; the former one's work is void and not waited for.
+
+        The new lease is running already, and what a former life has under way can no longer pass
+        the fence.
 
         Raises:
             StoreUnavailable: The database is away.
         """
-        await self.close()
+        former, self._current = self._current, None
+        if former is not None:
+            await former.close(seconds=0.0)
         committer = self._make(worker_id, lease)
         await committer.start()
         self._current = committer

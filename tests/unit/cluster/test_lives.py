@@ -28,8 +28,8 @@ class NotingCommitter:
             raise StoreUnavailable
         self.done.append("start")
 
-    async def close(self) -> None:
-        self.done.append("close")
+    async def close(self, *, seconds: float = 5.0) -> None:
+        self.done.append("close" if seconds else "close at once")
 
 
 class Held:
@@ -75,7 +75,10 @@ async def test_a_new_life_ends_the_committer_of_the_former_one_first(writes: Wri
     second = await _begin(bench)
     bench.committer.enqueue(writes)
     assert [made.worker_id for made in bench.made] == [first, second]
-    assert [made.done for made in bench.made] == [["start", writes, "close"], ["start", writes]]
+    assert [made.done for made in bench.made] == [
+        ["start", writes, "close at once"],
+        ["start", writes],
+    ]
 
 
 async def test_before_the_first_life_nothing_can_be_committed(writes: Writes) -> None:
