@@ -23,6 +23,7 @@ from ..core.ids import ObjectId, ObjectIds
 from ..core.sockets import SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
 from ..core.values import Claim, LiveWorker
+from ..core.workshop import breathe
 from ..room.environment import RoomEnvironment
 from ..room.room import Room
 from ..sdk.messages import Request
@@ -36,6 +37,8 @@ from .watchdog import Watchdog
 _log = structlog.get_logger("stateroom.registry")
 
 _TRIES = 3
+_ROOMS_AT_A_LOOK = 250
+"""So many are looked at before events may run again: half a millisecond."""
 _DEPARTURE_SECONDS = 30.0
 """How long a room may take to leave beyond the longest event that may run in it."""
 
@@ -85,7 +88,7 @@ class RoomRegistry:
         self._orphans = Orphans(environment.store)
         self._pace = pace or Pace()
         self.taking = True
-        self.watchdog = Watchdog(lease_seconds=membership.lease_seconds)
+        self.watchdog = Watchdog(lease_seconds=membership.lease_seconds, count=environment.counters)
         self._claiming = 0
         self._tasks = TaskOwner("registry")
 
@@ -220,13 +223,19 @@ class RoomRegistry:
             if self._orphans:
                 await self._orphans.release_all()
             now = clock.monotonic()
-            lives = (room.life for room in self._rooms.values())
+            idle_rooms.forget(self._rooms)
+            busy: list[Room] = []
+            rooms = list(self._rooms.items())
+            for start in range(0, len(rooms), _ROOMS_AT_A_LOOK):
+                found = idle_rooms.look(rooms[start : start + _ROOMS_AT_A_LOOK], now)
+                busy += found.busy
+                for room in found.leaving:
+                    self._leave(room, draining=False)
+                for room in found.resting:
+                    self._tasks.start(room.hibernate(), name="hibernation")
+                await breathe()
+            lives = (room.life for room in busy)
             self.watchdog.look(lives, now=now, speaking=self._membership.holds())
-            resting, leaving = idle_rooms.look(self._rooms, now)
-            for room in leaving:
-                self._leave(room, draining=False)
-            for room in resting:
-                self._tasks.start(room.hibernate(), name="hibernation")
 
     def _leave(
         self, room: Room, *, draining: bool = True, then: Then | None = None

@@ -10,7 +10,7 @@ for it between two looks. Each trouble is logged once, with the room's name and 
 what it names is what `/readyz` and the metrics tell.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -72,9 +72,13 @@ class Watchdog:
 
     Args:
         lease_seconds: A commit may be late by some leases before anybody is alarmed.
+        count: Called with `rooms_stalled` or `rooms_stuck` for each new trouble.
     """
 
-    def __init__(self, *, lease_seconds: float) -> None:
+    def __init__(
+        self, *, lease_seconds: float, count: Callable[[str], None] = lambda _name: None
+    ) -> None:
+        self._counted = count
         self._commit_seconds = max(_LEASES * lease_seconds, _SHORTEST_COMMIT_SECONDS)
         self._suspects: dict[_Key, _Suspect] = {}
         self.reported = 0
@@ -91,7 +95,9 @@ class Watchdog:
         return self._count(Trouble.STUCK)
 
     def look(self, lives: Iterable[WatchedLife], *, now: float, speaking: bool) -> None:
-        """Look at every room at an instant of the monotonic clock.
+        """Look at every room that has something to do, at an instant of the monotonic clock.
+
+        The others cannot be in trouble, and need not be shown.
 
         While the worker may not speak (its lease is over) nothing can be confirmed, and its rooms
         are about to be thrown away: nobody is suspected.
@@ -130,6 +136,7 @@ class Watchdog:
         if not suspect.told and now - suspect.since > patience:
             suspect.told = True
             self.reported += 1
+            self._counted(f"rooms_{trouble.value}")
             seconds = round(now - suspect.since, 1)
             _log.error("room_does_not_get_on", trouble=trouble.value, seconds=seconds, **life.names)
 

@@ -9,6 +9,7 @@ from app.cluster.lease import WorkerLease
 from app.cluster.lives import CommitterOfThisLife
 from app.cluster.membership import Membership
 from app.cluster.stubs import OutsideRoute
+from app.cluster.watchdog import WatchedLife
 from app.core.clock import Clock, SystemClock, Timer
 from app.core.ports import (
     BatchSource,
@@ -108,6 +109,11 @@ def the_store_and_its_twins(
 def the_lists_of_workers(postgres: PostgresWorkerList, memory: MemoryWorkerList) -> None:
     lists: list[WorkerList] = [postgres, memory]
     del lists
+
+
+def what_the_watchdog_sees(life: RoomLife) -> None:
+    watched: WatchedLife = life
+    del watched
 
 
 def time(system: SystemClock, fake: FakeClock, timer: FakeTimer, own: InstanceTimer) -> None:

@@ -100,7 +100,7 @@ async def test_each_stall_of_each_room_is_told_once(harness: ObjectHarness) -> N
             await harness.advance(2.0)
             assert watchdog.stalled == 0
     assert [line["object"] for line in told(log, "room_does_not_get_on")] == ["a", "b"] * 2
-    assert watchdog.reported == 4
+    assert (watchdog.reported, harness.counted["rooms_stalled"]) == (4, 4)
 
 
 async def test_an_event_that_heeds_no_time_out_is_stuck(harness: ObjectHarness) -> None:
@@ -114,6 +114,7 @@ async def test_an_event_that_heeds_no_time_out_is_stuck(harness: ObjectHarness) 
     assert watchdog.stuck == 0, "a start and an event may take that long"
     await harness.advance(EVENT_SECONDS)
     assert (watchdog.stuck, watchdog.stalled, watchdog.reported) == (1, 0, 1)
+    assert harness.counted["rooms_stuck"] == 1
     bob.say("x")
     await harness.settle()
     assert bob.received == ["x"]
