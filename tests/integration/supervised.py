@@ -39,7 +39,8 @@ class Who(DurableObject):
             told = subprocess.run(["sh", "-c", "sleep 60 >&- & echo $!"], stdout=subprocess.PIPE)
             return Response(body=told.stdout)
         if request.path == "/slow":
-            pathlib.Path("entered").touch()
+            pathlib.Path("entered.new").write_text(str(os.getpid()))
+            pathlib.Path("entered.new").rename("entered")
             while not pathlib.Path("release").exists():
                 await asyncio.sleep(0.02)
             self.ctx.storage.put("slow", "kept")
@@ -109,6 +110,10 @@ class Supervised:
             if "worker" in words and "--slot" in words:
                 found[int(words[words.index("--slot") + 1])] = child
         return found
+
+    def pid_of_event(self) -> int:
+        """Which process is in the event that the test holds."""
+        return int((self._folder / "entered").read_text())
 
     def all_serve(self) -> set[int]:
         """Wait until each worker has claimed an object; returns their process ids."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -152,6 +153,24 @@ def test_sighup_replaces_the_workers_one_by_one(folder: Path, database_url: str)
         assert service.stopped().status == 0
 
 
+def test_a_worker_that_drains_takes_no_new_connection_and_its_sibling_takes_them_all(
+    folder: Path, database_url: str
+) -> None:
+    with (
+        supervised(folder, "--database-url", database_url) as service,
+        ThreadPoolExecutor() as threads,
+    ):
+        slow = held_in_an_event(service, threads, folder)
+        draining = service.pid_of_event()
+        psutil.Process(draining).terminate()
+        until(lambda: not listens(draining))
+        looks = [httpx.get(f"{service.served.url}/readyz") for _ in range(30)]
+        assert [look.status_code for look in looks] == [200] * 30
+        (folder / "release").touch()
+        assert slow.result().status_code == 200
+        until(lambda: draining not in service.all_serve())
+
+
 def test_a_roll_into_a_broken_class_stops_at_the_first_worker_and_goes_on_when_it_is_mended(
     folder: Path,
     database_url: str,
@@ -213,6 +232,18 @@ def test_a_worker_that_cannot_start_ends_the_first_start_with_its_line(
     ended = refused(folder, "--database-url", database_url, **variables)
     assert words in ended.err
     assert " Remedy: " in ended.err
+
+
+def test_a_port_of_links_that_is_taken_ends_the_first_start(
+    folder: Path, database_url: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = refused(
+            folder,
+            *("--database-url", database_url),
+            STATEROOM_INTERNAL_PORT=str(taken.getsockname()[1]),
+        )
+    assert "cannot listen on 127.0.0.1" in ended.err
 
 
 def test_a_worker_that_dies_at_the_first_start_ends_it(folder: Path, database_url: str) -> None:
@@ -296,3 +327,9 @@ def refuses(url: str) -> bool:
 def locked_by(folder: Path) -> int:
     """The process that holds the data directory's lock, by its own word."""
     return int((folder / ".stateroom" / "lock").read_text("ascii").strip() or 0)
+
+
+def listens(pid: int) -> bool:
+    """Whether a process still has a socket that takes clients."""
+    found = psutil.Process(pid).net_connections("tcp")
+    return sum(each.status == psutil.CONN_LISTEN for each in found) > 1  # one is for links
