@@ -19,8 +19,8 @@ from tests.integration.supervised import Supervised, gone, until
 
 pytestmark = pytest.mark.timeout(400)
 
-# Nobody may be served after a kill because a lease ran out: that would take a minute.
-LONG_LEASE = {"STATEROOM_LEASE_SECONDS": "60", "STATEROOM_RENEW_SECONDS": "1"}
+# Nobody may be served after a kill because a lease ran out: nobody waits that long here.
+LONG_LEASE = {"STATEROOM_LEASE_SECONDS": "600", "STATEROOM_RENEW_SECONDS": "1"}
 SHORT_LEASE = {"STATEROOM_LEASE_SECONDS": "3", "STATEROOM_RENEW_SECONDS": "0.5"}
 # Adopts what others leave behind, as the first process of a container does.
 ADOPTING = """
