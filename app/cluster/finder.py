@@ -115,7 +115,10 @@ class OwnerFinder:
             if self._clock.monotonic() >= give_up_at:
                 raise error
             found = self._placements.get(object_id.uuid)
-            if found is None or found.worker_id in asked:
+            again = found is not None and found.worker_id in asked
+            # A holder that gave the object up just now has said so: it is free.
+            free = placement is not None and isinstance(error, WorkerLeaving)
+            if again or (found is None and not free):
                 await self._clock.sleep(_PAUSE_SECONDS)
 
     async def _link_to(self, placement: LiveWorker) -> Link:
