@@ -25,7 +25,7 @@ from .wire import Message
 
 COME_BACK: Final = (1012, "service restart")
 HELD_QUESTIONS: Final = 100
-HELD_SECONDS: Final = 10.0
+HELD_SECONDS: Final = 30.0
 
 _MARK: Final = "tinybase:returning"
 _QUESTIONS: Final = frozenset(

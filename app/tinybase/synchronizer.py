@@ -33,6 +33,9 @@ from .wire import EVERYBODY, Message, message_remainder
 PACED_OVER_BYTES: Final = 4 << 20
 """An answer with more missing content than this is sent in pieces before."""
 
+PATIENT_SECONDS: Final = 5.0
+"""How long a client that is compared with has for an answer."""
+
 _TRANSACTION_CHARS = 11
 _QUESTION_CHARS = 4
 _MARKED = 3
@@ -88,6 +91,7 @@ class Synchronizer:
         self._random = random
         self._timeout = request_timeout_seconds
         self._questions = Questions()
+        self._patient: set[str] = set()
 
     def start(self, now: float) -> Outcome:
         """Return the startup broadcasts: who has what, and what the replica has.
@@ -108,9 +112,14 @@ class Synchronizer:
         return Outcome(sends=[Send(EVERYBODY, question), announcement])
 
     def compare(self, client: str, now: float) -> Outcome:
-        """Ask a client for its hashes and pull what differs, unless a pull is under way."""
+        """Ask a client for its hashes and pull what differs, unless a pull is under way.
+
+        Until that has succeeded the client has more time for its answers: many are compared with
+        at once when a worker has died, and much depends on each.
+        """
         if self._questions.asks(client):
             return _NOTHING
+        self._patient.add(client)
         return self._pull(client, self._random(_TRANSACTION_CHARS), None, now)
 
     def announce_to(self, client: str) -> Outcome:
@@ -139,6 +148,7 @@ class Synchronizer:
     def left(self, client: str) -> None:
         """A client is gone: its pull is over."""
         self._questions.forget(client)
+        self._patient.discard(client)
 
     def next_deadline(self) -> float | None:
         """When `expire` next has something to do, or None."""
@@ -171,7 +181,7 @@ class Synchronizer:
         pull = Pull(self._replica, theirs)
         question = pull.begin()
         if question is None:
-            self._questions.succeeded(client)
+            self._succeeded(client)
             return Outcome(compared=client)
         return self._ask(client, transaction, pull, question, now)
 
@@ -182,9 +192,8 @@ class Synchronizer:
             self._questions.postpone(client, now)
             return _NOTHING
         request_id = self._question_id(transaction)
-        pending = Pending(
-            client=client, transaction=transaction, pull=pull, deadline=now + self._timeout
-        )
+        timeout = max(self._timeout, PATIENT_SECONDS) if client in self._patient else self._timeout
+        pending = Pending(client=client, transaction=transaction, pull=pull, deadline=now + timeout)
         self._questions.ask(request_id, pending)
         remainder = message_remainder(request_id, question.kind, question.body)
         return Outcome(sends=(Send(client, remainder),))
@@ -204,7 +213,7 @@ class Synchronizer:
             return _NOTHING
         if question is not None:
             return self._ask(sender, pending.transaction, pull, question, now)
-        self._questions.succeeded(sender)
+        self._succeeded(sender)
         return self._pulled(sender, pull.changes(), now_ms)
 
     def _pulled(self, client: str, changes: list[Any], now_ms: int) -> Outcome:
@@ -218,6 +227,10 @@ class Synchronizer:
         news = changes_in_pieces(rows_of(applied.won.tables), applied.won.values)
         sends = [self.changed(body)._replace(exclude=client) for body in news]
         return Outcome(applied.entries, sends, compared=client)
+
+    def _succeeded(self, client: str) -> None:
+        self._questions.succeeded(client)
+        self._patient.discard(client)
 
     def _answer(self, sender: str, message: Message) -> Outcome:
         given = answer(self._replica, message.kind, message.body)

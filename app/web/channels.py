@@ -28,7 +28,7 @@ _log = structlog.get_logger("stateroom.channels")
 
 _WAITING_CHARS = 16 << 20
 """What may wait in one socket for objects that are on their way."""
-_TRY_SECONDS = 2.0
+_TRY_SECONDS = 1.0
 """How long one try to come back may take, so that those that wait have their turn."""
 _LEFT = 1000
 _COME_BACK = (1012, "service restart")

@@ -130,6 +130,7 @@ class ChannelClient:
         self.subscribed: set[str] = set()
         self.over = asyncio.Event()
         self.close_code: int | None = None
+        self.close_reason: str | None = None
         self._address = f"{url}/{base}"
         self._sock = sock
         self._socket: ClientConnection | None = None
@@ -183,7 +184,7 @@ class ChannelClient:
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 while not condition():
-                    assert not self.over.is_set(), f"the socket was closed with {self.close_code}"
+                    assert not self.over.is_set(), f"closed: {self.close_code} {self.close_reason}"
                     self._progress.clear()
                     await self._progress.wait()
         except TimeoutError:
@@ -203,7 +204,7 @@ class ChannelClient:
             async for text in socket:
                 await self._hear(str(text))
                 self._progress.set()
-        self.close_code = socket.close_code
+        self.close_code, self.close_reason = socket.close_code, socket.close_reason
         self.over.set()
         self._progress.set()
 

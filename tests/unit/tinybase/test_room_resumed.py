@@ -5,6 +5,7 @@ import pytest
 from app.core.mounts import Mount
 from app.sdk import Request
 from app.testing.harness import ObjectHarness
+from app.tinybase import large
 from app.tinybase.questions import OPEN_QUESTIONS
 from app.tinybase.replica import Replica
 from app.tinybase.returning import COME_BACK, HELD_QUESTIONS, HELD_SECONDS
@@ -83,6 +84,24 @@ async def test_no_question_is_answered_before_the_room_has_what_the_client_had()
         assert (news.kind, news.body) == (2, list(lost.content_hashes()))
 
 
+async def test_a_large_room_compares_beside_the_event_loop_with_the_same_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(large, "LARGE_WEIGHT", -1)
+    async with ObjectHarness(mounted()) as harness:
+        writer = await ThinkingPeer.join(harness)
+        writer.change(_THEIRS)
+        await talk(harness, writer)
+        peer = await resume(harness, filled(_MINE))
+        peer.socket.say('S\n["receipt",1,""]')
+        for _ in range(10):
+            await harness.advance(0.01)
+            await talk(harness, peer, writer)
+        assert peer.replica.content_hashes() == filled(_MINE, _THEIRS).content_hashes()
+        assert writer.replica.content_hashes() == peer.replica.content_hashes()
+        assert [kind for sender, kind in peer.heard if sender == "S"].index(0) > 0
+
+
 async def test_who_asks_but_does_not_let_itself_be_compared_with_is_sent_to_begin_anew() -> None:
     async with ObjectHarness(mounted()) as harness:
         mute = Peer(await harness.connect(ROOM, "a", request=_RESUMED), "")
@@ -136,7 +155,7 @@ async def test_the_room_remembers_whom_it_has_to_compare_with_over_its_sleep_and
         peer.take()
         peer.tell(1, "", to="S", request_id="receipt")
         heard: list[Frame] = []
-        for _ in range(40):
+        for _ in range(80):
             await harness.advance(0.2)
             for frame in peer.take():
                 heard.append(frame)

@@ -7,7 +7,7 @@ from app.tinybase.pull import Question
 from app.tinybase.questions import OPEN_QUESTIONS, POSTPONED_SECONDS
 from app.tinybase.replica import Replica
 from app.tinybase.routing import SyncMode
-from app.tinybase.synchronizer import PACED_OVER_BYTES, Outcome, Send, Synchronizer
+from app.tinybase.synchronizer import PACED_OVER_BYTES, PATIENT_SECONDS, Outcome, Send, Synchronizer
 from app.tinybase.wire import Message, parse_message
 from tests.unit.tinybase.replicas import NOW, Disk, cells, filled, hlc, replica, values
 from tests.unit.tinybase.test_pull import asked_of, pulled
@@ -215,8 +215,10 @@ def test_a_client_with_equal_hashes_is_compared_at_once() -> None:
 def test_a_client_that_does_not_let_itself_be_compared_with_is_asked_again() -> None:
     server = synchronizer(replica())
     server.compare("A", 0.0)
-    assert not server.expire(TIMEOUT).sends
-    again = server.expire(TIMEOUT + 1.0).sends
+    assert server.next_deadline() == PATIENT_SECONDS
+    assert not server.expire(PATIENT_SECONDS).sends
+    again = server.expire(PATIENT_SECONDS + 1.0).sends
+    assert server.next_deadline() == 2 * PATIENT_SECONDS + 1.0
     assert [(send.recipient, told(send)[1]) for send in again] == [("A", 1)]
 
 
