@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from ..core.errors import StateroomError
+from ..core.errors import CallTimedOut, StateroomError
 from ..core.values import Alarm, DueAlarm, RingOutcome
 from ..sdk.alarms import AlarmInfo
 from ..sdk.durable_object import DurableObject
@@ -177,8 +177,9 @@ def _same(alarm: Alarm | None, due: DueAlarm) -> bool:
 def _is_setback(error: Exception, *, begun: bool) -> bool:
     """Whether a failed run does not count: it was not the author's code that failed.
 
-    Before the run has begun, a bound that was reached is one of the worker's.
+    Before the run has begun, a bound that was reached is one of the worker's. A call without an
+    answer counts: the called object may never give one, and what waits for it must end some day.
     """
-    if not isinstance(error, StateroomError):
+    if not isinstance(error, StateroomError) or isinstance(error, CallTimedOut):
         return False
     return error.retryable or (error.overloaded and not begun)

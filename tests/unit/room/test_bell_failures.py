@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from app.core.errors import Overloaded, RoomAborted, StoreUnavailable
+from app.core.errors import CallTimedOut, Overloaded, RoomAborted, StoreUnavailable
 from app.core.mounts import Mount
 from app.core.tasks import TaskOwner
 from app.core.values import CommitResult, DueAlarm, RingOutcome
@@ -103,6 +103,16 @@ async def test_153_faults_that_are_not_the_authors_are_not_counted_and_never_end
     assert stored is not None
     assert (stored.counted_attempts, stored.uncounted_attempts) == (0, 9)
     assert await get_alarm(harness) == 5
+
+
+async def test_a_call_that_is_never_answered_counts_as_the_authors(harness: ObjectHarness) -> None:
+    def unanswered(_lab: Alarmed, _info: AlarmInfo) -> None:
+        raise CallTimedOut
+
+    Alarmed.on_ring = unanswered
+    await set_alarm(harness, 5)
+    await harness.advance(400)
+    assert harness.counted["alarms_given_up"] == 1
 
 
 async def test_154_the_first_fault_of_the_author_after_others_is_retried_after_two_seconds(
