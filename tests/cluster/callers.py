@@ -27,6 +27,7 @@ CLOSE_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
 ALARM_PAUSE_SECONDS = 0.6
 ASKING_SECONDS = 0.1
+RELAY_PAUSE_SECONDS = 1.0
 SELDOM_SECONDS = 5.0
 LONGEST_ALARM_MS = 700
 PATIENCE_SECONDS = 6.0
@@ -64,10 +65,12 @@ class Callers:
     def come(self, tasks: asyncio.TaskGroup, ledgers: Sequence[str]) -> list[asyncio.Task[None]]:
         """Send two callers and one of each other kind to each ledger; they end by `leave`.
 
-        The last ledger gets one caller alone, who comes so seldom that it is evicted meanwhile.
+        The last ledger gets one caller alone, who comes so seldom that it may be evicted meanwhile.
+        Each relays to the others.
         """
         kinds = (self._call, self._call, self._set, self._read, self._listen)
         working = [tasks.create_task(work(name)) for name in ledgers[:-1] for work in kinds]
+        working += [tasks.create_task(self._relay(name, ledgers)) for name in ledgers]
         return [*working, tasks.create_task(self._call_seldom(ledgers[-1]))]
 
     def leave(self) -> None:
@@ -84,22 +87,36 @@ class Callers:
         place = f"{address(url, ledger)}/alarm?after={after_ms}"
         return await self._post(client, place, ledger, f"{SET}{self._numbers()}")
 
+    async def relay(self, client: httpx.AsyncClient, url: str, ledger: str, to: str) -> bool:
+        """Append to a ledger by way of another one; returns whether that was acknowledged."""
+        operation = f"op-{self._numbers()}"
+        place = f"{address(url, ledger)}/relay?to={to}"
+        answer = await self._posted(client, place, to, operation)
+        if answer is not None:
+            self._history.delivered(to, (answer.json()["place"], operation))
+        return answer is not None
+
     async def _post(
         self, client: httpx.AsyncClient, place: str, ledger: str, operation: str
     ) -> bool:
-        self._history.began(ledger, operation)
-        try:
-            answer = await self._answered(client.post(place, content=operation))
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            self._history.never_sent(ledger, operation)
-            await self._pause()
-            return False
+        answer = await self._posted(client, place, ledger, operation)
         if answer is None:
             return False
         body: Json = answer.json()
         receipt = Receipt.parse(answer.headers[RECEIPT], body["process"])
         self._history.appended(ledger, Append(body["place"], operation, receipt))
         return True
+
+    async def _posted(
+        self, client: httpx.AsyncClient, place: str, ledger: str, operation: str
+    ) -> httpx.Response | None:
+        self._history.began(ledger, operation)
+        try:
+            return await self._answered(client.post(place, content=operation))
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            self._history.never_sent(ledger, operation)
+            await self._pause()
+            return None
 
     async def read(self, client: httpx.AsyncClient, url: str, ledger: str) -> bool:
         """Read the newest lines; returns whether there was an answer."""
@@ -129,6 +146,13 @@ class Callers:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(SELDOM_SECONDS):
                         await self._over.wait()
+
+    async def _relay(self, ledger: str, ledgers: Sequence[str]) -> None:
+        others = [name for name in ledgers if name != ledger]
+        async with client() as http:
+            while not self._over.is_set():
+                await self.relay(http, self._anywhere(), ledger, self._chance.choice(others))
+                await self._clock.sleep(self._chance.uniform(0, RELAY_PAUSE_SECONDS))
 
     async def _set(self, ledger: str) -> None:
         async with client() as http:

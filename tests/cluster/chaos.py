@@ -25,6 +25,7 @@ from tests.cluster.alarm_runs import OF_RUNS
 from tests.cluster.callers import Callers, client
 from tests.cluster.checker import History
 from tests.cluster.faults import Fault, Strike
+from tests.cluster.ledger import RELAYED
 from tests.cluster.ledger_history import LedgerHistory
 from tests.cluster.node import Node, make_node
 from tests.cluster.settling import Judgement, judge
@@ -43,6 +44,7 @@ _SETTINGS = {
     "STATEROOM_NAMESPACES": "ledger=tests.cluster.ledger:Ledger",
 }
 _STARTS = 3
+_OWN_LINES = (*OF_RUNS, RELAYED)
 _TWO_AT_ONCE = 0.2
 
 
@@ -57,6 +59,7 @@ class Tally:
     appends: int = 0
     unknown: int = 0
     alarms: int = 0
+    relays: int = 0
     reads: int = 0
     pushes: int = 0
     visits: int = 0
@@ -69,7 +72,7 @@ class Tally:
             f"{self.faults.total()} faults ({faults}); "
             f"acknowledged: {self.changes} changes and {self.appends} appends "
             f"({self.unknown} with an unknown end); {self.alarms} alarms run, "
-            f"{self.reads} reads, {self.pushes} pushes, {self.visits} visits; "
+            f"{self.relays} relays, {self.reads} reads, {self.pushes} pushes, {self.visits} visits; "
             f"slowest recovery {slowest:.1f} s; {len(self.violations)} violations; "
             f"not answered well: {dict(self.refused)}"
         )
@@ -225,7 +228,7 @@ class Round:
         self._rooms = [f"room-{cluster.numbers()}" for _ in range(rooms)]
         self._ledgers = [f"ledger-{cluster.numbers()}" for _ in range(ledgers)]
         self._history = History()
-        self._ledger_history = LedgerHistory(own=lambda text: text.startswith(OF_RUNS))
+        self._ledger_history = LedgerHistory(own=lambda text: text.startswith(_OWN_LINES))
         self._visitors = Visitors(
             cluster.sockets, self._history, cluster.numbers, random.Random(chance.random())
         )
@@ -310,6 +313,7 @@ class Round:
         tally.appends += ledgers.acknowledged
         tally.unknown += ledgers.unknown
         tally.reads += ledgers.reads
+        tally.relays += ledgers.relays
         tally.pushes += ledgers.pushes
         tally.visits += self._visitors.visits
         tally.refused.update(self._callers.refused)

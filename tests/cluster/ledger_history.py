@@ -101,6 +101,7 @@ class LedgerHistory:
         """Whether reads must be fresh at the moment."""
         self._own = own
         self.reads = 0
+        self.relays = 0
         self.pushes = 0
         self._ledgers: dict[str, _Ledger] = {}
         self._holders: dict[int, tuple[str, str]] = {}
@@ -116,7 +117,7 @@ class LedgerHistory:
     def unknown(self) -> int:
         """How many appends nobody knows the end of."""
         begun = sum(len(ledger.begun) for ledger in self._ledgers.values())
-        return begun - self.acknowledged
+        return begun - self.acknowledged - self.relays
 
     def began(self, ledger: str, operation: str) -> None:
         """An append is about to be sent."""
@@ -132,6 +133,11 @@ class LedgerHistory:
         log.appends.append(append)
         log.newest = max(log.newest, append.place)
         self._held(ledger, append.receipt)
+
+    def delivered(self, ledger: str, line: Line) -> None:
+        """An append was acknowledged by way of another object, without a receipt."""
+        self.relays += 1
+        self._show(ledger, [line], "a call from object to object")
 
     def begin_read(self, ledger: str) -> Reading:
         """A read is about to be sent."""

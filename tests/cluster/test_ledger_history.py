@@ -77,6 +77,17 @@ def test_what_was_shown_by_a_read_or_a_push_must_be_there() -> None:
     assert kinds(history, []) == [Kind.SHOWN_AND_GONE, Kind.SHOWN_AND_GONE]
 
 
+def test_what_was_delivered_by_another_object_must_be_there_and_be_seen_by_later_reads() -> None:
+    history = LedgerHistory()
+    history.began("ledger", "one")
+    history.delivered("ledger", (1, "one"))
+    assert (history.relays, history.unknown) == (1, 0)
+    assert kinds(history, lines("one")) == []
+    assert kinds(history, []) == [Kind.SHOWN_AND_GONE]
+    history.has_heard(history.begin_read("ledger"), 0)
+    assert kinds(history, lines("one")) == [Kind.STALE]
+
+
 def test_an_operation_that_the_server_repeated_stands_there_twice() -> None:
     history = LedgerHistory()
     history.began("ledger", "one")
