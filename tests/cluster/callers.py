@@ -20,6 +20,8 @@ from tests.cluster.ledger_history import Append, LedgerHistory, Line, Reading, R
 from tests.interop.wire_json import Json
 
 NAMESPACE = "ledger"
+VIA = "via-"
+"""How operations are named that come by way of another ledger."""
 RECEIPT = "stateroom-receipt"
 ANSWER_SECONDS = 6.0
 CONNECT_SECONDS = 2.0
@@ -66,11 +68,11 @@ class Callers:
         """Send two callers and one of each other kind to each ledger; they end by `leave`.
 
         The last ledger gets one caller alone, who comes so seldom that it may be evicted meanwhile.
-        Each relays to the others.
+        Each is also written to by way of a ledger of its own, which waits for it.
         """
         kinds = (self._call, self._call, self._set, self._read, self._listen)
         working = [tasks.create_task(work(name)) for name in ledgers[:-1] for work in kinds]
-        working += [tasks.create_task(self._relay(name, ledgers)) for name in ledgers]
+        working += [tasks.create_task(self._relay(source_of(name), name)) for name in ledgers]
         return [*working, tasks.create_task(self._call_seldom(ledgers[-1]))]
 
     def leave(self) -> None:
@@ -89,7 +91,7 @@ class Callers:
 
     async def relay(self, client: httpx.AsyncClient, url: str, ledger: str, to: str) -> bool:
         """Append to a ledger by way of another one; returns whether that was acknowledged."""
-        operation = f"op-{self._numbers()}"
+        operation = f"{VIA}{self._numbers()}"
         place = f"{address(url, ledger)}/relay?to={to}"
         answer = await self._posted(client, place, to, operation)
         if answer is not None:
@@ -147,11 +149,10 @@ class Callers:
                     async with asyncio.timeout(SELDOM_SECONDS):
                         await self._over.wait()
 
-    async def _relay(self, ledger: str, ledgers: Sequence[str]) -> None:
-        others = [name for name in ledgers if name != ledger]
+    async def _relay(self, source: str, ledger: str) -> None:
         async with client() as http:
             while not self._over.is_set():
-                await self.relay(http, self._anywhere(), ledger, self._chance.choice(others))
+                await self.relay(http, self._anywhere(), source, ledger)
                 await self._clock.sleep(self._chance.uniform(0, RELAY_PAUSE_SECONDS))
 
     async def _set(self, ledger: str) -> None:
@@ -239,6 +240,11 @@ def client() -> httpx.AsyncClient:
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_keepalive_connections=4, keepalive_expiry=1.0),
     )
+
+
+def source_of(ledger: str) -> str:
+    """The ledger by way of which another one is written to."""
+    return f"{ledger}-source"
 
 
 def address(url: str, ledger: str) -> str:

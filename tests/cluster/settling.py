@@ -15,10 +15,11 @@ import httpx
 from app.core.clock import SystemClock
 from app.core.storage_codec import decode_value
 from tests.cluster.alarm_runs import overlaps, runs, waiting
-from tests.cluster.callers import address, client, lines_of
+from tests.cluster.callers import VIA, address, client, lines_of, source_of
 from tests.cluster.checker import Content, History, Place
 from tests.cluster.clients import GONE
 from tests.cluster.durable_content import for_a_fresh_client, in_postgres
+from tests.cluster.ledger import RELAYED
 from tests.cluster.ledger_history import LedgerHistory, Line
 from tests.cluster.visitors import Replica, Visitors
 from tests.interop.wire_json import Json
@@ -63,10 +64,24 @@ async def judge(case: Judgement) -> list[str]:
         await clock.sleep(_RETRY_SECONDS)
     found += _losses(case, await _fresh(case), "a fresh client")
     final = await _ledgers_in_postgres(case)
+    found += await _out_of_nowhere(case, final)
     case.alarms += sum(runs(lines) for lines in final.values())
     overlapping = [f"{name}: {what}" for name in final for what in overlaps(final[name])]
     found += [*overlapping, *map(str, case.ledger_history.violations(final))]
     return list(dict.fromkeys(found))
+
+
+async def _out_of_nowhere(case: Judgement, final: dict[str, list[Line]]) -> list[str]:
+    """What came by way of a ledger whose own line, written before the call left, is not there."""
+    names = [source_of(name) for name in case.ledgers]
+    lines = await _lines_in_postgres(case.database_url, names)
+    sources = {name: {text for _, text in lines[name]} for name in names}
+    return [
+        f"OUT OF NOWHERE {name}: {text} came by way of {source_of(name)}, which has no line of it"
+        for name in case.ledgers
+        for _, text in final[name]
+        if text.startswith(VIA) and f"{RELAYED}{text}" not in sources[source_of(name)]
+    ]
 
 
 async def _disagreements(case: Judgement) -> list[str]:
@@ -143,12 +158,16 @@ async def _ledgers_at(page: str, ledgers: Sequence[str]) -> dict[str, list[Line]
 
 
 async def _ledgers_in_postgres(case: Judgement) -> dict[str, list[Line]]:
-    session = await asyncpg.connect(case.database_url)
+    return await _lines_in_postgres(case.database_url, case.ledgers)
+
+
+async def _lines_in_postgres(database_url: str, ledgers: Sequence[str]) -> dict[str, list[Line]]:
+    session = await asyncpg.connect(database_url)
     try:
-        rows = await session.fetch(_LINES, list(case.ledgers))
+        rows = await session.fetch(_LINES, list(ledgers))
     finally:
         await session.close()
-    found: dict[str, list[Line]] = {name: [] for name in case.ledgers}
+    found: dict[str, list[Line]] = {name: [] for name in ledgers}
     for row in rows:
         place = int(row["key"].decode().removeprefix("line-"))
         found[row["name"]].append((place, decode_value(row["value"])))
