@@ -77,8 +77,8 @@ class Tally:
             f"acknowledged: {self.changes} changes and {self.appends} appends "
             f"({self.unknown} with an unknown end); {self.alarms} alarms run, "
             f"{self.relays} relays, {self.reads} reads, {self.pushes} pushes, "
-            f"{self.visits} visits; slowest recovery {slowest:.1f} s; {len(self.violations)} violations; "
-            f"not answered well: {dict(self.refused)}"
+            f"{self.visits} visits; slowest recovery {slowest:.1f} s; "
+            f"{len(self.violations)} violations; not answered well: {dict(self.refused)}"
         )
 
 
