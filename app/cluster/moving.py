@@ -209,7 +209,7 @@ class Mover:
 
     async def _adopt(self, object_id: ObjectId) -> _Adopted:
         new = object_id not in self._registry
-        await self._registry.room(object_id)
+        await self._registry.adopt(object_id)
         return _Adopted(new=new)
 
     async def _adopt_for_another(

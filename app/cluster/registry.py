@@ -166,6 +166,24 @@ class RoomRegistry:
             raise opened
         return opened
 
+    async def adopt(self, object_id: ObjectId) -> None:
+        """Make sure that the object's room is here and started, for a worker that gives it up.
+
+        It never waits for a room that is leaving here: that one may be on its way to the very
+        worker that asks, and each would wait for the other.
+
+        Raises:
+            OwnedElsewhere: The object is just leaving here.
+            StateroomError: It could not be claimed, loaded or started.
+        """
+        if object_id.uuid not in self._leaving:
+            room = await self.find(object_id)
+            if room.open and not room.awake:  # one that is awake may be busy for long
+                await room.wake()
+            if room.open:
+                return
+        raise OwnedElsewhere("the object is on its way from here to somebody else")
+
     def abort_all(self, error: StateroomError) -> None:
         """Throw every room away."""
         for room in list(self._rooms.values()):

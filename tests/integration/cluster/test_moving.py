@@ -34,6 +34,8 @@ class Counter(DurableObject):
     async def on_start(self) -> None:
         if self.poison:
             raise RuntimeError("not here")
+        if (gate := self.gates.get("start")) is not None:
+            await gate.wait()
         self.count = await self.ctx.storage.get("count", 0)
 
     async def on_message(self, connection: Connection, message: str | bytes) -> None:
@@ -220,6 +222,25 @@ async def test_two_moves_at_once_end_with_one_owner(trio: tuple[Worker, Worker, 
 
 
 # -- draining --------------------------------------------------------------------------------------
+
+
+async def test_two_moves_that_cross_do_not_wait_for_one_another(
+    trio: tuple[Worker, Worker, Worker],
+) -> None:
+    one, other, third = trio
+    assert await ask(one) == "1"
+    gate = Counter.gates["start"] = asyncio.Event()
+    there = _tasks.start(move(one, other), name="there")
+    await until(lambda: holds(other))
+    back = _tasks.start(move(other, one), name="back")
+    await until(lambda: other.registry._leaving)
+    gate.set()
+    async with asyncio.timeout(10):
+        await asyncio.wait([there, back])
+        assert await ask(third) == "2"
+    for outcome in (there.exception(), back.exception()):
+        assert outcome is None or isinstance(outcome, OwnedElsewhere)
+    assert sum(map(holds, trio)) == 1
 
 
 async def test_a_draining_worker_gives_up_its_rooms_and_forwards_what_still_comes(
