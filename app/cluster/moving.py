@@ -208,9 +208,20 @@ class Mover:
         return await self._links.to(worker.worker_id, worker.address)
 
     async def _adopt(self, object_id: ObjectId) -> _Adopted:
-        new = object_id not in self._registry
-        await self._registry.adopt(object_id)
-        return _Adopted(new=new)
+        """Make sure that the object's room is here and started.
+
+        It never waits for a room that is leaving here: that one may be on its way to the very
+        worker that asks, and each would wait for the other.
+        """
+        registry = self._registry
+        new = object_id not in registry
+        if not registry.gives_up(object_id):
+            room = await registry.find(object_id)
+            if room.open and not room.awake:  # one that is awake may be busy for long
+                await room.wake()
+            if room.open:
+                return _Adopted(new=new)
+        raise OwnedElsewhere("the object is on its way from here to somebody else")
 
     async def _adopt_for_another(
         self, object_id: ObjectId, _meta: Mapping[str, Any], _body: bytes

@@ -100,6 +100,10 @@ class RoomRegistry:
         key = object_id.uuid
         return key in self._rooms or key in self._opening or key in self._leaving
 
+    def gives_up(self, object_id: ObjectId) -> bool:
+        """Whether the object's room is just leaving."""
+        return object_id.uuid in self._leaving
+
     @property
     def rooms(self) -> Iterable[Room]:
         """The rooms of this worker now."""
@@ -165,24 +169,6 @@ class RoomRegistry:
         if isinstance(opened, StateroomError):
             raise opened
         return opened
-
-    async def adopt(self, object_id: ObjectId) -> None:
-        """Make sure that the object's room is here and started, for a worker that gives it up.
-
-        It never waits for a room that is leaving here: that one may be on its way to the very
-        worker that asks, and each would wait for the other.
-
-        Raises:
-            OwnedElsewhere: The object is just leaving here.
-            StateroomError: It could not be claimed, loaded or started.
-        """
-        if object_id.uuid not in self._leaving:
-            room = await self.find(object_id)
-            if room.open and not room.awake:  # one that is awake may be busy for long
-                await room.wake()
-            if room.open:
-                return
-        raise OwnedElsewhere("the object is on its way from here to somebody else")
 
     def abort_all(self, error: StateroomError) -> None:
         """Throw every room away."""
