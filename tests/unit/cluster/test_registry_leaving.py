@@ -1,16 +1,16 @@
 """The registry gives rooms up: those that are idle, and all of them when the worker leaves."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from app.core.errors import (
-    RoomAborted,
-    WorkerLeaving,
-)
+from app.core.errors import OwnedElsewhere, RoomAborted, WorkerLeaving
+from app.core.ids import WorkerId
 from app.core.tasks import TaskOwner
+from app.core.values import LiveWorker
 from app.room.room import Room
 from app.sdk import Request
 from app.testing.harness import ObjectHarness
@@ -140,3 +140,39 @@ async def test_a_room_that_is_aborted_again_and_again_is_not_looked_for_for_ever
     harness.registry._rooms[room.object_id.uuid] = room  # it should be gone, and is not
     with pytest.raises(RoomAborted):
         await harness.room("plain", "a")
+
+
+async def test_who_waits_for_an_object_that_is_handed_over_is_told_its_next_owner(
+    harness: SlowHarness,
+) -> None:
+    await harness.room("plain", "a")
+    adopted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    next_owner = LiveWorker(worker_id=WorkerId(uuid.uuid4()), address="10.0.0.7:1")
+
+    async def adopt() -> LiveWorker:
+        await adopted
+        return next_owner
+
+    object_id = harness.object_id("plain", "a")
+    moving = _tasks.start(harness.registry.hand_over(object_id, adopt), name="move")
+    callers = [_room(harness) for _ in range(2)]
+    await harness.settle()
+    assert not any(caller.done() for caller in callers)
+    assert object_id in harness.registry
+    adopted.set_result(None)
+    assert await moving
+    for error in await _gather(callers):
+        assert isinstance(error, OwnedElsewhere)
+        assert (error.worker_id, error.address) == (next_owner.worker_id, "10.0.0.7:1")
+    assert harness.slow.claims == 1
+    assert object_id not in harness.registry
+
+
+async def test_what_is_not_here_or_leaves_already_is_not_handed_over(harness: SlowHarness) -> None:
+    async def adopt() -> LiveWorker | None:
+        raise AssertionError("there is nothing to adopt")
+
+    object_id = harness.object_id("plain", "a")
+    assert not await harness.registry.hand_over(object_id, adopt)
+    harness.registry._leave(await harness.room("plain", "a"))
+    assert not await harness.registry.hand_over(object_id, adopt)

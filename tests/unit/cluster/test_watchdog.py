@@ -152,8 +152,13 @@ async def test_without_a_lease_nobody_is_suspected(harness: ObjectHarness) -> No
     alice = await harness.connect("ledger", "a")
     harness.committer.hold()
     alice.say("x")
+    await harness.settle()
     watchdog = harness.registry.watchdog
     for second in range(30):
         lives = [room.life for room in harness.registry.rooms]
         watchdog.look(lives, now=1_000.0 + second, speaking=False)
     assert watchdog.reported == 0
+    for second in range(30):
+        lives = [room.life for room in harness.registry.rooms]
+        watchdog.look(lives, now=1_030.0 + second, speaking=True)
+    assert watchdog.reported == 1, "what was suspected for nothing is suspected now"
