@@ -59,6 +59,7 @@ def our_server() -> ServerRecipe:
             "STATEROOM_NAMESPACES": (
                 f"relay={room_class}?sync=relay,ephemeral={room_class}?durability=none"
             ),
+            "STATEROOM_LEASE_SECONDS": "20",  # a busy machine must not end one
             "STATEROOM_ROUTES": "relay/**=relay,ephemeral/**=ephemeral,**=tinybase",
         },
     )
