@@ -7,7 +7,7 @@ rooms. Nothing is forwarded twice: a worker that is asked over a link serves the
 says who it is not (architecture, sections 1 and 9 d, e).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 from uuid import UUID
 
@@ -29,6 +29,8 @@ from .registry import RoomRegistry
 ResultT = TypeVar("ResultT")
 
 _PAUSE_SECONDS = 0.05
+_PAUSE_GROWTH = 1.2
+_LONGEST_PAUSE_SECONDS = 0.2
 _PLACEMENTS = 100_000
 
 
@@ -95,6 +97,7 @@ class OwnerFinder:
             StateroomError: What serving raised, or why nobody could be reached in time.
         """
         give_up_at = self._clock.monotonic() + self._patience
+        pauses = _pauses()
         refused: set[WorkerId] = set()
         asked: set[WorkerId] = set()
         while True:
@@ -119,7 +122,7 @@ class OwnerFinder:
             # A holder that gave the object up just now has said so: it is free.
             free = placement is not None and isinstance(error, WorkerLeaving)
             if again or (found is None and not free):
-                await self._clock.sleep(_PAUSE_SECONDS)
+                await self._clock.sleep(next(pauses))
 
     async def _link_to(self, placement: LiveWorker) -> Link:
         assert self._links is not None  # noqa: S101 - a placement is made with links only
@@ -157,3 +160,11 @@ class OwnerFinder:
         if chosen is not None:
             self.note(object_id, chosen)
         return chosen is not None
+
+
+def _pauses() -> Iterator[float]:
+    """How long to wait between looks: a lease that runs out brings many here at once."""
+    pause = _PAUSE_SECONDS
+    while True:
+        yield pause
+        pause = min(pause * _PAUSE_GROWTH, _LONGEST_PAUSE_SECONDS)

@@ -18,7 +18,7 @@ from ..core.errors import LeaseLost, StateroomError, StoreUnavailable
 from ..core.ids import WorkerId
 from ..core.ports import LeaseCheck, WorkerLeases
 from ..core.tasks import TaskOwner
-from ..core.values import WorkerIdentity
+from ..core.values import LeaseGrant, WorkerIdentity
 from .lease import WorkerLease
 from .lease_protocol import (
     AbortRooms,
@@ -80,6 +80,8 @@ class Membership:
         )
         self._lease = self._protocol.term
         self._tasks = TaskOwner("membership")
+        self.marked_draining = False
+        """Whether this worker's row said that it drains, at the last answer of the database."""
 
     @property
     def standing(self) -> Standing:
@@ -174,7 +176,7 @@ class Membership:
         asked_at = self._clock.monotonic()
         identity = replace(self._identity, worker_id=worker_id)
         grant = await self._leases.register(identity, lease_seconds=self._lease_seconds)
-        self._sample(grant.database_ms, asked_at)
+        self._take(grant, asked_at)
 
     async def _renew(self, errand: Renew) -> Outcome:
         asked_at = self._clock.monotonic()
@@ -190,10 +192,11 @@ class Membership:
         if grant is None:
             _log.error("lease_ended_by_database", worker=str(errand.worker_id))
             return Outcome.REFUSED
-        self._sample(grant.database_ms, asked_at)
+        self._take(grant, asked_at)
         return Outcome.DONE
 
-    def _sample(self, database_ms: int, asked_at: float) -> None:
+    def _take(self, grant: LeaseGrant, asked_at: float) -> None:
+        self.marked_draining = grant.draining
         self._database_clock.sample(
-            database_ms=database_ms, sent=asked_at, received=self._clock.monotonic()
+            database_ms=grant.database_ms, sent=asked_at, received=self._clock.monotonic()
         )

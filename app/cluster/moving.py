@@ -26,6 +26,7 @@ from ..core.ids import ObjectId, WorkerId
 from ..core.ports import WorkerLeases
 from ..core.tasks import TaskOwner
 from ..core.values import LiveWorker
+from .drain_mark import DrainMark
 from .finder import OwnerFinder
 from .link import Link
 from .link_service import ASK, LinkService, object_meta
@@ -40,7 +41,6 @@ ADOPT = "adopt"
 MOVE = "move"
 _TRIES = 5
 _PAUSE_SECONDS = 0.05
-_LOOK_SECONDS = 1.0
 _MARK_SECONDS = 2.0
 _ADOPT_SECONDS = 60.0
 """A claim and a start; the longest start is a setting, and whoever sets it higher moves again."""
@@ -87,15 +87,14 @@ class Mover:
         clock: Clock,
     ) -> None:
         self._registry = registry
-        self._membership = membership
-        self._leases = leases
+        self._mark = DrainMark(leases, membership, clock)
         self._peers = peers
         self._links = links
         self._finder = finder
         self._clock = clock
         self._tasks = TaskOwner("mover")
         self._draining: asyncio.Task[None] | None = None
-        self._marked: WorkerId | None = None
+        self._watched = False
         self.duty = Duty.SERVING
 
     def serve(self, service: LinkService) -> None:
@@ -265,13 +264,18 @@ class Mover:
             return
         self.duty = Duty.DRAINING
         self._registry.taking = False
+        if not self._watched:
+            self._watched = True
+            self._tasks.start(
+                self._mark.keep(lambda: self.duty is not Duty.SERVING), name="drain-mark"
+            )
         try:
-            await self._mark(draining=True)
+            await self._mark.say(draining=True)
         except StateroomError:
             self._serve_again()
             raise
         _log.info("worker_drains", rooms=len(self._registry))
-        self._draining = self._tasks.start(self._drain(), name="drain")
+        self._draining = self._tasks.start(self._registry.empty(), name="drain")
 
     async def undrain(self) -> None:
         """Take rooms again. Those that have begun to leave do leave.
@@ -284,7 +288,7 @@ class Mover:
             raise WorkerLeaving
         if self.duty is Duty.SERVING:
             return
-        await self._mark(draining=False)
+        await self._mark.say(draining=False)
         self._stop_draining()
         self._serve_again()
         _log.info("worker_serves_again")
@@ -306,21 +310,8 @@ class Mover:
             self._draining.cancel()
             self._draining = None
 
-    async def _drain(self) -> None:
-        await self._registry.empty()
-        while True:  # a lost lease makes another life of this worker, which nobody knows to drain
-            await self._clock.sleep(_LOOK_SECONDS)
-            if self._membership.worker_id != self._marked and self._membership.holds():
-                with suppress(StateroomError):
-                    await self._mark(draining=True)
-
     async def _say_farewell(self) -> None:
         """Tell the others, if the database listens; they would learn it from a refusal."""
         with suppress(StateroomError, TimeoutError):
             async with asyncio.timeout(_MARK_SECONDS):
-                await self._mark(draining=True)
-
-    async def _mark(self, *, draining: bool) -> None:
-        worker_id = self._membership.worker_id
-        if await self._leases.set_draining(worker_id, draining=draining):
-            self._marked = worker_id if draining else None
+                await self._mark.say(draining=True)

@@ -223,6 +223,8 @@ class LeaseGrant:
 
     Attributes:
         database_ms: The database's clock when it answered, milliseconds since 1970.
+        draining: Whether the worker's row says that it takes no rooms.
     """
 
     database_ms: int
+    draining: bool = False

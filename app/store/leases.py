@@ -52,7 +52,7 @@ update worker w set lease_expires_at = clock_timestamp() + make_interval(secs =>
 from mine
 where w.worker_id = mine.worker_id and mine.state <> 'dead'
   and mine.lease_expires_at > clock_timestamp()
-returning {_NOW_MS}
+returning {_NOW_MS}, w.state = 'draining' as draining
 """  # noqa: S608 - no value in it
 
 _SET_STATE: Final = """
@@ -118,7 +118,9 @@ class PostgresWorkerLeases:
     async def renew(self, worker_id: WorkerId, *, lease_seconds: float) -> LeaseGrant | None:
         """See `WorkerLeases.renew`."""
         rows = await self._connection.fetch(RENEW, worker_id, lease_seconds)
-        return LeaseGrant(database_ms=rows[0]["database_ms"]) if rows else None
+        if not rows:
+            return None
+        return LeaseGrant(database_ms=rows[0]["database_ms"], draining=rows[0]["draining"])
 
     async def set_draining(self, worker_id: WorkerId, *, draining: bool) -> bool:
         """See `WorkerLeases.set_draining`."""

@@ -96,8 +96,9 @@ class MemoryDatabase:
 
     def grant(self, worker_id: WorkerId, lease_seconds: float) -> LeaseGrant:
         """Let the lease end `lease_seconds` from now."""
-        self.workers[worker_id].expires_at = self._clock.monotonic() + lease_seconds
-        return LeaseGrant(database_ms=self.now_ms())
+        worker = self.workers[worker_id]
+        worker.expires_at = self._clock.monotonic() + lease_seconds
+        return LeaseGrant(database_ms=self.now_ms(), draining=worker.draining)
 
     def next_epoch(self) -> Epoch:
         """The next value of the one sequence."""

@@ -41,7 +41,14 @@ async def test_a_draining_worker_keeps_its_lease_and_what_it_holds(world: World)
     room = world.object_ids.from_name("notes", str(who.worker_id))
     await world.store.claim(room, who.worker_id)
     assert await world.leases.set_draining(who.worker_id, draining=True)
-    assert await world.leases.renew(who.worker_id, lease_seconds=60) is not None
+    renewed = await world.leases.renew(who.worker_id, lease_seconds=60)
+    assert renewed is not None
+    assert renewed.draining
+    await world.leases.set_draining(who.worker_id, draining=False)
+    renewed = await world.leases.renew(who.worker_id, lease_seconds=60)
+    assert renewed is not None
+    assert not renewed.draining
+    await world.leases.set_draining(who.worker_id, draining=True)
     other = await live_worker(world)
     with pytest.raises(OwnedElsewhere) as refused:
         await world.store.claim(room, other)

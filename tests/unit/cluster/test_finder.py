@@ -103,7 +103,7 @@ async def test_a_draining_worker_asks_each_of_the_others_once_and_then_refuses()
         looking = await _draining_with_peers(harness, *others)
         for _ in range(4):
             assert not looking.done()
-            harness.clock.advance(0.05)
+            harness.clock.advance(0.1)
             await harness.settle()
         with pytest.raises(WorkerLeaving):
             looking.result()

@@ -169,3 +169,16 @@ async def test_without_a_lease_an_object_goes_nowhere(world: World) -> None:
     world.harness.clock.advance(10.0)
     with pytest.raises((LeaseLost, WorkerNotLive)):
         await world.mover.move(world.harness.object_id("plain", "b"), own_id)
+
+
+async def test_a_mark_that_is_applied_after_it_was_taken_back_is_taken_back_again(
+    world: World,
+) -> None:
+    await world.mover.drain_worker()
+    await world.mover.undrain()
+    await world.leases.set_draining(world.harness.membership.worker_id, draining=True)  # late
+    with pytest.raises(LeaseLost):
+        await world.harness.room("plain", "a")
+    await world.harness.advance(3.0)
+    assert not world.marked
+    assert (await world.harness.room("plain", "a")).awake
