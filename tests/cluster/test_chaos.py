@@ -14,7 +14,7 @@ from tests.cluster.chaos import Round, cluster_in, plan_of
 from tests.cluster.faults import Fault
 
 FAULTS = len(Fault)
-BUSY_MACHINE_SECONDS = 60.0
+BUSY_MACHINE_SECONDS = 150.0
 TEST_SECONDS = 900
 
 
