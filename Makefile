@@ -8,6 +8,7 @@ BIN := .venv/bin
 JOBS ?= 2
 ARGS ?=
 MINUTES ?= 10
+KILLS ?= 300
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup test check format bench soak mutants docs image clean
@@ -45,8 +46,9 @@ bench: setup ## Load test, side by side with TinyBase's own servers
 	$(BIN)/python -m bench --install
 	$(BIN)/python -m bench $(ARGS)
 
-soak: setup ## Faults of every kind under load, for long (MINUTES=60; ARGS=--leaks watches memory)
+soak: setup ## Faults of every kind, then 300 failovers timed (MINUTES=60 KILLS=300; ARGS=--leaks: memory alone)
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) $(ARGS)
+	$(if $(ARGS),,$(BIN)/python -m bench.failover --kills $(KILLS) --clusters 3 --check)
 
 mutants: setup ## Break the code on purpose; each break must turn the suite red
 	$(BIN)/python -m tests.mutants $(ARGS)

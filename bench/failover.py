@@ -36,9 +36,34 @@ Outages = dict[Scenario, list[float]]
 
 
 async def measure(
+    scenarios: list[Scenario],
+    *,
+    kills: int,
+    clusters: int,
+    lease_seconds: float,
+    seed: int,
+    tick: Progress,
+) -> Outages:
+    """Strike so often in all, on several clusters side by side: most of the time is waiting."""
+    shares = [kills // clusters + (number < kills % clusters) for number in range(clusters)]
+    runs = [
+        _measure_one(
+            scenarios[number:] + scenarios[:number],
+            kills=share,
+            lease_seconds=lease_seconds,
+            seed=seed + number,
+            tick=tick,
+        )
+        for number, share in enumerate(shares)
+    ]
+    parts = await asyncio.gather(*runs)
+    return {scenario: [each for part in parts for each in part[scenario]] for scenario in scenarios}
+
+
+async def _measure_one(
     scenarios: Sequence[Scenario], *, kills: int, lease_seconds: float, seed: int, tick: Progress
 ) -> Outages:
-    """Strike so often in all, each scenario in its turn."""
+    """Strike one cluster, each scenario in its turn."""
     chance = random.Random(seed)
     found: Outages = {scenario: [] for scenario in scenarios}
     task = tick.add_task("starting", total=kills)
@@ -100,6 +125,7 @@ def main() -> int:
     """Run what the command line asks for and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench.failover", description=__doc__)
     parser.add_argument("--kills", type=int, default=50, help="how many in all (50)")
+    parser.add_argument("--clusters", type=int, default=1, help="how many side by side (1)")
     parser.add_argument("--lease", type=float, default=3.0, help="the lease in seconds (3)")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--check", action="store_true", help="status 1 when a goal is missed")
@@ -126,6 +152,7 @@ def main() -> int:
             measure(
                 scenarios,
                 kills=options.kills,
+                clusters=options.clusters,
                 lease_seconds=options.lease,
                 seed=options.seed,
                 tick=tick,

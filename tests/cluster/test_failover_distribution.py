@@ -34,6 +34,7 @@ async def strike_and_tell(scenario: Scenario) -> None:
         found = await measure(
             [scenario],
             kills=STRIKES[scenario.fault],
+            clusters=1,
             lease_seconds=LEASE_SECONDS,
             seed=SEED,
             tick=nothing,
