@@ -77,6 +77,8 @@ class Link(asyncio.Protocol):
         self.peer: WorkerId | None = None
         self.ready: asyncio.Future[WorkerId] = asyncio.get_running_loop().create_future()
         self.heard_at = asyncio.get_running_loop().time()
+        """When the other side was heard; before it has proven itself, when it came."""
+        self._closed = False
 
     @property
     def alive(self) -> bool:
@@ -88,6 +90,9 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its type
+        if self._closed:
+            self._transport.abort()
+            return
         self._transport.set_write_buffer_limits(high=_FULL_BYTES, low=_FULL_BYTES // 4)
         self._flush()
 
@@ -106,7 +111,8 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; what makes no sense ends the link."""
-        self.heard_at = asyncio.get_running_loop().time()
+        if self.alive:
+            self.heard_at = asyncio.get_running_loop().time()
         try:
             events = self._protocol.receive(data)
         except StateroomError as error:
@@ -121,6 +127,7 @@ class Link(asyncio.Protocol):
             elif isinstance(event, Taken):
                 self._taken(event)
             elif isinstance(event, Ready):
+                self.heard_at = asyncio.get_running_loop().time()
                 self.peer = event.peer
                 if not self.ready.done():
                     self.ready.set_result(event.peer)
@@ -244,7 +251,8 @@ class Link(asyncio.Protocol):
         self._flush()
 
     def close(self) -> None:
-        """End the link; everything on it ends with it."""
+        """End the link; everything on it ends with it. Before it is connected, as soon as it is."""
+        self._closed = True
         if self._transport is not None:
             self._transport.abort()
 

@@ -6,7 +6,7 @@ What describes something is JSON, what carries a client's bytes is raw.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -78,22 +78,22 @@ class FrameReader:
     """Cuts a byte stream into frames; holds at most one unfinished frame.
 
     Attributes:
-        limit_bytes: The largest payload that is taken; small until the other end is known.
+        limit_bytes: The largest payload that is taken; small until the other end is known. It
+            may be raised between two frames of one piece.
     """
 
     def __init__(self, *, limit_bytes: int = MAX_PAYLOAD_BYTES) -> None:
         self.limit_bytes = limit_bytes
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> list[Frame]:
-        """Take bytes as they come; return the frames that are complete now.
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Take bytes as they come; give the frames that are complete now, which must all be taken.
 
         Raises:
             LinkGarbled: A kind nobody knows, or a payload over the limit.
         """
         buffer = self._buffer
         buffer += data
-        frames: list[Frame] = []
         start = 0
         while len(buffer) - start >= _HEADER.size:
             length, kind, stream = _HEADER.unpack_from(buffer, start)
@@ -102,11 +102,10 @@ class FrameReader:
             end = start + _HEADER.size + length
             if len(buffer) < end:
                 break
-            frames.append(Frame(_kind(kind), stream, bytes(buffer[start + _HEADER.size : end])))
+            yield Frame(_kind(kind), stream, bytes(buffer[start + _HEADER.size : end]))
             start = end
         if start:
             del buffer[:start]
-        return frames
 
 
 _KINDS = {kind.value: kind for kind in FrameKind}

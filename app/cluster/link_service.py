@@ -12,6 +12,7 @@ from ..core.ids import ObjectId
 from ..core.limits import CALL_BYTES
 from ..core.tasks import TaskOwner
 from .link import Link
+from .link_ends import RemoteTransport
 from .link_errors import NotBegun
 from .link_frames import FrameKind
 from .questions import ask_here
@@ -51,14 +52,17 @@ class LinkService:
 
     def opened(self, link: Link, stream: int, meta: Meta) -> None:
         """See `LinkHost`."""
-        self._tasks.start(self._take_socket(link, stream, meta), name="remote-socket")
+        # In this step: the very next frame may say that the client is gone.
+        transport = link.own(stream)
+        self._tasks.start(self._take_socket(link, stream, transport, meta), name="remote-socket")
 
     def called(self, link: Link, stream: int, meta: Meta, body: bytes) -> None:
         """See `LinkHost`."""
         self._tasks.start(self._answer(link, stream, meta, body), name="remote-call")
 
-    async def _take_socket(self, link: Link, stream: int, meta: Meta) -> None:
-        transport = link.own(stream)
+    async def _take_socket(
+        self, link: Link, stream: int, transport: RemoteTransport, meta: Meta
+    ) -> None:
         try:
             request = _read(lambda: request_from(meta, b""))
             connection_id = _read(lambda: str(meta["connection"]))

@@ -2,7 +2,8 @@
 
 A link is made when it is first needed and used in both directions. Both ends look for signs of
 life; one that says nothing for about half a lease is cut, so that its sockets come back before
-the lease has run out, and long before the operating system gives up. A worker that could not be
+the lease has run out, and long before the operating system gives up. Whoever has not proven itself
+in that time is cut too, whatever it says. A worker that could not be
 reached is not dialled again for a moment: whoever looks for its objects must not wait for that
 each time.
 """
@@ -29,6 +30,8 @@ _PINGS = 4
 _OPEN_SECONDS = 5.0
 """How much longer than a lease an owner may take to let a socket in."""
 _LINKS = 1_000
+_STRANGERS = 100
+"""So many may be about to prove themselves at a time; for one more the oldest is cut."""
 _UNREACHABLE = "the worker that holds the object cannot be reached"
 
 
@@ -57,6 +60,7 @@ class Links:
         self._clock = clock
         self._silence_seconds = silence_seconds
         self._all: set[Link] = set()
+        self._strangers: dict[Link, None] = {}
         self._by_peer: dict[WorkerId, Link] = {}
         self._dialling: dict[WorkerId, asyncio.Task[Link | LinkBroken]] = {}
         self._not_before: dict[WorkerId, float] = {}
@@ -153,9 +157,20 @@ class Links:
             open_seconds=2 * self._silence_seconds + _OPEN_SECONDS,
         )
         self._all.add(link)
-        if len(self._all) > _LINKS:
-            asyncio.get_running_loop().call_soon(link.close)
+        if role is Role.ACCEPTOR:
+            self._take_stranger(link)
         return link
+
+    def _take_stranger(self, link: Link) -> None:
+        """Let somebody prove himself, who must not keep out those that can."""
+        self._strangers[link] = None
+        link.ready.add_done_callback(lambda _ready: self._strangers.pop(link, None))
+        if len(self._strangers) > _STRANGERS:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.close()
+        if len(self._all) - len(self._strangers) >= _LINKS:
+            link.close()
 
     def opened(self, link: Link, stream: int, meta: Mapping[str, Any]) -> None:
         """See `LinkHost`."""

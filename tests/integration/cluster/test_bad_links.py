@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from app.cluster import link as link_module
+from app.cluster import links as links_module
 from app.cluster.link_frames import FrameKind, encode_frame
 from app.cluster.link_handshake import link_key
 from app.cluster.link_protocol import WINDOW_BYTES, Told
+from app.cluster.link_protocol import LinkState as ProtocolState
 from app.cluster.links import Links
 from app.core.clock import SystemClock
 from app.core.errors import LinkBroken, Overloaded
@@ -232,6 +234,65 @@ async def test_an_open_that_names_nothing_is_refused_and_harms_nobody(
     await peer.hear(both)
     assert kinds == {stream: FrameKind.REFUSE, good: FrameKind.ACCEPT}
     peer.cut()
+
+
+async def test_a_socket_that_is_given_up_in_the_very_breath_that_opens_it_leaves_nothing_behind(
+    pair: tuple[Worker, Worker],
+) -> None:
+    owner, _ = pair
+    (room,) = owner.registry.rooms
+    peer = await RawPeer.connect(owner)
+    given_up = peer.open("x")
+    gone = {"code": 1006, "reason": "", "clean": False}
+    peer.protocol.tell(FrameKind.END, given_up, gone)
+    good = peer.open("x")
+    await peer.hear(lambda: Told(FrameKind.ACCEPT, good, {}, b"") in peer.heard)
+    await until(lambda: len(room.members) == 1)
+    peer.cut()
+
+
+async def test_a_stranger_that_proves_nothing_is_cut_however_often_it_says_something() -> None:
+    async with Worker(MemoryDatabase(), {"c": Echo}, silence_seconds=0.6) as owner:
+        reader, writer = await dial(owner)
+        hello = encode_frame(FrameKind.HELLO, 0, b"x" * 4000)
+        cut = asyncio.ensure_future(reader.read(-1))  # noqa: TID251 - the test owns it
+        for byte in hello:
+            if cut.done():
+                break
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.05)  # noqa: TID251 - how slowly the stranger speaks
+        else:
+            pytest.fail("it was listened to for more than three minutes")
+        await until(lambda: not owner.links._all)
+        writer.transport.abort()
+
+
+async def test_strangers_that_prove_nothing_keep_no_worker_out_and_are_few_at_a_time(
+    pair: tuple[Worker, Worker],
+) -> None:
+    owner, _ = pair
+    strangers = [await dial(owner) for _ in range(150)]
+    await until(lambda: len(owner.links) == 100)
+    peer = await RawPeer.connect(owner)
+    assert peer.protocol.state is ProtocolState.READY
+    assert len(owner.links) <= 101
+    peer.cut()
+    for _, writer in strangers:
+        writer.transport.abort()
+
+
+async def test_there_are_no_more_links_than_a_worker_may_have(
+    pair: tuple[Worker, Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, _ = pair
+    monkeypatch.setattr(links_module, "_LINKS", 1)
+    first = await RawPeer.connect(owner)
+    reader, writer = await dial(owner)
+    async with asyncio.timeout(20):
+        assert await reader.read() == b""
+    assert len(owner.links) == 1
+    writer.transport.abort()
+    first.cut()
 
 
 async def test_a_link_cut_in_the_middle_of_a_frame_ends_its_sockets(

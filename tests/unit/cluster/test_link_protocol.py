@@ -92,6 +92,19 @@ def test_an_unproven_peer_cannot_make_us_buffer_much() -> None:
         acceptor.receive(encode_frame(FrameKind.HELLO, 0, b"x" * 5000))
 
 
+def test_what_comes_in_one_piece_with_the_proof_may_be_as_large_as_any_frame() -> None:
+    dialer, acceptor = make_pair()
+    hello, answer = dialer.take(), acceptor.take()
+    acceptor.receive(hello)
+    dialer.receive(answer + acceptor.take())
+    stream = dialer.new_stream()
+    dialer.tell(FrameKind.CALL, stream, {}, b"x" * 5000)
+    assert acceptor.receive(dialer.take()) == [
+        Ready(DIALER),
+        Told(FrameKind.CALL, stream, {}, b"x" * 5000),
+    ]
+
+
 def test_frames_arrive_in_order_with_their_meta_and_body_however_the_bytes_are_cut() -> None:
     dialer, acceptor = ready_pair()
     stream = dialer.new_stream()
