@@ -77,22 +77,17 @@ class Link(asyncio.Protocol):
         self.peer: WorkerId | None = None
         self.ready: asyncio.Future[WorkerId] = asyncio.get_running_loop().create_future()
         self.heard_at = asyncio.get_running_loop().time()
-        """When the other side was heard; before it has proven itself, when it came."""
-        self._closed = False
 
     @property
     def alive(self) -> bool:
         """Whether streams can be opened."""
         return self._protocol.state is LinkState.READY
 
-    # -- asyncio.Protocol ----------------------------------------------------------------------
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Say hello."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by its type
-        if self._closed:
+        if self._protocol.state is LinkState.BROKEN:  # closed before it was there
             self._transport.abort()
-            return
         self._transport.set_write_buffer_limits(high=_FULL_BYTES, low=_FULL_BYTES // 4)
         self._flush()
 
@@ -111,14 +106,14 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; what makes no sense ends the link."""
-        if self.alive:
-            self.heard_at = asyncio.get_running_loop().time()
         try:
             events = self._protocol.receive(data)
         except StateroomError as error:
             _log.warning("link_refused", code=error.code, reason=str(error))
             self.close()
             return
+        if self.alive:  # whoever has not proven itself has no more time for whatever it says
+            self.heard_at = asyncio.get_running_loop().time()
         for event in events:
             if isinstance(event, Told):
                 self._told(event)
@@ -127,7 +122,6 @@ class Link(asyncio.Protocol):
             elif isinstance(event, Taken):
                 self._taken(event)
             elif isinstance(event, Ready):
-                self.heard_at = asyncio.get_running_loop().time()
                 self.peer = event.peer
                 if not self.ready.done():
                     self.ready.set_result(event.peer)
@@ -251,8 +245,8 @@ class Link(asyncio.Protocol):
         self._flush()
 
     def close(self) -> None:
-        """End the link; everything on it ends with it. Before it is connected, as soon as it is."""
-        self._closed = True
+        """End the link; everything on it ends with it."""
+        self._protocol.state = LinkState.BROKEN
         if self._transport is not None:
             self._transport.abort()
 
@@ -283,8 +277,7 @@ class Link(asyncio.Protocol):
     def _told(self, told: Told) -> None:
         kind, stream, meta, body = told
         if kind is FrameKind.TEXT or kind is FrameKind.BINARY or kind is FrameKind.CLOSE:
-            end = self._edges.get(stream) or self._owned.get(stream)
-            if end is not None:
+            if (end := self._edges.get(stream) or self._owned.get(stream)) is not None:
                 end.told(kind, meta, body)
         elif kind is FrameKind.OPEN:
             self._host.opened(self, stream, meta)
@@ -312,6 +305,5 @@ class Link(asyncio.Protocol):
                 transport.told(kind, {}, body)
 
     def _taken(self, taken: Taken) -> None:
-        sink = self._edges.get(taken.stream)
-        if sink is not None:
+        if (sink := self._edges.get(taken.stream)) is not None:
             sink.taken(taken.waiting_bytes)
