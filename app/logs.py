@@ -127,7 +127,10 @@ def _shared_processors() -> list[structlog.typing.Processor]:
 
 def _renderers(*, console: bool, colors: bool) -> list[structlog.typing.Processor]:
     if console:
-        return [redact, structlog.dev.ConsoleRenderer(colors=colors)]
+        plain = (
+            structlog.dev.plain_traceback
+        )  # rich ones show locals, and take minutes for long texts
+        return [redact, structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
     return [
         structlog.processors.format_exc_info,
         redact,  # after the exception became text

@@ -155,8 +155,8 @@ class Link(asyncio.Protocol):
         sink = RemoteSink(self, stream, transport)
         answer = self._answers.expect(stream)
         self._edges[stream] = sink
-        self.tell(FrameKind.OPEN, stream, meta)
         try:
+            self.tell(FrameKind.OPEN, stream, meta)
             async with asyncio.timeout(self._open_seconds):
                 await answer
         except BaseException as error:
@@ -188,13 +188,13 @@ class Link(asyncio.Protocol):
         Raises:
             LinkBroken: The link is not up; nothing was sent.
             Overloaded: Too much waits on this link already.
+            CallRefused: It is too large for any link; nothing was sent.
         """
         if self._protocol.queued_bytes > _BEHIND_BYTES:
             raise Overloaded("the link to the worker that holds the object is behind")
         stream = self._new_stream()
-        answer = self._answers.expect(stream)
         self.tell(FrameKind.CALL, stream, meta, body)
-        return answer
+        return self._answers.expect(stream)
 
     def forget(self, stream: int) -> None:
         """The client of a stream is gone."""

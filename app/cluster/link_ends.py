@@ -9,12 +9,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from ..core.errors import CallRefused
 from ..core.frames import OutgoingMessage
 from ..core.sockets import SocketSink, SocketTransport
 from .link_frames import FrameKind
 from .link_protocol import WINDOW_BYTES
 
 _GOING_AWAY = (1012, "link_broken")
+_TOO_LARGE = (1009, "message_too_large")
 _RETURN_SECONDS = 0.02
 _LONGEST_RETURN_SECONDS = 0.64
 CLOSE_DEADLINE_SECONDS = 5.0
@@ -153,7 +155,11 @@ class RemoteTransport:
         if not self._over:
             for message in messages:
                 kind = FrameKind.TEXT if message.text else FrameKind.BINARY
-                self._link.tell(kind, self._stream, body=message.payload)
+                try:
+                    self._link.tell(kind, self._stream, body=message.payload)
+                except CallRefused:  # nothing behind it may arrive without it
+                    self.close(*_TOO_LARGE)
+                    return
 
     def close(self, code: int, reason: str) -> None:
         """See `SocketTransport.close`."""

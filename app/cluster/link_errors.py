@@ -18,6 +18,8 @@ from ..core.errors import (
 )
 from ..core.ids import ObjectId
 
+TEXT_CHARACTERS = 65_536
+"""So much of what an author's exception says is told; it may hold a whole message."""
 _BEGUN = "begun"
 _FLAGS = frozenset({"retryable", "overloaded", "reset"})
 """What an exception of the author's code may say of itself."""
@@ -50,12 +52,14 @@ def failure_from(meta: Mapping[str, Any]) -> StateroomError | NotBegun:
 
 def error_meta(error: StateroomError) -> dict[str, Any]:
     """What is told of an error."""
-    meta: dict[str, Any] = {"code": error.code, "detail": error.detail, "remedy": error.remedy}
+    detail = error.detail[:TEXT_CHARACTERS]
+    meta: dict[str, Any] = {"code": error.code, "detail": detail, "remedy": error.remedy}
     if isinstance(error, OwnedElsewhere) and error.worker_id is not None:
         meta |= {"holder": str(error.worker_id), "address": error.address}
     elif isinstance(error, ObjectFault):
         flags = [flag for flag in _FLAGS if getattr(error, flag)]
-        meta |= {"class": error.class_name, "message": error.message, "flags": flags}
+        message = error.message[:TEXT_CHARACTERS]
+        meta |= {"class": error.class_name, "message": message, "flags": flags}
     elif isinstance(error, CallDeadlock):
         meta["ring"] = list(error.ring)
     if error.object_id is not None:

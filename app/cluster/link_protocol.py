@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from ..core.codec import JsonError, dump_json, parse_json
-from ..core.errors import LinkGarbled, Overloaded
+from ..core.errors import CallRefused, LinkGarbled, Overloaded
 from ..core.ids import WorkerId
 from .link_frames import (
     MAX_PAYLOAD_BYTES,
@@ -32,6 +32,8 @@ _HANDSHAKE_BYTES = 4096
 _STREAMS = 100_000
 _LAST_STREAM = (1 << 32) - 1
 _META_LENGTH_BYTES = 4
+_READ_BYTES = MAX_PAYLOAD_BYTES + 4 * (2 * _STREAMS)
+"""What goes to many streams carries their numbers besides."""
 
 
 class LinkState(Enum):
@@ -189,16 +191,25 @@ class LinkProtocol:
         """Send a frame of a stream, behind whatever of it still waits for credit.
 
         A stream that has ended already is left alone: both sides may end it at once.
+
+        Raises:
+            CallRefused: It is larger than a frame may be; nothing was sent, and a stream that it
+                was to open is over.
         """
         half = self._streams.get(stream)
         if half is None or self.state is LinkState.BROKEN:
             return
         counted = kind is _TEXT or kind is _BINARY  # no set of kinds: an enum's hash is slow
-        if counted and half.credit > 0 and not (half.queue or self._held):
+        small = len(body) <= MAX_PAYLOAD_BYTES
+        if counted and small and half.credit > 0 and not (half.queue or self._held):
             half.credit -= len(body)
             self._outbox.add(kind, stream, body)
             return
         payload = _with_meta(meta or {}, body) if kind in _WITH_META else body
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            if kind is FrameKind.OPEN or kind is FrameKind.CALL:
+                self._forget(stream)  # the other side has never heard of it
+            raise _too_large(payload)
         waits = half.queue or (counted and half.credit <= 0)
         if waits or (self._held and kind in _LARGE):
             half.queue.append((kind, payload))
@@ -260,7 +271,7 @@ class LinkProtocol:
             self._ahead.append(self._handshake.receive(frame))
             if self._handshake.state is HandshakeState.DONE:
                 self.state = LinkState.READY
-                self._reader.limit_bytes = MAX_PAYLOAD_BYTES
+                self._reader.limit_bytes = _READ_BYTES
                 events.append(Ready(self._handshake.peer))
             return
         kind, stream, payload = frame
@@ -339,6 +350,10 @@ class LinkProtocol:
 
 def _following(stream: int) -> int:
     return stream + 2 if stream + 2 <= _LAST_STREAM else 2 - stream % 2
+
+
+def _too_large(payload: bytes) -> CallRefused:
+    return CallRefused(f"{len(payload)} bytes at once, a link takes {MAX_PAYLOAD_BYTES}")
 
 
 def _with_meta(meta: Mapping[str, Any], body: bytes) -> bytes:

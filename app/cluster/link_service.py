@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from ..core.errors import CallRefused, IdInvalid, LinkGarbled, StateroomError
 from ..core.ids import ObjectId
-from ..core.limits import CALL_BYTES
 from ..core.tasks import TaskOwner
 from .link import Link
 from .link_ends import RemoteTransport
@@ -90,10 +89,10 @@ class LinkService:
             link.fail(stream, StateroomError(_FAULT))
             raise
         else:
-            if len(payload) > CALL_BYTES:  # the other side would end the link, and all on it
-                link.fail(stream, CallRefused(f"the answer has {len(payload)} bytes"))
-            else:
+            try:
                 link.tell(FrameKind.ANSWER, stream, answer, payload)
+            except CallRefused as error:  # the other side would end the link, and all on it
+                link.fail(stream, error)
 
     async def _request(
         self, object_id: ObjectId, meta: Meta, body: bytes

@@ -19,7 +19,7 @@ from pydantic_settings import (
 )
 
 from ..core.errors import ConfigurationInvalid
-from ..core.limits import NAME_BYTES
+from ..core.limits import CALL_BYTES, NAME_BYTES
 from .mounts import (
     EVERYTHING_IS_TINYBASE,
     NamespaceSpec,
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
     """Most bytes of events that wait for one room; beyond it, its sockets are not read."""
     outbox_bytes: Count = 16 << 20
     """Most bytes that wait for one slow reader; beyond it, the reader is closed with 1013."""
-    max_frame_bytes: Count = 20 << 20
+    max_frame_bytes: Annotated[int, Field(ge=1, le=CALL_BYTES)] = 20 << 20
     """Largest WebSocket message that is read at all; a larger one closes with 1009."""
     max_connections: Count = 32_768
     """Most connections of one room."""

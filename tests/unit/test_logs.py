@@ -110,6 +110,21 @@ def test_a_connection_that_is_turned_away_is_no_error() -> None:
     assert [line["event"] for line in lines(stream)] == ["something else"]
 
 
+def test_a_traceback_on_a_console_shows_no_values_of_variables() -> None:
+    stream = io.StringIO()
+    configure_logs(form="console", stream=stream)
+
+    def fail(what_a_client_sent: str) -> None:
+        raise ValueError(len(what_a_client_sent))
+
+    try:
+        fail("confidential")
+    except ValueError:
+        structlog.get_logger("app.room").exception("hook_failed")
+    assert "ValueError: 12" in stream.getvalue()
+    assert "confidential" not in stream.getvalue().replace('fail("confidential")', "")
+
+
 def test_console_lines_are_text() -> None:
     stream = io.StringIO()
     configure_logs(form="console", stream=stream)
