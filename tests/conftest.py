@@ -31,7 +31,7 @@ from tests.doubles import replicated_postgres
 from tests.doubles.pgbouncer import PgBouncer
 
 MIGRATED = "stateroom_tests"
-UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100"}
+UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
 
 # What an earlier test left under way must not reach into this one.
 _EMPTY = """

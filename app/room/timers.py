@@ -41,10 +41,12 @@ class InstanceTimer:
     def run(self) -> None:
         """The time has come."""
         self._pending.discard(self)
+        self.handle = None  # it knows us: what we would call must not wait for the collector
         self._fire()
 
     def cancel(self) -> None:
         """See `core.clock.Timer.cancel`."""
         self._pending.discard(self)
-        if self.handle is not None:
-            self.handle.cancel()
+        handle, self.handle = self.handle, None
+        if handle is not None:
+            handle.cancel()

@@ -6,6 +6,7 @@ gate), merged, stored and passed on, in one plain function call a frame; the eng
 sees to it that nobody hears of a change before it is committed (architecture, section 8).
 """
 
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, ClassVar
@@ -103,8 +104,13 @@ class TinyBaseRoom(StoreAccess, LargeFrames, ResumedClients, DurableObject):
             overhear=self.on_sync_message if self._overheard else None,
         )
         self._paced = PacedSends(ctx, find=self._clients.get, send=self._voice.say_to)
+        # Held weakly, or the content of a room that is left would wait for the collector.
+        me = weakref.proxy(self)
         self._returning = Returning(
-            ctx, self._timetable, compare=self._compare, answer=self._answer_late
+            ctx,
+            self._timetable,
+            compare=lambda connection: me._compare(connection),  # noqa: PLW0108, SLF001 - a bound method is no weak one
+            answer=lambda connection, held: me._answer_late(connection, held),  # noqa: PLW0108, SLF001 - likewise
         )
         self._replica: Replica | None = None
         self._sync: Synchronizer | None = None
