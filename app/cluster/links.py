@@ -19,6 +19,7 @@ from ..core.errors import LinkBroken, WorkerLeaving
 from ..core.ids import WorkerId
 from ..core.tasks import TaskOwner
 from .link import Link, LinkHost
+from .link_errors import NotBegun
 from .link_handshake import Handshake, Role
 from .link_protocol import LinkProtocol
 
@@ -215,4 +216,4 @@ class _Nobody:
 
     def called(self, link: Link, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
         del meta, body
-        link.fail(stream, WorkerLeaving())
+        link.fail(stream, NotBegun(WorkerLeaving()))  # or it would not be asked elsewhere

@@ -29,6 +29,7 @@ from ..core.values import LiveWorker
 from .drain_mark import DrainMark
 from .finder import OwnerFinder
 from .link import Link
+from .link_errors import NotBegun
 from .link_service import ASK, LinkService, object_meta
 from .links import Links
 from .membership import Membership
@@ -157,9 +158,7 @@ class Mover:
 
         async def bring() -> LiveWorker | None:
             try:
-                await link.call(
-                    object_meta(object_id) | {ASK: ADOPT}, b"", within_seconds=_ADOPT_SECONDS
-                )
+                await _ask(link, object_meta(object_id) | {ASK: ADOPT}, _ADOPT_SECONDS)
             except StateroomError as error:
                 refusals.append(error)
                 return None
@@ -188,9 +187,7 @@ class Mover:
         if target.worker_id == self._peers.own_id:
             return await self._adopt(object_id)
         link = await self._link_to(target)
-        answer, _ = await link.call(
-            object_meta(object_id) | {ASK: ADOPT}, b"", within_seconds=_ADOPT_SECONDS
-        )
+        answer = await _ask(link, object_meta(object_id) | {ASK: ADOPT}, _ADOPT_SECONDS)
         return _Adopted(new=bool(answer["new"]))
 
     async def _ask_owner(
@@ -198,7 +195,7 @@ class Mover:
     ) -> WorkerId:
         link = await self._link_to(owner)
         meta = object_meta(object_id) | {ASK: MOVE, "to": None if to is None else str(to)}
-        answer, _ = await link.call(meta, b"", within_seconds=_MOVE_SECONDS)
+        answer = await _ask(link, meta, _MOVE_SECONDS)
         return WorkerId(UUID(str(answer["worker"])))
 
     async def _link_to(self, worker: LiveWorker) -> Link:
@@ -315,3 +312,12 @@ class Mover:
         with suppress(StateroomError, TimeoutError):
             async with asyncio.timeout(_MARK_SECONDS):
                 await self._mark.say(draining=True)
+
+
+async def _ask(link: Link, meta: Mapping[str, Any], seconds: float) -> Mapping[str, Any]:
+    """Ask another worker; whether it had begun makes no difference to a move."""
+    try:
+        answer, _ = await link.call(meta, b"", within_seconds=seconds)
+    except NotBegun as refused:
+        raise refused.error from refused
+    return answer

@@ -65,6 +65,7 @@ class LogFormat(StrEnum):
 
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+_LAST_PORT = 65_535
 Count = Annotated[int, Field(ge=1)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_words)]
 Namespaces = Annotated[tuple[NamespaceSpec, ...], NoDecode, BeforeValidator(parse_namespaces)]
@@ -216,6 +217,9 @@ class Settings(BaseSettings):
     def _agree(self) -> Self:
         if self.renew_seconds > self.lease_seconds / 2:
             problem = "STATEROOM_RENEW_SECONDS: it must be at most half of STATEROOM_LEASE_SECONDS"
+            raise ValueError(problem)
+        if self.internal_port and self.internal_port + self.workers - 1 > _LAST_PORT:
+            problem = "STATEROOM_INTERNAL_PORT: there is no such port for each of the workers"
             raise ValueError(problem)
         if self.room_access is RoomAccess.TOKEN and self.room_token is None:
             problem = "STATEROOM_ROOM_TOKEN: it is needed with STATEROOM_ROOM_ACCESS=token"

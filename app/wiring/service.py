@@ -172,14 +172,15 @@ class Service:
             clock=self._clock,
             silence_seconds=max(settings.lease_seconds / 2, _LEAST_SILENCE_SECONDS),
         )
+        # Workers of one machine that share a fixed port take it and those behind it.
+        port = settings.internal_port and settings.internal_port + place.slot
         try:
-            # Workers of one machine that share a fixed port take it and those behind it.
-            port = settings.internal_port and settings.internal_port + place.slot
             host, port = await links.listen(settings.internal_host, port)
         except OSError as error:
             raise ConfigurationInvalid(
-                f"STATEROOM_INTERNAL_HOST: cannot listen on {settings.internal_host}:"
-                f"{settings.internal_port} ({error.strerror})"
+                "STATEROOM_INTERNAL_HOST or STATEROOM_INTERNAL_PORT: worker "
+                f"{place.slot} cannot listen on {settings.internal_host}:{port} "
+                f"({error.strerror})"
             ) from error
         self._stack.push_async_callback(links.close)
         address = await link_address(

@@ -231,3 +231,9 @@ def test_every_setting_has_a_description_and_a_unit_in_its_name_where_it_has_one
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert not name.endswith(("_timeout", "_size", "_interval", "_limit")), name
+
+
+def test_the_last_worker_needs_a_port_for_its_links_too() -> None:
+    assert load_settings(internal_port=65_535, workers=1).internal_port == 65_535
+    with pytest.raises(ConfigurationInvalid, match="STATEROOM_INTERNAL_PORT"):
+        load_settings(internal_port=65_535, workers=2)

@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from app.cluster.link_errors import NotBegun
 from app.cluster.link_protocol import WINDOW_BYTES
-from app.core.errors import IdInvalid, LinkBroken, StateroomError
+from app.cluster.links import _Nobody
+from app.core.errors import IdInvalid, LinkBroken, StateroomError, WorkerLeaving
+from app.core.values import LiveWorker
 from app.room.limits import RoomLimits
 from app.sdk import Connection, DurableObject, Request, Response
 from app.testing.memory import MemoryDatabase
@@ -256,3 +259,18 @@ async def test_many_sockets_share_one_link(pair: tuple[Worker, Worker]) -> None:
     sockets[0].say("count")
     await until(lambda: all(socket.received == ["1"] for socket in sockets))
     assert len(edge.links) == len(owner.links) == 1
+
+
+async def test_a_worker_that_does_not_serve_yet_is_not_the_last_one_asked() -> None:
+    database = MemoryDatabase()
+    async with Worker(database, {"c": Counter}) as young, Worker(database, {"c": Counter}) as other:
+        young.links.serve(_Nobody())
+        holder = LiveWorker(worker_id=young.worker_id, address=young.membership._identity.address)
+        other.locator._finder.note(other.object_id("c", "new"), holder)
+        link = await other.links.to(holder.worker_id, holder.address)
+        with pytest.raises(NotBegun):
+            await link.call({}, b"")
+        with pytest.raises(WorkerLeaving):
+            await other.mover.move(other.object_id("c", "new"), young.worker_id)
+        await other.locator.request(other.object_id("c", "new"), Request())
+        assert other.object_id("c", "new") in other.registry
