@@ -138,7 +138,8 @@ async def test_a_paused_server_whose_rooms_were_taken_over_can_neither_commit_no
 async def test_a_server_that_was_taken_for_dead_loses_its_rooms_and_nothing_that_it_said(
     stage: Stage, postgres: EmbeddedPostgres
 ) -> None:
-    first = stage.server(database_url=postgres.url, **LONG_LEASE)
+    # It renews rarely, so that it is the fence that tells it, room by room, and not its own lease.
+    first = stage.server(database_url=postgres.url, **LONG_LEASE, STATEROOM_RENEW_SECONDS="10")
     second = stage.server(database_url=postgres.url, **LONG_LEASE)
     session = await asyncpg.connect(postgres.url)
     await first.start()

@@ -191,8 +191,8 @@ def former_primary_is_believed() -> None:
 
 def sweep_takes_any_version() -> None:
     """What the sweep's snapshot said of a row is believed when the row is locked."""
-    seen = "    where o.epoch = seen.epoch and o.worker_id = seen.worker_id and o.commit_seq = 0\n"
-    mutated = _edit(sweeping.SWEEP_OBJECTS, seen, "    where o.commit_seq = 0\n")
+    seen = "      and o.epoch = seen.epoch and o.worker_id = seen.worker_id and o.commit_seq = 0\n"
+    mutated = _edit(sweeping.SWEEP_OBJECTS, seen, "      and o.commit_seq = 0\n")
     _replace(sweeping, "SWEEP_OBJECTS", mutated)
 
 
