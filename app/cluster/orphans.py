@@ -7,7 +7,7 @@ its claim: a claim that was followed by another one matches nothing.
 
 from uuid import UUID
 
-from ..core.errors import StoreUnavailable
+from ..core.errors import StateroomError
 from ..core.ports import ObjectStore
 from ..core.values import Claim
 
@@ -44,7 +44,7 @@ class Orphans:
         if claim is not None:
             try:
                 await self._store.release(claim)
-            except StoreUnavailable:
+            except StateroomError:
                 return
             if self._claims.get(key) is claim:
                 del self._claims[key]

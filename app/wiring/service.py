@@ -4,8 +4,10 @@ Everything that can fail at a start says so in one line with its remedy (`Stater
 was started is stopped in reverse.
 """
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -89,6 +91,7 @@ class Service:
         )
         self._access = access_of(settings)
         self._current: Membership
+        self._link_id: Callable[[], WorkerId] = _nobody
         self._registry: RoomRegistry | None = None
         self._alarms: AlarmScheduler | None = None
         self._finder: OwnerFinder
@@ -128,6 +131,7 @@ class Service:
         self._stack.push_async_callback(committer.close)
         self._stack.push_async_callback(membership.close)
         self._current = membership
+        self._link_id = lambda: membership.worker_id
         await membership.start()
         await _tell_of_dead_ends(database, place, address)
         self._stack.push_async_callback(self._tasks.close)
@@ -168,7 +172,7 @@ class Service:
         settings = self._settings
         links = Links(
             key=link_key(database.cluster.id_key),
-            worker_id=lambda: self._current.worker_id,
+            worker_id=lambda: self._link_id(),  # noqa: PLW0108 - it is another one later
             clock=self._clock,
             silence_seconds=max(settings.lease_seconds / 2, _LEAST_SILENCE_SECONDS),
         )
@@ -317,6 +321,11 @@ class Service:
     def _lost(self, error: StateroomError) -> None:
         if self._registry is not None:
             self._registry.abort_all(error)
+
+
+def _nobody() -> WorkerId:
+    """Who we are to those that dial our links while we start: not whom they look for."""
+    return WorkerId(UUID(int=0))
 
 
 def _committer_maker(database: Database) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.core.errors import LeaseLost, RoomAborted
+from app.core.errors import LeaseLost, RoomAborted, StorageRefused
 from app.core.values import CommitResult
 from app.testing.harness import ObjectHarness
 from tests.unit.cluster.slow_store import Plain
@@ -86,3 +86,19 @@ async def test_those_of_a_lost_lease_die_with_their_worker(harness: ObjectHarnes
     assert not harness.registry._orphans
     with pytest.raises(LeaseLost):
         await harness.room("plain", "b")
+
+
+async def test_a_release_that_the_database_refuses_is_no_end_of_the_sweep(
+    harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_claim: object) -> None:
+        raise StorageRefused
+
+    release = harness.store.release
+    monkeypatch.setattr(harness.store, "release", refuse)
+    await _with_a_commit(harness)
+    await harness.advance(3)
+    assert _holder(harness) is not None
+    monkeypatch.setattr(harness.store, "release", release)
+    await harness.advance(3)
+    assert _holder(harness) is None
