@@ -170,7 +170,7 @@ class Settings(BaseSettings):
     outbox_bytes: Count = 16 << 20
     """Most bytes that wait for one slow reader; beyond it, the reader is closed with 1013."""
     max_frame_bytes: Annotated[int, Field(ge=1, le=CALL_BYTES)] = 20 << 20
-    """Largest WebSocket message that is read at all; a larger one closes with 1009."""
+    """Largest WebSocket message that is read; a larger one closes with 1009. At most 31.9 MiB."""
     max_connections: Count = 32_768
     """Most connections of one room."""
     name_bytes: Annotated[int, Field(ge=1, le=NAME_BYTES)] = NAME_BYTES
