@@ -267,11 +267,13 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_planned = False
+        if self._transport is None:  # still being dialled: the hello waits for the connection
+            return
         data = self._protocol.take()
         if self._protocol.queued_bytes > _OVERRUN_BYTES:
             _log.error("link_overrun", peer=str(self.peer), queued=self._protocol.queued_bytes)
             self.close()
-        elif data and self._transport is not None and not self._transport.is_closing():
+        elif data and not self._transport.is_closing():
             self._transport.write(data)
 
     def _told(self, told: Told) -> None:

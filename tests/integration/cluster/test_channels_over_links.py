@@ -14,7 +14,7 @@ from app.testing.memory import MemoryDatabase
 from app.testing.sockets import MemorySocket
 from app.web.channels import ChannelSocket
 from tests.cluster.link_proxy import LinkProxy, LinkState, to_port
-from tests.integration.cluster.workers import Worker
+from tests.integration.cluster.workers import SHORT_LEASE_SECONDS, Worker
 from tests.unit.web.channel_bench import Words
 
 
@@ -109,7 +109,7 @@ async def test_an_owner_cut_off_for_longer_than_its_lease_loses_the_channel_to_t
 ) -> None:
     database = MemoryDatabase()
     async with (
-        Worker(database, {"c": Resuming}) as owner,
+        Worker(database, {"c": Resuming}, lease_seconds=SHORT_LEASE_SECONDS) as owner,
         Worker(database, {"c": Resuming}, silence_seconds=0.5) as w,
         LinkProxy(to_port(int(owner.membership._identity.address.rpartition(":")[2]))) as proxy,
     ):

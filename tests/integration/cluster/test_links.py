@@ -12,10 +12,13 @@ from app.cluster.links import Links
 from app.core.clock import SystemClock
 from app.core.errors import LinkBroken
 from app.core.ids import WorkerId
+from app.core.tasks import TaskOwner
 
 KEY = link_key(b"the key of a cluster")
 DEADLINE_SECONDS = 30.0
 SILENCE_SECONDS = 0.4
+
+_tasks = TaskOwner("test")
 
 
 class Pair:
@@ -65,6 +68,18 @@ async def mute() -> AsyncIterator[tuple[str, list[asyncio.StreamWriter]]]:
         writer.close()
     server.close()
     await server.wait_closed()
+
+
+async def test_a_sign_of_life_that_is_due_while_a_worker_is_dialled_does_not_eat_the_hello(
+    pair: Pair,
+) -> None:
+    dialling = _tasks.start(pair.one.to(pair.ids[1], pair.address), name="dial")
+    while not pair.one._all:  # noqa: ASYNC110 - a step of the loop each
+        await asyncio.sleep(0)  # noqa: TID251 - likewise
+    (link,) = pair.one._all
+    assert link._transport is None
+    link.ping()
+    assert (await dialling).alive
 
 
 async def test_a_worker_that_takes_the_connection_and_says_nothing_is_given_up(

@@ -13,7 +13,7 @@ from app.core.values import LiveWorker
 from app.room.limits import RoomLimits
 from app.sdk import Connection, DurableObject, Request, Response
 from app.testing.memory import MemoryDatabase
-from tests.integration.cluster.workers import Worker
+from tests.integration.cluster.workers import SHORT_LEASE_SECONDS, Worker
 
 
 class Counter(DurableObject):
@@ -148,7 +148,7 @@ async def test_the_owner_hears_of_sockets_whose_link_broke(pair: tuple[Worker, W
 async def test_after_the_owners_death_the_object_moves_when_its_lease_has_run_out() -> None:
     database = MemoryDatabase()
     async with Worker(database, {"c": Counter}) as edge:
-        async with Worker(database, {"c": Counter}) as owner:
+        async with Worker(database, {"c": Counter}, lease_seconds=SHORT_LEASE_SECONDS) as owner:
             near = await owner.connect("c", "x")
             near.say("count")
             await until(lambda: near.received == ["1"])
