@@ -40,6 +40,7 @@ format: setup ## Format the code and mend what the linter can mend
 docs: setup ## Write the pages that are generated from the code
 	$(BIN)/python docs/generate_settings.py
 	$(BIN)/python docs/generate_errors.py
+	$(BIN)/python -m docs.generate_conformance
 
 ##@ Measure
 bench: setup ## Load test, side by side with TinyBase's own servers

@@ -1,0 +1,55 @@
+"""Every statement of the conformance list has its one test, and the page says what they say."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.catalogue import (
+    LAST_NUMBER,
+    SECTIONS,
+    CatalogueError,
+    missing,
+    statements,
+)
+from tests.conformance.verdicts import Outcome
+
+
+def test_every_number_has_at_most_one_test_and_every_test_says_its_statement() -> None:
+    found = statements()
+    assert len({statement.number for statement in found}) == len(found)
+
+
+def test_the_sections_hold_every_number_once() -> None:
+    numbers = [number for part in SECTIONS for number in range(part.first, part.last + 1)]
+    assert numbers == list(range(1, LAST_NUMBER + 1))
+
+
+def test_a_statement_is_read_with_its_verdict(tmp_path: Path) -> None:
+    write(tmp_path, "@differs('because ' 'we can')\nasync def test_007_x() -> None:\n    'One.'\n")
+    (statement,) = statements(tmp_path)
+    assert (statement.number, statement.text) == (7, "One.")
+    assert statement.verdict.outcome is Outcome.DIFFERS
+    assert statement.verdict.reason == "because we can"
+    assert len(missing([statement])) == LAST_NUMBER - 1
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("def test_007_x():\n    pass\n", "docstring"),
+        ("def test_7_x():\n    'One.'\n", "three digits"),
+        ("def test_267_x():\n    'One.'\n", "001 to 266"),
+        ("def test_007_x():\n    'One.'\ndef test_007_y():\n    'Two.'\n", "twice"),
+        ("@differs('')\ndef test_007_x():\n    'One.'\n", "reason"),
+        ("@not_offered(REASON)\ndef test_007_x():\n    'One.'\n", "reason"),
+        ("@differs('a')\n@differs('b')\ndef test_007_x():\n    'One.'\n", "more than one"),
+    ],
+)
+def test_a_test_against_the_rules_is_refused(tmp_path: Path, source: str, complaint: str) -> None:
+    write(tmp_path, source)
+    with pytest.raises(CatalogueError, match=complaint):
+        statements(tmp_path)
+
+
+def write(folder: Path, source: str) -> None:
+    (folder / "test_it.py").write_text(source, "utf-8")
