@@ -134,8 +134,7 @@ class Link(asyncio.Protocol):
         if not self.ready.done():
             self.ready.set_exception(LinkBroken())
             self.ready.exception()
-        edges, self._edges = self._edges, {}
-        owned, self._owned = self._owned, {}
+        edges, owned, self._edges, self._owned = self._edges, self._owned, {}, {}
         for sink in edges.values():
             sink.broken()
         for transport in owned.values():
@@ -267,8 +266,8 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_planned = False
-        if self._transport is None:  # still being dialled: the hello waits for the connection
-            return
+        if self._transport is None:
+            return  # still being dialled: the hello waits for the connection
         data = self._protocol.take()
         if self._protocol.queued_bytes > _OVERRUN_BYTES:
             _log.error("link_overrun", peer=str(self.peer), queued=self._protocol.queued_bytes)
@@ -298,8 +297,7 @@ class Link(asyncio.Protocol):
     def _spread(self, spread: Spread) -> None:
         """One message of many streams: encoded once for all the clients that it goes to."""
         kind, streams, body = spread
-        text = kind is FrameKind.TEXT
-        message = OutgoingMessage.from_utf8(body) if text else OutgoingMessage(body)
+        message = _message(kind, body)
         for stream in streams:
             if (sink := self._edges.get(stream)) is not None:
                 sink.say(message)
@@ -309,3 +307,7 @@ class Link(asyncio.Protocol):
     def _taken(self, taken: Taken) -> None:
         if (sink := self._edges.get(taken.stream)) is not None:
             sink.taken(taken.waiting_bytes)
+
+
+def _message(kind: FrameKind, body: bytes) -> OutgoingMessage:
+    return OutgoingMessage.from_utf8(body) if kind is FrameKind.TEXT else OutgoingMessage(body)
