@@ -1,13 +1,17 @@
 """A worker in memory whose claims a test may hold back."""
 
 import asyncio
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from app.core.ids import ObjectId, WorkerId
+from app.core.tasks import TaskOwner
 from app.core.values import Claim
+from app.room.room import Room
 from app.sdk import Connection, DurableObject, Request, Response
 from app.testing.harness import ObjectHarness, WorkerBounds
 from app.testing.memory import MemoryDatabase, MemoryObjectStore
+
+_tasks = TaskOwner("test")
 
 
 class Plain(DurableObject):
@@ -56,3 +60,13 @@ class SlowHarness(ObjectHarness):
         super().__init__({"plain": Plain}, bounds=bounds)
         self.slow = SlowStore(self.database)
         object.__setattr__(self.registry._environment, "store", self.slow)
+
+
+def ask_for_room(harness: ObjectHarness, name: str = "a") -> "asyncio.Task[Room]":
+    """Ask for the live room of an object, without waiting for it."""
+    return _tasks.start(harness.room("plain", name), name="room")
+
+
+async def gather_rooms(asking: list["asyncio.Task[Room]"]) -> list[Any]:
+    """What each of those that asked has got: a room, or an error."""
+    return await asyncio.gather(*asking, return_exceptions=True)

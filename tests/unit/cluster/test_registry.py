@@ -1,9 +1,5 @@
 """The registry: one live room of an object, however many ask for it."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
-
 import pytest
 
 from app.core.errors import (
@@ -19,89 +15,73 @@ from app.room.room import Room
 from app.testing.clock import FakeClock
 from app.testing.harness import ObjectHarness, WorkerBounds
 from app.testing.memory import MemoryDatabase
-from tests.unit.cluster.slow_store import Plain, SlowHarness
+from tests.unit.cluster.slow_store import Plain, SlowHarness, ask_for_room, gather_rooms
 
 _tasks = TaskOwner("test")
-
-
-@pytest.fixture
-async def harness() -> AsyncIterator[SlowHarness]:
-    Plain.starts = 0
-    Plain.fail = False
-    async with SlowHarness() as made:
-        yield made
-
-
-def _room(harness: ObjectHarness, name: str = "a") -> "asyncio.Task[Room]":
-    return _tasks.start(harness.room("plain", name), name="room")
-
-
-async def _gather(tasks: list["asyncio.Task[Room]"]) -> list[Any]:
-    return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 # -- finding and making ------------------------------------------------------------------------
 
 
 async def test_22_many_callers_at_once_make_one_claim_and_one_instance(
-    harness: SlowHarness,
+    slow_harness: SlowHarness,
 ) -> None:
-    gate = harness.slow.hold()
-    callers = [_room(harness) for _ in range(10)]
-    await harness.settle()
-    assert len(harness.registry) == 0
-    assert harness.object_id("plain", "a") in harness.registry
+    gate = slow_harness.slow.hold()
+    callers = [ask_for_room(slow_harness) for _ in range(10)]
+    await slow_harness.settle()
+    assert len(slow_harness.registry) == 0
+    assert slow_harness.object_id("plain", "a") in slow_harness.registry
     gate.set_result(None)
-    rooms = await _gather(callers)
+    rooms = await gather_rooms(callers)
     assert len({id(room) for room in rooms}) == 1
-    assert harness.slow.claims == 1
+    assert slow_harness.slow.claims == 1
     assert Plain.starts == 1
 
 
 async def test_one_callers_leaving_does_not_end_the_activation_of_the_others(
-    harness: SlowHarness,
+    slow_harness: SlowHarness,
 ) -> None:
-    gate = harness.slow.hold()
-    impatient, patient = _room(harness), _room(harness)
-    await harness.settle()
+    gate = slow_harness.slow.hold()
+    impatient, patient = ask_for_room(slow_harness), ask_for_room(slow_harness)
+    await slow_harness.settle()
     impatient.cancel()
-    await harness.settle()
+    await slow_harness.settle()
     gate.set_result(None)
     assert (await patient).awake
 
 
 async def test_a_failed_activation_fails_all_who_wait_and_the_next_one_tries_again(
-    harness: SlowHarness,
+    slow_harness: SlowHarness,
 ) -> None:
-    harness.database.away = True
-    failed = await _gather([_room(harness) for _ in range(3)])
+    slow_harness.database.away = True
+    failed = await gather_rooms([ask_for_room(slow_harness) for _ in range(3)])
     assert [type(error) for error in failed] == [StoreUnavailable] * 3
-    harness.database.away = False
-    assert (await harness.room("plain", "a")).awake
+    slow_harness.database.away = False
+    assert (await slow_harness.room("plain", "a")).awake
 
 
 async def test_30_a_start_that_raises_fails_its_caller_and_the_room_stays_for_the_next(
-    harness: SlowHarness,
+    slow_harness: SlowHarness,
 ) -> None:
     Plain.fail = True
     with pytest.raises(ObjectFault, match="not today"):
-        await harness.room("plain", "a")
+        await slow_harness.room("plain", "a")
     Plain.fail = False
-    assert (await harness.room("plain", "a")).awake
-    assert harness.slow.claims == 1
+    assert (await slow_harness.room("plain", "a")).awake
+    assert slow_harness.slow.claims == 1
 
 
-async def test_a_namespace_that_is_not_mounted_is_unknown(harness: SlowHarness) -> None:
+async def test_a_namespace_that_is_not_mounted_is_unknown(slow_harness: SlowHarness) -> None:
     with pytest.raises(NamespaceUnknown):
-        await harness.room("other", "a")
+        await slow_harness.room("other", "a")
 
 
-async def test_40_objects_do_not_wait_for_one_another(harness: SlowHarness) -> None:
-    gate = harness.slow.hold()
-    first = _room(harness, "a")
-    await harness.settle()
-    harness.slow.held = None
-    assert (await harness.room("plain", "b")).awake
+async def test_40_objects_do_not_wait_for_one_another(slow_harness: SlowHarness) -> None:
+    gate = slow_harness.slow.hold()
+    first = ask_for_room(slow_harness, "a")
+    await slow_harness.settle()
+    slow_harness.slow.held = None
+    assert (await slow_harness.room("plain", "b")).awake
     assert not first.done()
     gate.set_result(None)
     await first
@@ -115,11 +95,11 @@ async def _owned_elsewhere(harness: ObjectHarness, *, lease_seconds: float) -> N
     await harness.store.claim(harness.object_id("plain", "a"), other)
 
 
-async def test_an_object_that_a_living_worker_holds_is_refused(harness: SlowHarness) -> None:
-    await _owned_elsewhere(harness, lease_seconds=60.0)
+async def test_an_object_that_a_living_worker_holds_is_refused(slow_harness: SlowHarness) -> None:
+    await _owned_elsewhere(slow_harness, lease_seconds=60.0)
     with pytest.raises(OwnedElsewhere):
-        await harness.room("plain", "a")
-    assert len(harness.registry) == 0
+        await slow_harness.room("plain", "a")
+    assert len(slow_harness.registry) == 0
 
 
 async def test_23_two_workers_never_both_have_an_object() -> None:
@@ -129,7 +109,7 @@ async def test_23_two_workers_never_both_have_an_object() -> None:
         ObjectHarness({"plain": Plain}, database=database, clock=clock, node="one") as one,
         ObjectHarness({"plain": Plain}, database=database, clock=clock, node="two") as two,
     ):
-        outcomes = await _gather([_room(each) for each in (one, two) for _ in range(3)])
+        outcomes = await gather_rooms([ask_for_room(each) for each in (one, two) for _ in range(3)])
         rooms = [each for each in outcomes if isinstance(each, Room)]
         refused = [each for each in outcomes if isinstance(each, OwnedElsewhere)]
         assert (len(rooms), len(refused)) == (3, 3)
@@ -174,10 +154,10 @@ async def test_one_room_more_than_the_worker_may_hold_is_refused() -> None:
 async def test_rooms_that_open_at_the_same_time_share_the_bound() -> None:
     async with SlowHarness(bounds=WorkerBounds(max_rooms=3)) as harness:
         gate = harness.slow.hold()
-        callers = [_room(harness, str(number)) for number in range(10)]
+        callers = [ask_for_room(harness, str(number)) for number in range(10)]
         await harness.settle()
         gate.set_result(None)
-        outcomes = await _gather(callers)
+        outcomes = await gather_rooms(callers)
         assert len(harness.registry) == 3
         assert sum(isinstance(each, Overloaded) for each in outcomes) == 7
 
@@ -185,50 +165,50 @@ async def test_rooms_that_open_at_the_same_time_share_the_bound() -> None:
 # -- the lease ---------------------------------------------------------------------------------
 
 
-async def test_without_a_lease_nothing_is_claimed(harness: SlowHarness) -> None:
-    await harness.membership._tasks.close()  # or the next life begins at once
-    harness.clock.advance(10.0)
+async def test_without_a_lease_nothing_is_claimed(slow_harness: SlowHarness) -> None:
+    await slow_harness.membership._tasks.close()  # or the next life begins at once
+    slow_harness.clock.advance(10.0)
     with pytest.raises(LeaseLost):
-        await harness.room("plain", "a")
-    assert harness.slow.claims == 0
+        await slow_harness.room("plain", "a")
+    assert slow_harness.slow.claims == 0
 
 
 async def test_a_claim_that_comes_back_after_the_lease_was_lost_makes_no_room(
-    harness: SlowHarness,
+    slow_harness: SlowHarness,
 ) -> None:
-    gate = harness.slow.hold()
-    waiting = _room(harness)
-    await harness.settle()
-    harness.clock.advance(10.0)
+    gate = slow_harness.slow.hold()
+    waiting = ask_for_room(slow_harness)
+    await slow_harness.settle()
+    slow_harness.clock.advance(10.0)
     gate.set_result(None)
     with pytest.raises(LeaseLost):
         await waiting
-    assert len(harness.registry) == 0
+    assert len(slow_harness.registry) == 0
 
 
 async def test_a_claim_of_a_former_life_makes_no_room_in_the_next_one(
-    harness: SlowHarness,
+    slow_harness: SlowHarness,
 ) -> None:
-    gate = harness.slow.hold()
-    waiting = _room(harness)
-    await harness.settle()
-    harness.clock.advance(10.0)
-    await harness.advance(2.0)
-    assert harness.membership.holds(), "the next life has begun"
+    gate = slow_harness.slow.hold()
+    waiting = ask_for_room(slow_harness)
+    await slow_harness.settle()
+    slow_harness.clock.advance(10.0)
+    await slow_harness.advance(2.0)
+    assert slow_harness.membership.holds(), "the next life has begun"
     gate.set_result(None)
     with pytest.raises(LeaseLost):
         await waiting
 
 
 async def test_when_the_lease_is_lost_every_room_is_aborted_and_comes_back_with_the_next_life(
-    harness: SlowHarness,
+    slow_harness: SlowHarness,
 ) -> None:
-    sockets = [await harness.connect("plain", name) for name in ("a", "b")]
-    harness.clock.advance(10.0)
-    await harness.advance(2.0)
+    sockets = [await slow_harness.connect("plain", name) for name in ("a", "b")]
+    slow_harness.clock.advance(10.0)
+    await slow_harness.advance(2.0)
     assert [socket.closed for socket in sockets] == [(1013, "lease_lost")] * 2
-    assert len(harness.registry) == 0
-    again = await harness.connect("plain", "a")
+    assert len(slow_harness.registry) == 0
+    again = await slow_harness.connect("plain", "a")
     again.say("hello")
-    await harness.settle()
+    await slow_harness.settle()
     assert again.take() == ["hello"]
