@@ -41,6 +41,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Limits": (
         "mailbox_events",
         "mailbox_bytes",
+        "queue_seconds",
+        "requests_per_10_seconds",
         "outbox_bytes",
         "max_frame_bytes",
         "max_connections",

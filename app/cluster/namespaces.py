@@ -23,6 +23,11 @@ def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, st
         raise NamespaceClassInvalid(
             f"namespace {namespace!r}: {target!r} is not a subclass of stateroom.DurableObject"
         )
+    seconds = cls.event_timeout_seconds
+    if seconds is not None and not seconds > 0:
+        raise NamespaceClassInvalid(
+            f"namespace {namespace!r}: event_timeout_seconds is {seconds}, it must be more than 0"
+        )
     rest = dict(options)
     name = rest.pop(_DURABILITY, Durability.COMMIT.value)
     try:

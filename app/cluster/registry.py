@@ -254,7 +254,7 @@ class RoomRegistry:
         return leaving
 
     async def _depart(self, room: Room, *, draining: bool, then: Then | None) -> LiveWorker | None:
-        patience = self._environment.limits.event_timeout_seconds + _DEPARTURE_SECONDS
+        patience = room.event_timeout_seconds + _DEPARTURE_SECONDS
         try:
             async with asyncio.timeout(patience):
                 await room.leave(draining=draining)

@@ -35,6 +35,10 @@ away under the call).
     ├── CallRefused                  an argument or result that cannot travel
     ├── MethodUnknown                no such method can be called
     ├── Overloaded                   a bound was reached
+    │   ├── QueueFull                too many events wait for the object
+    │   ├── QueueTooLarge            too many bytes wait for the object
+    │   ├── QueuedTooLong            an event waited too long for its turn
+    │   └── TooManyRequests          too many requests came in ten seconds
     ├── Unsupported                  the namespace's settings exclude the call
     ├── IdInvalid                    not an id of this namespace
     └── StorageRefused               a key or value that cannot be stored
@@ -307,6 +311,34 @@ class Overloaded(StateroomError):
     code = "overloaded"
     default_remedy = "Send less at once, or raise the named limit."
     overloaded = True
+
+
+class QueueFull(Overloaded):
+    """Too many events wait for this object."""
+
+    code = "queue_full"
+    default_remedy = "Send less at once, or raise STATEROOM_MAILBOX_EVENTS."
+
+
+class QueueTooLarge(Overloaded):
+    """Too many bytes wait for this object."""
+
+    code = "queue_too_large"
+    default_remedy = "Send less at once, or raise STATEROOM_MAILBOX_BYTES."
+
+
+class QueuedTooLong(Overloaded):
+    """The event waited too long for its turn; it was not run."""
+
+    code = "queued_too_long"
+    default_remedy = "Find what keeps the object busy, or raise STATEROOM_QUEUE_SECONDS."
+
+
+class TooManyRequests(Overloaded):
+    """The object got more requests than it may within ten seconds."""
+
+    code = "too_many_requests"
+    default_remedy = "Spread the requests, or raise STATEROOM_REQUESTS_PER_10_SECONDS."
 
 
 class Unsupported(StateroomError):

@@ -18,6 +18,7 @@ PRELOAD_ROWS = 64
 PRELOAD_BYTES = 1 << 16
 PAGE_ROWS = 2_000
 PAGE_BYTES = 4 << 20
+MESSAGE_TIMEOUT_MS = 604_800_000  # seven days
 CALL_SECONDS = 10.0
 CALL_BYTES = (32 << 20) - (64 << 10)  # a frame between workers, less what describes the call
 CALLS_WAITING = 10_000  # of one stub, without an answer yet

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from ..sdk.durable_object import DurableObject
+from .admission import Origin
 from .events import as_fault
 from .instance import finish
 from .outputs import Release
@@ -26,6 +27,7 @@ class Submit(Protocol):
         fail: Callable[[Exception], None],
         size_bytes: int = 0,
         timeout_seconds: float | None = None,
+        origin: Origin = Origin.ROOM,
     ) -> None:
         """`fail` is told when the event could not be run or raised."""
         ...
@@ -99,6 +101,7 @@ class Asking:
         timeout_seconds: float | None = None,
         recover: Callable[[Exception], Any] = _give_no_answer,
         ended: Callable[[Question], None] | None = None,
+        origin: Origin = Origin.ROOM,
     ) -> Question:
         """Queue a hook as an event at once; questions are asked in the order they are put.
 
@@ -112,6 +115,7 @@ class Asking:
                 What it returns, unless None, is the answer, and what it writes is a unit of
                 its own.
             ended: Called once, in the very step in which there is an answer or none will be.
+            origin: Who asks.
         """
         question = Question(ended)
 
@@ -131,7 +135,9 @@ class Asking:
 
         self._questions.add(question)
         question.answer.add_done_callback(lambda _answer: self._questions.discard(question))
-        self._submit(run, size_bytes=size_bytes, fail=fail, timeout_seconds=timeout_seconds)
+        self._submit(
+            run, size_bytes=size_bytes, fail=fail, timeout_seconds=timeout_seconds, origin=origin
+        )
         return question
 
     def fail_all(self, error: Exception) -> None:

@@ -15,6 +15,7 @@ from ..core.limits import CALL_BYTES, CALL_SECONDS
 from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
 from ..sdk.namespace import Namespace
+from .admission import Origin
 from .asking import Asking, Question
 from .buffer import TransactionOpen
 from .call_result import CallResult
@@ -182,7 +183,7 @@ class RoomCalls:
                 current.ties.answers = call_id
             return await _serve(instance, body)
 
-        return self._asking.put(hook, size_bytes=size_of(body), ended=ended)
+        return self._asking.put(hook, size_bytes=size_of(body), ended=ended, origin=Origin.REQUEST)
 
 
 class RoomRoute:

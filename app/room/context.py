@@ -10,6 +10,7 @@ from ..core.clock import Clock, DatabaseClock, Timer
 from ..core.errors import RoomAborted
 from ..core.frames import OutgoingMessage
 from ..core.ids import ObjectId
+from ..core.limits import MESSAGE_TIMEOUT_MS
 from ..core.mounts import Mount
 from ..core.workshop import Workshop, breathe
 from ..sdk.connection import Connection
@@ -40,6 +41,10 @@ class ContextHost(Protocol):
         """Run a callback as an event."""
         ...
 
+    def limit_messages(self, seconds: float | None) -> None:
+        """Set how long the event of a message may take."""
+        ...
+
     def abort(self, reason: str) -> None:
         """Throw the room away."""
         ...
@@ -58,6 +63,10 @@ class _NoHost:
 
     def run_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
         del seconds, callback
+        raise RoomAborted(_OVER)
+
+    def limit_messages(self, seconds: float | None) -> None:
+        del seconds
         raise RoomAborted(_OVER)
 
     def abort(self, reason: str) -> None:
@@ -143,6 +152,13 @@ class RoomContext:
             return callback() if self._host is host else None
 
         return host.run_later(seconds, run)
+
+    def set_message_timeout(self, milliseconds: int | None = None) -> None:
+        """See `sdk.Context.set_message_timeout`."""
+        if milliseconds is not None and not 0 <= milliseconds <= MESSAGE_TIMEOUT_MS:
+            problem = f"a message's time-out is 0 to {MESSAGE_TIMEOUT_MS} ms, not {milliseconds}"
+            raise ValueError(problem)
+        self._host.limit_messages(milliseconds / 1000 if milliseconds else None)
 
     def namespace(self, name: str) -> Namespace:
         """See `sdk.Context.namespace`."""

@@ -1,7 +1,8 @@
 """What a room is given: the ports and settings that all rooms of a worker share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ..core.clock import Clock, DatabaseClock
 from ..core.ports import Committer, LeaseCheck, ObjectStore
@@ -34,3 +35,10 @@ class RoomEnvironment:
     counters: Callable[[str], None] = lambda _name: None
     alarm_set: Callable[[int], None] = lambda _due_ms: None
     exchange: CallExchange = field(default_factory=CallExchange)
+
+    def for_class(self, author_class: type[Any]) -> "RoomEnvironment":
+        """The same for the rooms of one class, with the bounds that the class sets itself."""
+        seconds: float | None = author_class.event_timeout_seconds
+        if seconds is None:
+            return self
+        return replace(self, limits=replace(self.limits, event_timeout_seconds=seconds))

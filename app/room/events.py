@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from ..core.clock import Clock
-from ..core.errors import ObjectFault, RoomAborted, StateroomError
+from ..core.errors import ObjectFault, QueuedTooLong, RoomAborted, StateroomError
 from ..core.tasks import TaskOwner
 from ..core.workshop import breathe
 from .connections import RoomConnection
@@ -110,6 +110,8 @@ class EventLoop:
         """How many events have ended, of those that did not run inline to their end."""
         self.allowed_seconds = 2 * timeout_seconds
         """How long the event that runs may take, with the start of an instance before it."""
+        self.message_timeout_seconds: float | None = None
+        """How long the event of a socket's message may take, where that is not as long as any."""
 
     def serve(self, host: EventHost) -> None:
         """Say whose events they are; once, before the first one."""
@@ -125,6 +127,10 @@ class EventLoop:
         """Whether code of the author runs or waits at the moment."""
         return self._turn is Turn.TAKEN
 
+    def limit_messages(self, seconds: float | None) -> None:
+        """Let the messages that come from now on take so long; None as long as any event."""
+        self.message_timeout_seconds = seconds
+
     async def join(self) -> None:
         """Wait until no event runs or waits, or they are stopped and nobody waits for them."""
         await self._idle.wait()
@@ -133,7 +139,7 @@ class EventLoop:
         """Queue an event; see `Mailbox.put`.
 
         Raises:
-            Overloaded: The mailbox is full.
+            QueueFull, QueueTooLarge: The mailbox is full.
             RoomAborted: No more events are taken.
         """
         if self._intake is not Intake.OPEN:
@@ -200,7 +206,7 @@ class EventLoop:
         try:
             if first is not None:
                 self._take_up(Event(_ignore, fail=fail))
-                await self._guard(first, fail)
+                await self._guard(first, fail, self.message_timeout_seconds)
                 self.current = None
                 self.ended += 1
             clock = self._clock
@@ -231,6 +237,9 @@ class EventLoop:
         running_event.set(event)
 
     async def _run(self, event: Event) -> None:
+        if event.good_until is not None and event.good_until < self._clock.monotonic():
+            event.fail(QueuedTooLong())
+            return
         try:
             instance = await self._host.ready()
         except Exception as error:  # noqa: BLE001 - whatever it is, the event has failed

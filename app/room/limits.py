@@ -10,6 +10,9 @@ class RoomLimits:
     Attributes:
         mailbox_events: Events waiting before sockets stop reading.
         mailbox_bytes: The same in bytes.
+        queue_seconds: An event of a client or caller that waits longer is not run any more.
+        requests_per_10_seconds: The most requests and calls that one room takes in; None for
+            any number.
         buffer_bytes: Finished, unconfirmed writes before sockets stop reading.
         unit_bytes: The most one event may write between commit points.
         outbox_bytes: The most that may wait in one socket before it is closed with 1013.
@@ -23,6 +26,8 @@ class RoomLimits:
 
     mailbox_events: int = 1_000
     mailbox_bytes: int = 32 << 20
+    queue_seconds: float = 120.0
+    requests_per_10_seconds: int | None = None
     buffer_bytes: int = 8 << 20
     unit_bytes: int = 64 << 20
     outbox_bytes: int = 16 << 20

@@ -2,14 +2,15 @@
 
 Over the high-water mark (events or bytes) the room asks its sockets to stop reading; below the
 low-water mark they may go on. What a socket had already read is still taken, up to the hard
-bound of twice the mark: beyond that the event is refused.
+bound of twice the mark: beyond that the event is refused. What waits may lose its worth: an event
+says until when it is good.
 """
 
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..core.errors import Overloaded
+from ..core.errors import QueueFull, QueueTooLarge
 from .outgoing import EventTies
 
 _HARD_FACTOR = 2
@@ -23,10 +24,11 @@ class Event:
         size_bytes: What it weighs in the mailbox.
         fail: Told when the event could not be run or its hook raised.
         timeout_seconds: How long the hook may take, where it is not as long as any.
+        good_until: When its turn must have come, on the monotonic clock; None for no end.
         ties: Its calls, once there are any.
     """
 
-    __slots__ = ("fail", "hook", "size_bytes", "ties", "timeout_seconds")
+    __slots__ = ("fail", "good_until", "hook", "size_bytes", "ties", "timeout_seconds")
 
     def __init__(
         self,
@@ -35,11 +37,13 @@ class Event:
         size_bytes: int = 0,
         fail: Callable[[Exception], None],
         timeout_seconds: float | None = None,
+        good_until: float | None = None,
     ) -> None:
         self.hook = hook
         self.size_bytes = size_bytes
         self.fail = fail
         self.timeout_seconds = timeout_seconds
+        self.good_until = good_until
         self.ties: EventTies | None = None
 
 
@@ -79,13 +83,14 @@ class Mailbox:
         was not asked to stop yet, and will be after this one.
 
         Raises:
-            Overloaded: The hard bound is reached.
+            QueueFull: The hard bound of events is reached.
+            QueueTooLarge: The hard bound of bytes is reached.
         """
-        full = self._bytes >= _HARD_FACTOR * self._limit_bytes or (
-            len(self._events) >= _HARD_FACTOR * self._limit_events and not uncounted
-        )
-        if full and not always:
-            raise Overloaded(f"{len(self._events)} events wait for this object")
+        if not always:
+            if self._bytes >= _HARD_FACTOR * self._limit_bytes:
+                raise QueueTooLarge(f"{self._bytes} bytes wait for this object")
+            if len(self._events) >= _HARD_FACTOR * self._limit_events and not uncounted:
+                raise QueueFull(f"{len(self._events)} events wait for this object")
         self._events.append(event)
         self._bytes += event.size_bytes
 

@@ -36,6 +36,7 @@ class Residence:
         unit: The running unit.
         members: The room's sockets.
         fire: Queues a timer's callback as an event.
+        limit_messages: Sets how long the event of a message may take.
         abort: Throws the room away.
         calls: Of other objects, ended with the instance.
     """
@@ -49,6 +50,7 @@ class Residence:
         unit: RunningUnit,
         members: ConnectionSet,
         fire: Callable[[Callable[[], Awaitable[None] | None]], None],
+        limit_messages: Callable[[float | None], None],
         abort: Callable[[StateroomError], None],
         calls: RoomCalls,
     ) -> None:
@@ -66,6 +68,7 @@ class Residence:
         self._unit = unit
         self._members = members
         self._fire = fire
+        self.limit_messages = limit_messages
         self._abort = abort
         self._calls = calls
         self._backoff = FaultBackoff()

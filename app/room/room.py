@@ -6,7 +6,6 @@ claim and committed cache stay. When a gate breaks, the whole room is thrown awa
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from ..core.errors import LeaseLost, Overloaded, RoomAborted, StateroomError
 from ..core.frames import OutgoingMessage
@@ -15,6 +14,7 @@ from ..core.sockets import SocketTransport
 from ..core.values import Claim, Receipt
 from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
+from .admission import Admission, Origin
 from .asking import Asking, Question
 from .bell import AlarmBell
 from .brake import ReadingBrake
@@ -26,7 +26,7 @@ from .events import EventLoop
 from .http_values import checked_response
 from .instance import ClassTraits, finish
 from .life import RoomLife
-from .mailbox import Event, Mailbox
+from .mailbox import Mailbox
 from .outputs import Close, Output, OutputDelivery, Send
 from .residence import Residence
 from .states import RoomState
@@ -51,6 +51,7 @@ class Room:
         claim: Claim,
         gone: Callable[["Room"], None],
     ) -> None:
+        environment = environment.for_class(mount.cls)
         limits = environment.limits
         self.object_id = claim.object_id
         self.mount = mount
@@ -62,10 +63,10 @@ class Room:
         self._mailbox = Mailbox(
             limit_events=limits.mailbox_events, limit_bytes=limits.mailbox_bytes
         )
-        seconds = limits.event_timeout_seconds
-        self._events = EventLoop(
-            self._mailbox, environment.tasks, environment.clock, timeout_seconds=seconds
-        )
+        self.event_timeout_seconds = seconds = limits.event_timeout_seconds
+        clock = environment.clock
+        self._events = EventLoop(self._mailbox, environment.tasks, clock, timeout_seconds=seconds)
+        self._submit = Admission(self._events, clock, limits, self._admit).submit
         self._make_parts(environment, claim)
         self._life = RoomLife(
             environment=environment,
@@ -112,6 +113,7 @@ class Room:
             unit=self._unit,
             members=self.members,
             fire=self._take_timer,
+            limit_messages=self._events.limit_messages,
             abort=self.abort,
             calls=self.calls,
         )
@@ -170,7 +172,9 @@ class Room:
 
     def put_request(self, request: Request) -> Question:
         """Queue `on_request`; the question says how it ended, and whether it had begun."""
-        return self._asking.put(_answering(request), size_bytes=len(request.body))
+        return self._asking.put(
+            _answering(request), size_bytes=len(request.body), origin=Origin.REQUEST
+        )
 
     @property
     def open(self) -> bool:
@@ -237,6 +241,8 @@ class Room:
             size_bytes=len(message),
             fail=lambda error: self._life.turn_away(connection, error),
             uncounted=not self._brake.stopped(connection),
+            timeout_seconds=self._events.message_timeout_seconds,
+            origin=Origin.MESSAGE,
         )
         self._brake.test(connection)
 
@@ -265,23 +271,9 @@ class Room:
 
     # -- inside --------------------------------------------------------------------------------
 
-    def _submit(
-        self,
-        hook: Callable[[Any], Awaitable[Any] | Any],
-        *,
-        fail: Callable[[Exception], None],
-        size_bytes: int = 0,
-        always: bool = False,
-        uncounted: bool = False,
-        timeout_seconds: float | None = None,
-    ) -> None:
+    def _admit(self) -> None:
         self.touched = True
-        try:
-            self._life.check()
-            event = Event(hook, size_bytes=size_bytes, fail=fail, timeout_seconds=timeout_seconds)
-            self._events.submit(event, always=always, uncounted=uncounted)
-        except StateroomError as error:
-            fail(error)
+        self._life.check()
 
     def _take_timer(self, callback: Callable[[], Awaitable[None] | None]) -> None:
         self._submit(lambda _instance: callback(), fail=_ignore, always=True)

@@ -12,10 +12,14 @@ from ..core.errors import (
     ObjectFault,
     Overloaded,
     OwnedElsewhere,
+    QueuedTooLong,
+    QueueFull,
+    QueueTooLarge,
     RoomAborted,
     StateroomError,
     StorageRefused,
     StoreUnavailable,
+    TooManyRequests,
     Unsupported,
 )
 from ..core.ids import ObjectId
@@ -45,6 +49,9 @@ __all__ = [
     "ObjectId",
     "Overloaded",
     "OwnedElsewhere",
+    "QueueFull",
+    "QueueTooLarge",
+    "QueuedTooLong",
     "Receipt",
     "Request",
     "Response",
@@ -55,6 +62,7 @@ __all__ = [
     "StoreUnavailable",
     "Stub",
     "Timer",
+    "TooManyRequests",
     "Transaction",
     "Unsupported",
 ]

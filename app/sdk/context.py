@@ -75,6 +75,18 @@ class Context(Protocol):
         """
         ...
 
+    def set_message_timeout(self, milliseconds: int | None = None) -> None:
+        """Set how long `on_message` may take for messages that come from now on.
+
+        It holds for the object while this worker holds it, hibernation included. 0 or None lets
+        a message take as long as any event. What takes longer is cut off where it awaits, undone
+        and counted as a fault of the object.
+
+        Raises:
+            ValueError: It is negative, or over 604,800,000 (seven days).
+        """
+        ...
+
     def namespace(self, name: str) -> Namespace:
         """The objects of a mounted class, this one's included, to be called by their stubs.
 

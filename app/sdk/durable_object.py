@@ -28,6 +28,8 @@ class DurableObject:
         ctx: Identity, storage, connections and time.
         idle_seconds: After this time without an event the instance is dropped and its sockets
             are kept (hibernation); None takes the service's setting.
+        event_timeout_seconds: How long one event may take, `on_start` included; None takes the
+            service's setting. `on_alarm` has its own bound.
         multiplexers: Subprotocol name to the maker of the splitter that a socket negotiating it
             gets (see `SocketMultiplexer`). The first offered one that stands here is chosen.
         wakes_on_close: Whether a hibernated object is woken to run `on_close`.
@@ -40,6 +42,7 @@ class DurableObject:
     """
 
     idle_seconds: ClassVar[float | None] = None
+    event_timeout_seconds: ClassVar[float | None] = None
     multiplexers: ClassVar[Mapping[str, Callable[[], SocketMultiplexer]]] = {}
     wakes_on_close: ClassVar[bool] = True
     resumes: ClassVar[bool] = False

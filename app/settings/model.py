@@ -167,6 +167,10 @@ class Settings(BaseSettings):
     """Most events that wait for one room; beyond it, its sockets are not read."""
     mailbox_bytes: Count = 32 << 20
     """Most bytes of events that wait for one room; beyond it, its sockets are not read."""
+    queue_seconds: Seconds = 120.0
+    """Longest time that a message, request or call waits for its turn; then it is refused."""
+    requests_per_10_seconds: Count | None = None
+    """Most requests and calls that one room takes within ten seconds. Unset: any number."""
     outbox_bytes: Count = 16 << 20
     """Most bytes that wait for one slow reader; beyond it, the reader is closed with 1013."""
     max_frame_bytes: Annotated[int, Field(ge=1, le=CALL_BYTES)] = 20 << 20

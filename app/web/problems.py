@@ -13,6 +13,7 @@ from ..core.errors import (
     ObjectFault,
     Overloaded,
     StateroomError,
+    TooManyRequests,
     Unsupported,
 )
 
@@ -22,12 +23,14 @@ _STATUS: list[tuple[type[StateroomError], int]] = [
     (Unsupported, 409),
     (EventTimedOut, 504),
     (ObjectFault, 500),
+    (TooManyRequests, 429),
     (Overloaded, 503),
 ]
 _TELLS_ITS_DETAIL = (IdInvalid, Overloaded, Unsupported)
 """Errors whose text is made of numbers and rules, never of what an author's code said."""
 
 _UNAVAILABLE = 503
+_COME_AGAIN = {429, _UNAVAILABLE}
 _INTERNAL = 500
 RETRY_AFTER_SECONDS = 1
 
@@ -65,7 +68,7 @@ def problem_of(error: StateroomError) -> Response:
         code=error.code,
         title=error.default_text(),
         detail=_detail(error),
-        headers={"retry-after": str(RETRY_AFTER_SECONDS)} if status == _UNAVAILABLE else None,
+        headers={"retry-after": str(RETRY_AFTER_SECONDS)} if status in _COME_AGAIN else None,
     )
 
 

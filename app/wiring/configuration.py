@@ -59,6 +59,8 @@ def limits_of(settings: Settings) -> RoomLimits:
     return RoomLimits(
         mailbox_events=settings.mailbox_events,
         mailbox_bytes=settings.mailbox_bytes,
+        queue_seconds=settings.queue_seconds,
+        requests_per_10_seconds=settings.requests_per_10_seconds,
         outbox_bytes=settings.outbox_bytes,
         connections=settings.max_connections,
         event_timeout_seconds=settings.event_timeout_seconds,

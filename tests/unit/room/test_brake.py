@@ -158,5 +158,5 @@ async def test_a_client_that_is_turned_away_from_a_full_room_is_not_stopped() ->
         alice = await harness.connect("sleeper", "a")
         for number in range(5):
             alice.say(str(number))
-        assert closed(alice) == (1013, "overloaded")
+        assert closed(alice) == (1013, "queue_full")
         assert reading(alice)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.errors import Overloaded
+from app.core.errors import Overloaded, QueueFull, QueueTooLarge
 from app.room.mailbox import Event, Mailbox
 
 
@@ -49,12 +49,16 @@ def test_bytes_count_like_events_do() -> None:
     assert mailbox.under_low_water
 
 
-@pytest.mark.parametrize(("events", "size_bytes"), [(2, 1000), (1000, 2)])
-def test_beyond_twice_the_mark_an_event_is_refused(events: int, size_bytes: int) -> None:
+@pytest.mark.parametrize(
+    ("events", "size_bytes", "refusal"), [(2, 1000, QueueFull), (1000, 2, QueueTooLarge)]
+)
+def test_beyond_twice_the_mark_an_event_is_refused(
+    events: int, size_bytes: int, refusal: type[Overloaded]
+) -> None:
     mailbox = _mailbox(events=events, size_bytes=size_bytes)
     for _ in range(4):
         mailbox.put(_event(1))
-    with pytest.raises(Overloaded, match="4 events wait"):
+    with pytest.raises(refusal, match=r"4 (events|bytes) wait"):
         mailbox.put(_event(1))
     assert len(mailbox) == 4
 

@@ -237,7 +237,7 @@ async def test_a_client_that_ignores_the_brake_is_turned_away_alone() -> None:
         for number in range(20):
             alice.say(str(number))
         await harness.settle()
-        assert closed(alice) == (1013, "overloaded")
+        assert closed(alice) == (1013, "queue_full")
         assert closed(bob) is None
 
 
@@ -250,7 +250,7 @@ async def test_a_reader_that_is_too_slow_is_closed_and_nobody_else() -> None:
         for _ in range(12):
             quick.say("count")
             await harness.settle()
-        assert closed(slow) == (1013, "overloaded")
+        assert closed(slow) == (1013, "queue_full")
         assert closed(quick) is None
         assert len(quick.take()) == 12
 

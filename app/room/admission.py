@@ -1,0 +1,104 @@
+"""How an event gets into its room: what may come in, and how long it is good for.
+
+What the object does by itself (timers, alarms, the comings and goings of its sockets) always gets
+in. What others ask of it gets in within bounds: so many events and bytes that wait (`mailbox`), so
+many requests in ten seconds, and nothing that had to wait for too long is run at all: who sent it
+has given up, or will hear that it failed. (reference: durable-objects, section 5)
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+from typing import Any, Final
+
+from ..core.clock import Clock
+from ..core.errors import StateroomError, TooManyRequests
+from .events import EventLoop
+from .limits import RoomLimits
+from .mailbox import Event
+
+_WINDOW_SECONDS: Final = 10.0
+_STEPS: Final = 10
+
+
+class Origin(Enum):
+    """Where an event comes from: the room itself, a socket, or somebody who waits for an answer."""
+
+    ROOM = auto()
+    MESSAGE = auto()
+    REQUEST = auto()
+
+
+class RequestRate:
+    """How many requests came in the last ten seconds, counted in steps of one. Pure.
+
+    Args:
+        limit: One more is refused. What is refused does not count.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._counts: deque[int] = deque([0] * _STEPS, maxlen=_STEPS)
+        self._total = 0
+        self._step = 0
+
+    def count(self, now: float) -> None:
+        """Count a request at an instant of the monotonic clock.
+
+        Raises:
+            TooManyRequests: It is one too many.
+        """
+        step = int(now * _STEPS / _WINDOW_SECONDS)
+        for _ in range(min(step - self._step, _STEPS)):
+            self._total -= self._counts[0]
+            self._counts.append(0)
+        self._step = step
+        if self._total >= self._limit:
+            raise TooManyRequests(f"the limit is {self._limit} requests in 10 seconds")
+        self._counts[-1] += 1
+        self._total += 1
+
+
+class Admission:
+    """See the module.
+
+    Args:
+        events: Where they go.
+        clock: For their age and their number.
+        limits: The bounds.
+        check: Called for each event; raises when the room takes none.
+    """
+
+    def __init__(
+        self, events: EventLoop, clock: Clock, limits: RoomLimits, check: Callable[[], None]
+    ) -> None:
+        self._events = events
+        self._clock = clock
+        self._queue_seconds = limits.queue_seconds
+        limit = limits.requests_per_10_seconds
+        self._rate = RequestRate(limit) if limit is not None else None
+        self._check = check
+
+    def submit(
+        self,
+        hook: Callable[[Any], Awaitable[Any] | Any],
+        *,
+        fail: Callable[[Exception], None],
+        size_bytes: int = 0,
+        always: bool = False,
+        uncounted: bool = False,
+        timeout_seconds: float | None = None,
+        origin: Origin = Origin.ROOM,
+    ) -> None:
+        """Queue an event (see `Mailbox.put`), or tell `fail` at once why not. Raises nothing."""
+        event = Event(hook, size_bytes=size_bytes, fail=fail, timeout_seconds=timeout_seconds)
+        try:
+            self._check()
+            if origin is not Origin.ROOM:
+                now = self._clock.monotonic()
+                event.good_until = now + self._queue_seconds
+                if origin is Origin.REQUEST and self._rate is not None:
+                    self._rate.count(now)
+            self._events.submit(event, always=always, uncounted=uncounted)
+        except StateroomError as error:
+            fail(error)
