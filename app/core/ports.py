@@ -51,7 +51,8 @@ class ObjectStore(Protocol):
     async def load(self, claim: Claim, *, rows: int, size_bytes: int) -> Page:
         """Return the first page of the claimed object's rows, in a statement after the claim.
 
-        At most `rows` rows and about `size_bytes` bytes (at least one row if there is one).
+        At most `rows` rows and about `size_bytes` bytes (at least one row if there is one). The
+        page also tells whether there are alarms.
 
         Raises:
             OwnershipLost: The object's epoch or commit number is not the claim's.
@@ -77,6 +78,16 @@ class ObjectStore(Protocol):
 
     async def alarm(self, object_id: ObjectId, name: str) -> Alarm | None:
         """Return the committed alarm of that name, if there is one.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
+    async def alarms(self, object_id: ObjectId) -> dict[str, Alarm]:
+        """Return all committed alarms of the object by name, those given up included.
+
+        Their number is bounded by what owners write (`limits.ALARMS` and `limits.DEAD_ALARMS`).
 
         Raises:
             StoreUnavailable: The database is away.

@@ -14,6 +14,21 @@ from .ids import CommitSeq, Epoch, ObjectId, WorkerId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmFailure:
+    """How the last failed run of an alarm ended.
+
+    Attributes:
+        error_class: The class of the exception.
+        error_text: Its text, cut to a bound. It is an author's, and not for logs.
+        at_ms: When, milliseconds since 1970.
+    """
+
+    error_class: str
+    error_text: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
     """One alarm of an object, as its owner last wrote it. Times are the database's.
 
@@ -24,6 +39,7 @@ class Alarm:
         uncounted_attempts: How many runs were ended by faults that are not the author's.
         payload: What is handed to the run, in stored form.
         every_ms: The interval of an alarm that repeats.
+        failure: What came of the last run, if that has failed.
     """
 
     due_ms: int
@@ -32,6 +48,7 @@ class Alarm:
     uncounted_attempts: int = 0
     payload: bytes | None = None
     every_ms: int | None = None
+    failure: AlarmFailure | None = None
 
 
 AlarmWrites = Mapping[str, Alarm | None]
@@ -148,10 +165,12 @@ class Page:
     Attributes:
         rows: Key and value, ascending by the bytes of the key (descending for a reverse scan).
         more: Whether rows were left out because a bound of the page was reached.
+        alarmed: In the answer to a load, whether the object has alarms.
     """
 
     rows: list[tuple[bytes, bytes]]
     more: bool
+    alarmed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

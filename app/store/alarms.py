@@ -19,17 +19,23 @@ from typing import Any, Final
 import asyncpg
 
 from ..core.ids import ObjectId, WorkerId
-from ..core.values import Alarm, DueAlarm, DueAlarms
+from ..core.values import Alarm, AlarmFailure, DueAlarm, DueAlarms
 from .database import Database
 
 _MS: Final = "(extract(epoch from {}) * 1000)::int8"
 
-# $1 object, $2 name
-READ_ALARM: Final = f"""
-select {_MS.format("due_at")} as due_ms, {_MS.format("next_attempt_at")} as next_ms,
-       counted_attempts, uncounted_attempts, payload, every_ms
-from object_alarm where object_id = $1 and name = $2
+_ALARM: Final = f"""
+select name, {_MS.format("due_at")} as due_ms, {_MS.format("next_attempt_at")} as next_ms,
+       counted_attempts, uncounted_attempts, payload, every_ms,
+       error_class, error_text, {_MS.format("failed_at")} as failed_ms
+from object_alarm where object_id = $1
 """  # noqa: S608 - no value in it
+
+# $1 object, $2 name
+READ_ALARM: Final = _ALARM + "and name = $2\n"
+
+# $1 object
+READ_ALARMS: Final = _ALARM
 
 # $1 worker, $2 how many, $3 seconds. Always one row at least, for the clock's sake.
 CLAIM_DUE: Final = f"""
@@ -78,9 +84,16 @@ from mine where a.object_id = mine.object_id and a.name = mine.name
 async def read_alarm(database: Database, object_id: ObjectId, name: str) -> Alarm | None:
     """See `core.ports.ObjectStore.alarm`."""
     rows = await database.fetch(READ_ALARM, object_id.uuid, name)
-    if not rows:
-        return None
-    (row,) = rows
+    return _alarm(rows[0]) if rows else None
+
+
+async def read_alarms(database: Database, object_id: ObjectId) -> dict[str, Alarm]:
+    """See `core.ports.ObjectStore.alarms`."""
+    rows = await database.fetch(READ_ALARMS, object_id.uuid)
+    return {row["name"]: _alarm(row) for row in rows}
+
+
+def _alarm(row: asyncpg.Record) -> Alarm:
     return Alarm(
         due_ms=row["due_ms"],
         next_attempt_ms=row["next_ms"],
@@ -88,6 +101,15 @@ async def read_alarm(database: Database, object_id: ObjectId, name: str) -> Alar
         uncounted_attempts=row["uncounted_attempts"],
         payload=row["payload"],
         every_ms=row["every_ms"],
+        failure=_failure(row) if row["failed_ms"] is not None else None,
+    )
+
+
+def _failure(row: asyncpg.Record) -> AlarmFailure:
+    return AlarmFailure(
+        error_class=row["error_class"] or "",
+        error_text=row["error_text"] or "",
+        at_ms=row["failed_ms"],
     )
 
 

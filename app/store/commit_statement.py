@@ -21,7 +21,7 @@ from uuid import UUID
 
 from ..core.ids import CommitSeq
 from ..core.ports import BatchSource
-from ..core.values import AlarmWrites, WriteBatch
+from ..core.values import Alarm, AlarmWrites, WriteBatch
 
 # $1 worker; $2 objects, $3 epochs, $4 numbers; $5 objects, $6 keys, $7 values of the puts
 _FENCE: Final = """
@@ -50,7 +50,7 @@ _DELETE: Final = """, deleted as (
     where fenced.object_id = d.object_id and r.object_id = d.object_id and r.key = d.key
 )"""
 
-# $10 wiped objects; $11 to $18 the alarms that are set, $19 objects, $20 names of those deleted.
+# $10 wiped objects; $11 to $21 the alarms that are set, $22 objects, $23 names of those deleted.
 # A claim never waits for a lock (`alarms`), so waiting for one here cannot end in a deadlock.
 _ALARMS: Final = """, wiped as (
     delete from object_row r
@@ -63,24 +63,30 @@ _ALARMS: Final = """, wiped as (
 ), alarmed as (
     insert into object_alarm (
         object_id, name, due_at, next_attempt_at, counted_attempts, uncounted_attempts,
-        payload, every_ms
+        payload, every_ms, error_class, error_text, failed_at
     )
     select s.object_id, s.name, to_timestamp(s.due_ms / 1000.0), to_timestamp(s.next_ms / 1000.0),
-           s.counted, s.uncounted, s.payload, s.every_ms
+           s.counted, s.uncounted, s.payload, s.every_ms,
+           s.error_class, s.error_text, to_timestamp(s.failed_ms / 1000.0)
     from unnest(
         $11::uuid[], $12::text[], $13::int8[], $14::int8[], $15::int4[], $16::int4[],
-        $17::bytea[], $18::int8[]
-    ) as s (object_id, name, due_ms, next_ms, counted, uncounted, payload, every_ms)
+        $17::bytea[], $18::int8[], $19::text[], $20::text[], $21::int8[]
+    ) as s (
+        object_id, name, due_ms, next_ms, counted, uncounted, payload, every_ms,
+        error_class, error_text, failed_ms
+    )
     join fenced on fenced.object_id = s.object_id
     on conflict (object_id, name) do update set
         due_at = excluded.due_at, next_attempt_at = excluded.next_attempt_at,
         counted_attempts = excluded.counted_attempts,
         uncounted_attempts = excluded.uncounted_attempts,
         payload = excluded.payload, every_ms = excluded.every_ms,
+        error_class = excluded.error_class, error_text = excluded.error_text,
+        failed_at = excluded.failed_at,
         claimed_by = null, claim_until = null
 ), silenced as (
     delete from object_alarm a
-    using unnest($19::uuid[], $20::text[]) as d (object_id, name), fenced
+    using unnest($22::uuid[], $23::text[]) as d (object_id, name), fenced
     where fenced.object_id = d.object_id and a.object_id = d.object_id and a.name = d.name
 ), forgotten as (
     delete from object_alarm a
@@ -97,6 +103,8 @@ _ANSWER: Final = "\nselect object_id from fenced\n"
 COMMIT_PUTS: Final = _FENCE + _ANSWER
 COMMIT_DELETES: Final = _FENCE + _DELETE + _ANSWER
 COMMIT_ALL: Final = _FENCE + _DELETE + _ALARMS + _ANSWER
+
+_NO_FAILURE: Final = (None, None, None)
 
 STATE: Final = """
 select object_id, epoch, worker_id, commit_seq from object where object_id = any($1::uuid[])
@@ -184,19 +192,21 @@ def _alarm_arrays(alarms: Sequence[tuple[UUID, AlarmWrites]]) -> tuple[list[Any]
             if alarm is None:
                 deleted.append((object_id, name))
                 continue
-            set_.append(
-                (
-                    object_id,
-                    name,
-                    alarm.due_ms,
-                    alarm.next_attempt_ms,
-                    alarm.counted_attempts,
-                    alarm.uncounted_attempts,
-                    alarm.payload,
-                    alarm.every_ms,
-                )
-            )
-    return (*_columns(set_, 8), *_columns(deleted, 2))
+            set_.append((object_id, name, *_alarm_row(alarm)))
+    return (*_columns(set_, 11), *_columns(deleted, 2))
+
+
+def _alarm_row(alarm: Alarm) -> tuple[Any, ...]:
+    failure = alarm.failure
+    return (
+        alarm.due_ms,
+        alarm.next_attempt_ms,
+        alarm.counted_attempts,
+        alarm.uncounted_attempts,
+        alarm.payload,
+        alarm.every_ms,
+        *((failure.error_class, failure.error_text, failure.at_ms) if failure else _NO_FAILURE),
+    )
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:

@@ -20,7 +20,7 @@ from ..core.errors import LeaseLost, OwnedElsewhere, OwnershipLost
 from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from ..core.limits import PAGE_BYTES, PAGE_ROWS
 from ..core.values import Alarm, Claim, KeyRange, Page
-from .alarms import read_alarm
+from .alarms import read_alarm, read_alarms
 from .database import Database
 from .leases import END_EXPIRED_LEASE
 
@@ -79,7 +79,8 @@ with mine as materialized (
     ) as first_rows
     window upto as (order by key rows unbounded preceding)
 )
-select page.key, case when wanted then page.value end as value, wanted
+select page.key, case when wanted then page.value end as value, wanted,
+       (select exists (select from object_alarm a where a.object_id = $1)) as alarmed
 from mine left join (
     select *, number = 1 or (number <= $4 and size <= $5) as wanted from page
 ) as page on true
@@ -166,9 +167,10 @@ class PostgresObjectStore:
         )
         if not found:
             raise OwnershipLost
+        alarmed = found[0]["alarmed"]
         if found[0]["key"] is None:
-            return Page(rows=[], more=False)
-        return _page(found)
+            return Page(rows=[], more=False, alarmed=alarmed)
+        return _page(found, alarmed=alarmed)
 
     async def read(self, object_id: ObjectId, keys: Collection[bytes]) -> dict[bytes, bytes]:
         """See `ObjectStore.read`."""
@@ -188,11 +190,15 @@ class PostgresObjectStore:
         """See `ObjectStore.alarm`."""
         return await read_alarm(self._database, object_id, name)
 
+    async def alarms(self, object_id: ObjectId) -> dict[str, Alarm]:
+        """See `ObjectStore.alarms`."""
+        return await read_alarms(self._database, object_id)
+
     async def release(self, claim: Claim) -> None:
         """See `ObjectStore.release`."""
         await self._database.fetch(RELEASE, claim.object_id.uuid, claim.epoch, claim.worker_id)
 
 
-def _page(found: list[asyncpg.Record]) -> Page:
+def _page(found: list[asyncpg.Record], *, alarmed: bool = False) -> Page:
     rows = [(row["key"], row["value"]) for row in found if row["wanted"]]
-    return Page(rows=rows, more=len(rows) < len(found))
+    return Page(rows=rows, more=len(rows) < len(found), alarmed=alarmed)

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(
@@ -116,6 +116,10 @@ object_alarm = Table(
     Column("next_attempt_at", TIMESTAMP(timezone=True)),
     Column("claimed_by", Uuid),
     Column("claim_until", TIMESTAMP(timezone=True)),
+    # Of the last failed run; the text is an author's and may hold anything.
+    Column("error_class", Text),
+    Column("error_text", Text),
+    Column("failed_at", TIMESTAMP(timezone=True)),
     # The one index that a claim asks. It names no column that a claim changes, so claims are
     # updates in place like commits.
     Index(

@@ -13,6 +13,7 @@ import asyncio
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Collection
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..core.errors import (
@@ -93,7 +94,8 @@ class MemoryObjectStore:
         found = self._database.objects.get(claim.object_id.uuid)
         if found is None or (found.epoch, found.commit_seq) != (claim.epoch, claim.commit_seq):
             raise OwnershipLost
-        return _page(found.rows, KeyRange(), rows, size_bytes)
+        page = _page(found.rows, KeyRange(), rows, size_bytes)
+        return replace(page, alarmed=bool(found.alarms))
 
     async def read(self, object_id: ObjectId, keys: Collection[bytes]) -> dict[bytes, bytes]:
         """See `ObjectStore.read`."""
@@ -114,6 +116,12 @@ class MemoryObjectStore:
         found = self._database.objects.get(object_id.uuid)
         row = found.alarms.get(name) if found else None
         return row.alarm if row else None
+
+    async def alarms(self, object_id: ObjectId) -> dict[str, Alarm]:
+        """See `ObjectStore.alarms`."""
+        self._database.check()
+        found = self._database.objects.get(object_id.uuid)
+        return {name: row.alarm for name, row in found.alarms.items()} if found else {}
 
     async def release(self, claim: Claim) -> None:
         """See `ObjectStore.release`."""

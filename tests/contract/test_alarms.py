@@ -7,7 +7,7 @@ import pytest
 
 from app.core.ids import ObjectId, WorkerId
 from app.core.ports import Committer
-from app.core.values import Alarm, CommitResult, DueAlarm
+from app.core.values import Alarm, AlarmFailure, CommitResult, DueAlarm
 from tests.contract.worlds import LEASE_SECONDS, World, identity, live_worker
 from tests.doubles.batch_source import Lease, Writes, commit
 
@@ -92,6 +92,19 @@ async def test_an_object_has_no_alarm_at_first(desk: Desk) -> None:
             payload=b"\x00payload",
             every_ms=60_000,
         ),
+        Alarm(
+            due_ms=5,
+            next_attempt_ms=None,
+            counted_attempts=7,
+            failure=AlarmFailure(
+                error_class="Überlauf", error_text="'no'\n\ufffd", at_ms=1_700_000_000_003
+            ),
+        ),
+        Alarm(
+            due_ms=5,
+            next_attempt_ms=6,
+            failure=AlarmFailure(error_class="", error_text="", at_ms=1),
+        ),
     ],
 )
 async def test_an_alarm_is_read_as_it_was_committed(desk: Desk, alarm: Alarm) -> None:
@@ -108,6 +121,34 @@ async def test_alarms_have_names_and_each_is_replaced_and_deleted_alone(desk: De
     await desk.set(None)
     assert await desk.stored() is None
     assert await desk.stored(alarm_name="tidy") == at(2)
+
+
+async def test_all_alarms_of_an_object_are_read_at_once_and_a_load_tells_of_them(
+    desk: Desk,
+) -> None:
+    writes = await desk.writes()
+    none = await desk.world.store.load(writes.claim, rows=10, size_bytes=100)
+    assert not none.alarmed
+    assert await desk.world.store.alarms(writes.claim.object_id) == {}
+    dead = Alarm(due_ms=1, next_attempt_ms=None, counted_attempts=7)
+    await desk.set(at(1))
+    await desk.set(dead, alarm_name="späte Post")
+    await desk.set(at(3), name="neighbour")
+    assert await desk.world.store.alarms(writes.claim.object_id) == {"": at(1), "späte Post": dead}
+    claim = replace(writes.claim, commit_seq=writes.expected)
+    assert (await desk.world.store.load(claim, rows=10, size_bytes=100)).alarmed
+    await commit(desk.committer, writes, {b"a": b"1"})
+    claim = replace(writes.claim, commit_seq=writes.expected)
+    with_rows = await desk.world.store.load(claim, rows=10, size_bytes=100)
+    assert (with_rows.alarmed, with_rows.rows) == (True, [(b"a", b"1")])
+    assert await desk.world.store.alarms(desk.world.object_ids.from_name("notes", "no")) == {}
+
+
+async def test_what_is_set_anew_has_no_failure(desk: Desk) -> None:
+    failure = AlarmFailure(error_class="ValueError", error_text="no", at_ms=7)
+    await desk.set(Alarm(due_ms=5, next_attempt_ms=None, counted_attempts=7, failure=failure))
+    await desk.set(at(6))
+    assert await desk.stored() == at(6)
 
 
 async def test_alarms_and_rows_are_one_commit(desk: Desk) -> None:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from app.core.values import KeyRange
-from app.store.alarms import CLAIM_DUE, KEEP, READ_ALARM
+from app.store.alarms import CLAIM_DUE, KEEP, READ_ALARM, READ_ALARMS
 from app.store.commit_statement import (
     COMMIT_ALL,
     COMMIT_DELETES,
@@ -41,7 +41,8 @@ COMMITS = {
         COMMIT_ALL,
         (
             "uuid, uuid[], int8[], int8[], uuid[], bytea[], bytea[], uuid[], bytea[], uuid[], "
-            "uuid[], text[], int8[], int8[], int4[], int4[], bytea[], int8[], uuid[], text[]"
+            "uuid[], text[], int8[], int8[], int4[], int4[], bytea[], int8[], text[], text[], "
+            "int8[], uuid[], text[]"
         ),
     ),
 }
@@ -57,6 +58,7 @@ READS = {
     ),
     "release": (RELEASE, "uuid, int8, uuid"),
     "alarm": (READ_ALARM, "uuid, text"),
+    "alarms": (READ_ALARMS, "uuid"),
     "due alarms": (CLAIM_DUE, "uuid, int8, float8"),
     "kept alarms": (KEEP, "uuid, uuid[], text[], int8[], float8"),
 }

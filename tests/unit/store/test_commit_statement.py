@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from app.core.ids import CommitSeq, Epoch, ObjectIds
-from app.core.values import NO_ALARMS, Alarm, AlarmWrites, CommitOutcome, WriteBatch
+from app.core.values import (
+    NO_ALARMS,
+    Alarm,
+    AlarmFailure,
+    AlarmWrites,
+    CommitOutcome,
+    WriteBatch,
+)
 from app.store.commit_statement import (
     COMMIT_ALL,
     COMMIT_DELETES,
@@ -66,7 +73,7 @@ def test_a_key_stands_in_one_list_only() -> None:
     a, b = first.batch.object_id.uuid, second.batch.object_id.uuid
     assert statement == COMMIT_ALL
     assert arguments[4:10] == ([a], [b"y"], [b"1"], [a], [b"x"], [b])
-    assert arguments[10:] == ([], [], [], [], [], [], [], [], [], [])
+    assert arguments[10:] == ([],) * 13
 
 
 def test_deletes_without_alarms_take_the_middle_form() -> None:
@@ -79,14 +86,15 @@ def test_deletes_without_alarms_take_the_middle_form() -> None:
 
 def test_alarms_that_are_set_and_those_that_are_deleted_stand_in_lists_of_their_own() -> None:
     due = Alarm(due_ms=5, next_attempt_ms=7, counted_attempts=1, uncounted_attempts=2)
-    given_up = Alarm(due_ms=6, next_attempt_ms=None, payload=b"p", every_ms=9)
+    failure = AlarmFailure(error_class="ValueError", error_text="no", at_ms=8)
+    given_up = Alarm(due_ms=6, next_attempt_ms=None, payload=b"p", every_ms=9, failure=failure)
     first = flight("a", {b"y": b"1"}, alarms={"": due, "old": None})
     second = flight("b", {}, alarms={"x": given_up})
     statement, arguments = commit_call(WORKER, [first, second])
     a, b = first.batch.object_id.uuid, second.batch.object_id.uuid
     assert statement == COMMIT_ALL
     assert arguments[4:10] == ([a], [b"y"], [b"1"], [], [], [])
-    assert arguments[10:18] == (
+    assert arguments[10:21] == (
         [a, b],
         ["", "x"],
         [5, 6],
@@ -95,8 +103,11 @@ def test_alarms_that_are_set_and_those_that_are_deleted_stand_in_lists_of_their_
         [2, 0],
         [None, b"p"],
         [None, 9],
+        [None, "ValueError"],
+        [None, "no"],
+        [None, 8],
     )
-    assert arguments[18:] == ([a], ["old"])
+    assert arguments[21:] == ([a], ["old"])
 
 
 def test_what_is_known_to_be_applied_is_sealed_by_an_empty_commit_on_the_number_found() -> None:
