@@ -250,7 +250,7 @@ async def test_a_reader_that_is_too_slow_is_closed_and_nobody_else() -> None:
         for _ in range(12):
             quick.say("count")
             await harness.settle()
-        assert closed(slow) == (1013, "queue_full")
+        assert closed(slow) == (1013, "overloaded")
         assert closed(quick) is None
         assert len(quick.take()) == 12
 
