@@ -53,6 +53,10 @@ class ObjectId:
     def __hash__(self) -> int:
         return hash(self.uuid)
 
+    def equals(self, other: "ObjectId") -> bool:
+        """Whether both are ids of the same object; the same as `==`."""
+        return self == other
+
 
 class ObjectIds:
     """Makes and checks the ids of one cluster; pure, no look-ups.

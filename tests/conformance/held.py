@@ -35,6 +35,9 @@ class Held(DurableObject):
         self.ctx.storage.put("total", total)
         return total
 
+    async def own_name(self) -> str | None:
+        return self.ctx.id.name
+
     async def count(self) -> int:
         """Count in memory only."""
         self.field += 1
