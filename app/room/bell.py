@@ -66,10 +66,10 @@ class AlarmBell:
         self._alarms = alarms
         self._environment = environment
 
-    async def ring(self, due: DueAlarm) -> RingOutcome:
+    async def ring(self, due: DueAlarm, *, early: bool = False) -> RingOutcome:
         """Run `on_alarm` if this attempt still stands; its outcome is committed when told.
 
-        Cancelling leaves the run to go on.
+        Cancelling leaves the run to go on. With `early` its time is not waited for.
 
         Raises:
             StateroomError: The room ended, or could not be started for no fault of the
@@ -79,7 +79,8 @@ class AlarmBell:
             # It may be ours that is out of date, had somebody changed the row by hand.
             self._alarms.forget(due.name)
             await self._alarms.find(due.name)
-        await self._wait_for(due.attempt_ms)
+        if not early:
+            await self._wait_for(due.attempt_ms)
         run = _Run(self._alarms, due)
         question = self._asking.put(
             lambda instance: self._run(run, instance),

@@ -222,6 +222,15 @@ class RoomLife:
             self._residence.drop(forget_rows=True)
             self.state = move(self.state, RoomState.HIBERNATED)
 
+    async def evict(self) -> None:
+        """Drop the instance and keep the sockets, once what waits or runs has ended.
+
+        Its timers are lost with it.
+        """
+        await self._asking.ask(_do_nothing)
+        self._residence.timers.cancel_all()
+        await self.hibernate()
+
     async def leave(self, *, draining: bool) -> None:
         """Give the object up in good order: end events, commit, close sockets, release.
 

@@ -75,13 +75,13 @@ class Room:
             members=self.members,
             residence=self._residence,
             events=self._events,
-            asking=self._asking,
+            asking=self.asking,
             brake=self._brake,
             hears_evict=self._traits.hears_evict,
             gone=lambda: gone(self),
         )
         self._events.serve(self._life)
-        self.bell = AlarmBell(self._life, self._asking, self._residence.alarms, environment)
+        self.bell = AlarmBell(self._life, self.asking, self._residence.alarms, environment)
 
     def _make_parts(self, environment: RoomEnvironment, claim: Claim) -> None:
         """Make what the life of the room is about."""
@@ -103,8 +103,8 @@ class Room:
             in_event=lambda: self._events.running,
             alive=lambda: not self._life.closed,
         )
-        self._asking = Asking(self._unit, self._submit)
-        self.calls = RoomCalls(environment, self.object_id, self._unit, self._events, self._asking)
+        self.asking = Asking(self._unit, self._submit)
+        self.calls = RoomCalls(environment, self.object_id, self._unit, self._events, self.asking)
         self._brake = ReadingBrake(self.lane, self._mailbox, self._unit)
         self._residence = Residence(
             mount=mount,
@@ -132,7 +132,7 @@ class Room:
             StateroomError: It could not be started, or the room is over.
         """
         if self._residence.instance is None:
-            await self._asking.ask(_do_nothing)
+            await self.asking.ask(_do_nothing)
 
     def join(
         self, request: Request, transport: SocketTransport, connection_id: str
@@ -172,7 +172,7 @@ class Room:
 
     def put_request(self, request: Request) -> Question:
         """Queue `on_request`; the question says how it ended, and whether it had begun."""
-        return self._asking.put(
+        return self.asking.put(
             _answering(request), size_bytes=len(request.body), origin=Origin.REQUEST
         )
 
