@@ -110,6 +110,11 @@ class WriteBuffer:
         return self._stack[-1]
 
     @property
+    def pending(self) -> Layer:
+        """What finished units wrote that no batch has taken yet."""
+        return self._pending
+
+    @property
     def dirty(self) -> bool:
         """Whether finished units wait for a commit."""
         return bool(self._pending)

@@ -25,6 +25,7 @@ from .cache import RowCache
 from .gate import OutputGate
 from .known_alarms import KnownAlarms
 from .limits import RoomLimits
+from .open_reads import OpenReads
 from .outputs import Output, bytes_of
 
 _FAILURES: dict[CommitResult, type[StateroomError]] = {
@@ -66,6 +67,7 @@ class CommitLane:
         self.buffer = WriteBuffer()
         self.cache = RowCache()
         self.alarms = KnownAlarms(alarm_set)
+        self.reads = OpenReads(self._enqueue)
         self.gate: OutputGate[Output] = OutputGate()
         self._commit_seq = claim.commit_seq
         self._committer = committer
@@ -149,7 +151,7 @@ class CommitLane:
     def take_batch(self) -> WriteBatch | None:
         """See `core.ports.BatchSource`."""
         self._queued = False
-        if self._broken:
+        if self._broken or (self.reads and self.reads.bar(self.buffer.pending)):
             return None
         layer = self.buffer.freeze()
         if layer is None:
@@ -185,8 +187,7 @@ class CommitLane:
             self.alarms.absorb(layer)
         ready = self.gate.confirm(self._taken)
         if self.buffer.dirty and not self._queued:
-            self._queued = True
-            self._committer.enqueue(self)
+            self._enqueue()
         if ready:
             self._deliver(ready)
         if self._waiters:
@@ -203,6 +204,11 @@ class CommitLane:
                 future.set_exception(error)
                 future.exception()  # a waiter that is gone must not be reported as unread
         self._waiters.clear()
+
+    def _enqueue(self) -> None:
+        if not self._queued:
+            self._queued = True
+            self._committer.enqueue(self)
 
     def _wake_waiters(self) -> None:
         still: list[tuple[int, asyncio.Future[Receipt]]] = []

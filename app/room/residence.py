@@ -21,6 +21,7 @@ from .context import RoomContext
 from .environment import RoomEnvironment
 from .instance import ClassTraits, start_instance
 from .outputs import Output
+from .reading import RowReader
 from .storage import RoomStorage
 from .timers import InstanceTimers
 from .unit import RunningUnit
@@ -156,7 +157,7 @@ class Residence:
         storage = RoomStorage(
             self._unit,
             self._lane,
-            environment.store,
+            RowReader(self._lane, environment.store),
             self.alarms,
             unit_bytes=environment.limits.unit_bytes,
             stores=self._mount.durability is not Durability.NONE,

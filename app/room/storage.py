@@ -13,22 +13,21 @@ from collections.abc import (
     Generator,
     Iterable,
     Mapping,
-    Sequence,
 )
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any, Protocol
 
-from ..core.errors import Overloaded, RoomAborted, StorageRefused, Unsupported
-from ..core.limits import KEY_BYTES, KEYS_PER_CALL, VALUE_BYTES
-from ..core.ports import ObjectStore
-from ..core.storage_codec import decode_value, encode_value
-from ..core.values import KeyRange, Receipt
+from ..core.errors import Overloaded, RoomAborted, Unsupported
+from ..core.storage_codec import decode_value
+from ..core.values import Receipt
 from .alarms import RoomAlarms
-from .buffer import UNKNOWN, Absence
+from .buffer import Absence
 from .commits import CommitLane
-from .scan import Rows, committed_pages, key_range, merge_page
+from .entries import at_most_128, stored_key, stored_value
+from .reading import RowReader
+from .scan import Rows, key_range
 
 
 class StorageHost(Protocol):
@@ -79,7 +78,7 @@ class RoomStorage:
         self,
         host: StorageHost,
         lane: CommitLane,
-        store: ObjectStore,
+        reader: RowReader,
         alarms: RoomAlarms,
         *,
         unit_bytes: int,
@@ -87,9 +86,8 @@ class RoomStorage:
     ) -> None:
         self._host = host
         self._lane = lane
-        self._store = store
+        self._reader = reader
         self._alarms = alarms
-        self._object_id = lane.claim.object_id
         self._unit_bytes = unit_bytes
         self._use = _Use.ALL if stores else _Use.READING
 
@@ -97,31 +95,25 @@ class RoomStorage:
         """The instance is over: whoever still holds its storage gets RoomAborted from it."""
         self._use = _Use.NOTHING
 
-    async def get(self, key: str, default: Any = None, *, no_cache: bool = False) -> Any:
+    def get(
+        self, key: str, default: Any = None, *, no_cache: bool = False
+    ) -> Coroutine[Any, Any, Any]:
         """See `sdk.Storage.get`."""
         self._check_alive()
-        raw = _key(key)
-        found = self._known(raw)
+        raw = stored_key(key)
+        found = self._reader.look(raw)
         if isinstance(found, Absence):
-            found = (await self._read([raw], keep=not no_cache)).get(raw)
-        return default if found is None else decode_value(found)
+            return self._fetched(raw, default, keep=not no_cache)
+        return _decoded(found, default)
 
-    async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+    def get_many(self, keys: Iterable[str]) -> Coroutine[Any, Any, dict[str, Any]]:
         """See `sdk.Storage.get_many`."""
         self._check_alive()
-        raws = sorted({_key(key) for key in _bounded(keys)})
-        known = {raw: self._known(raw) for raw in raws}
-        missing = [raw for raw, value in known.items() if isinstance(value, Absence)]
-        read = await self._read(missing, keep=True) if missing else {}
-        found: dict[str, Any] = {}
-        for raw in raws:
-            value = known[raw]
-            stored = read.get(raw) if isinstance(value, Absence) else value
-            if stored is not None:
-                found[raw.decode()] = decode_value(stored)
-        return found
+        raws = sorted({stored_key(key) for key in at_most_128(keys)})
+        known = {raw: self._reader.look(raw) for raw in raws}
+        return self._fetched_many(known)
 
-    async def list(
+    def list(
         self,
         *,
         prefix: str | None = None,
@@ -131,26 +123,21 @@ class RoomStorage:
         reverse: bool = False,
         limit: int | None = None,
         no_cache: bool = False,
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """See `sdk.Storage.list`."""
+        self._check_alive()
         wanted = key_range(prefix, start, start_after, end, reverse=reverse, limit=limit)
         del no_cache  # lists are not kept in the cache
-        found: dict[str, Any] = {}
-        if wanted is None:
-            return found
-        async with aclosing(self._merged(wanted)) as pages:
-            async for rows in pages:
-                for key, value in rows:
-                    found[key.decode()] = decode_value(value)
-                    if len(found) == limit:
-                        return found
-        return found
+        return _collected(
+            None if wanted is None else self._reader.pages(wanted, steady=True), limit
+        )
 
     async def stream(self, *, prefix: str | None = None) -> AsyncIterator[tuple[str, Any]]:
         """See `sdk.Storage.stream`."""
+        self._check_alive()
         wanted = key_range(prefix, None, None, None, reverse=False, limit=None)
         if wanted is not None:
-            async with aclosing(self._merged(wanted)) as pages:
+            async with aclosing(self._reader.pages(wanted, steady=False)) as pages:
                 async for rows in pages:
                     for key, value in rows:
                         yield key.decode(), decode_value(value)
@@ -159,8 +146,8 @@ class RoomStorage:
         self, key: str, value: Any, *, allow_unconfirmed: bool = False, no_cache: bool = False
     ) -> Awaitable[None]:
         """See `sdk.Storage.put`."""
-        raw = _key(key)
-        stored = _stored(value)
+        raw = stored_key(key)
+        stored = stored_value(value)
         return self._write({raw: stored}, confirmed=not allow_unconfirmed, no_cache=no_cache)
 
     def put_many(
@@ -168,7 +155,7 @@ class RoomStorage:
     ) -> Awaitable[None]:
         """See `sdk.Storage.put_many`."""
         writes: dict[bytes, bytes | None] = {
-            _key(key): _stored(entries[key]) for key in _bounded(entries)
+            stored_key(key): stored_value(entries[key]) for key in at_most_128(entries)
         }
         return self._write(writes, confirmed=not allow_unconfirmed, no_cache=no_cache)
 
@@ -185,14 +172,14 @@ class RoomStorage:
         self, keys: Iterable[str], *, allow_unconfirmed: bool = False
     ) -> Awaitable[int]:
         """See `sdk.Storage.delete_many`."""
-        raws = sorted({_key(key) for key in _bounded(keys)})
-        before = {raw: self._known(raw) for raw in raws}
+        raws = sorted({stored_key(key) for key in at_most_128(keys)})
+        before = {raw: self._reader.look(raw) for raw in raws}
         self._write(dict.fromkeys(raws), confirmed=not allow_unconfirmed, no_cache=False)
 
         async def existed() -> int:
             unknown = [raw for raw, value in before.items() if isinstance(value, Absence)]
             known = sum(isinstance(value, bytes) for value in before.values())
-            return known + (len(await self._read(unknown, keep=False)) if unknown else 0)
+            return known + (len(await self._reader.read(unknown, keep=False)) if unknown else 0)
 
         return _Done(existed)
 
@@ -280,35 +267,19 @@ class RoomStorage:
         if self._use is _Use.NOTHING:
             raise RoomAborted("this instance of the object is over")
 
-    def _known(self, raw: bytes) -> bytes | Absence | None:
-        """What buffer and cache say: a value, None when there is none, or UNKNOWN."""
-        found = self._lane.buffer.lookup(raw)
-        if isinstance(found, bytes):
-            return found
-        return self._lane.cache.lookup(raw) if found is UNKNOWN else None
+    async def _fetched(self, raw: bytes, default: Any, *, keep: bool) -> Any:
+        found = (await self._reader.read([raw], keep=keep)).get(raw)
+        return default if found is None else decode_value(found)
 
-    async def _read(self, raws: Sequence[bytes], *, keep: bool) -> dict[bytes, bytes]:
-        cache = self._lane.cache
-        generation = cache.generation
-        found = await self._store.read(self._object_id, raws)
-        if keep:
-            for raw in raws:
-                cache.remember(raw, found.get(raw), generation=generation)
+    async def _fetched_many(self, known: Mapping[bytes, bytes | Absence | None]) -> dict[str, Any]:
+        missing = [raw for raw, value in known.items() if isinstance(value, Absence)]
+        read = await self._reader.read(missing, keep=True) if missing else {}
+        found: dict[str, Any] = {}
+        for raw, value in known.items():
+            stored = read.get(raw) if isinstance(value, Absence) else value
+            if stored is not None:
+                found[raw.decode()] = decode_value(stored)
         return found
-
-    async def _merged(self, wanted: KeyRange) -> AsyncGenerator[Rows, None]:
-        """Pages of rows, the buffer as of now laid over the committed ones."""
-        self._check_alive()
-        wiped, overlay = self._lane.buffer.overlay()
-        cache = self._lane.cache
-        if wiped or cache.complete:
-            rows = {} if wiped else cache.rows()
-            yield merge_page(list(rows.items()), overlay, wanted)
-            return
-        pages = committed_pages(self._store, self._object_id, wanted, overlay)
-        async with aclosing(pages):
-            async for page, overlaid in pages:
-                yield merge_page(page, overlaid, wanted)
 
 
 class RoomTransaction:
@@ -331,27 +302,18 @@ class RoomTransaction:
         self._buffer.keep(self._depth)
 
 
-def _key(key: str) -> bytes:
-    try:
-        raw = key.encode()
-    except UnicodeEncodeError:
-        raise StorageRefused("a key holds a lone surrogate") from None
-    except AttributeError:
-        raise TypeError(f"a key is text, not {type(key).__name__}") from None
-    if len(raw) > KEY_BYTES:
-        raise StorageRefused(f"a key has {len(raw)} bytes, the limit is {KEY_BYTES}")
-    return raw
+async def _decoded(stored: bytes | None, default: Any) -> Any:
+    return default if stored is None else decode_value(stored)
 
 
-def _stored(value: Any) -> bytes:
-    stored = encode_value(value)
-    if len(stored) > VALUE_BYTES:
-        raise StorageRefused(f"a value has {len(stored)} bytes, the limit is {VALUE_BYTES}")
-    return stored
-
-
-def _bounded(keys: Iterable[str]) -> list[str]:
-    listed = list(keys)
-    if len(listed) > KEYS_PER_CALL:
-        raise StorageRefused(f"{len(listed)} keys in one call, the limit is {KEYS_PER_CALL}")
-    return listed
+async def _collected(pages: AsyncGenerator[Rows, None] | None, limit: int | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if pages is None:
+        return found
+    async with aclosing(pages):
+        async for rows in pages:
+            for key, value in rows:
+                found[key.decode()] = decode_value(value)
+                if len(found) == limit:
+                    return found
+    return found

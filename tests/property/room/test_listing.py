@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.core.clock import DatabaseClock
 from app.core.values import KeyRange, Page
 from app.room.alarms import RoomAlarms
+from app.room.reading import RowReader
 from app.room.storage import RoomStorage
 from app.testing.memory import MemoryObjectStore
 from tests.unit.room.benches import LaneBench
@@ -116,7 +117,7 @@ async def _check(
     storage = RoomStorage(
         bench.unit,
         bench.lane,
-        store,
+        RowReader(bench.lane, store),
         RoomAlarms(bench.lane, store, DatabaseClock(bench.clock), heard=False),
         unit_bytes=10**6,
         stores=True,
