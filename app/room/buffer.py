@@ -233,8 +233,12 @@ class WriteBuffer:
         """Whether a transaction is open."""
         return len(self._stack) > 1
 
+    def innermost(self, depth: int) -> bool:
+        """Whether the transaction at `depth` is open and none inside it is."""
+        return depth == len(self._stack) - 1 and depth > 0
+
     def _check_innermost(self, depth: int) -> None:
-        if depth != len(self._stack) - 1 or depth == 0:
+        if not self.innermost(depth):
             raise RuntimeError("the transaction has ended, or one inside it is still open")
 
     def _newest_first(self) -> list[Layer]:

@@ -22,7 +22,7 @@ from .environment import RoomEnvironment
 from .instance import ClassTraits, start_instance
 from .outputs import Output
 from .reading import RowReader
-from .storage import RoomStorage
+from .storage import RoomStorage, StorageParts, Use
 from .timers import InstanceTimers
 from .unit import RunningUnit
 
@@ -155,12 +155,14 @@ class Residence:
     def _make_context(self) -> RoomContext:
         environment = self._environment
         storage = RoomStorage(
-            self._unit,
-            self._lane,
-            RowReader(self._lane, environment.store),
-            self.alarms,
-            unit_bytes=environment.limits.unit_bytes,
-            stores=self._mount.durability is not Durability.NONE,
+            StorageParts(
+                host=self._unit,
+                lane=self._lane,
+                reader=RowReader(self._lane, environment.store),
+                alarms=self.alarms,
+                unit_bytes=environment.limits.unit_bytes,
+                use=Use.READING if self._mount.durability is Durability.NONE else Use.ALL,
+            )
         )
         return RoomContext(
             self,

@@ -14,10 +14,16 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    aclosing,
+    asynccontextmanager,
+)
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar, overload
 
 from ..core.errors import Overloaded, RoomAborted, Unsupported
 from ..core.storage_codec import decode_value
@@ -28,6 +34,8 @@ from .commits import CommitLane
 from .entries import at_most_128, stored_key, stored_value
 from .reading import RowReader
 from .scan import Rows, key_range
+
+ResultT = TypeVar("ResultT")
 
 
 class StorageHost(Protocol):
@@ -46,12 +54,33 @@ class StorageHost(Protocol):
         ...
 
 
-class _Use(Enum):
+class Use(Enum):
     """What an instance may do with its storage."""
 
     ALL = auto()
     READING = auto()  # durability none: there is never anything to find
     NOTHING = auto()  # the instance is over; another one may have taken its place
+
+
+@dataclass(slots=True, kw_only=True)
+class StorageParts:
+    """What the storage of one instance is made of, its transactions' included.
+
+    Attributes:
+        host: The running unit.
+        lane: Has the buffer that is written to.
+        reader: What is read.
+        alarms: The object's alarms.
+        unit_bytes: The most one event may write between commit points.
+        use: What may be done; it ends with the instance.
+    """
+
+    host: StorageHost
+    lane: CommitLane
+    reader: RowReader
+    alarms: RoomAlarms
+    unit_bytes: int
+    use: Use = Use.ALL
 
 
 class _Done:
@@ -74,26 +103,16 @@ _DONE = _Done()
 class RoomStorage:
     """See the module and `sdk.Storage` for the contract of each call."""
 
-    def __init__(
-        self,
-        host: StorageHost,
-        lane: CommitLane,
-        reader: RowReader,
-        alarms: RoomAlarms,
-        *,
-        unit_bytes: int,
-        stores: bool,
-    ) -> None:
-        self._host = host
-        self._lane = lane
-        self._reader = reader
-        self._alarms = alarms
-        self._unit_bytes = unit_bytes
-        self._use = _Use.ALL if stores else _Use.READING
+    def __init__(self, parts: StorageParts) -> None:
+        self._parts = parts
+        self._host = parts.host
+        self._lane = parts.lane
+        self._reader = parts.reader
+        self._alarms = parts.alarms
 
     def end(self) -> None:
         """The instance is over: whoever still holds its storage gets RoomAborted from it."""
-        self._use = _Use.NOTHING
+        self._parts.use = Use.NOTHING
 
     def get(
         self, key: str, default: Any = None, *, no_cache: bool = False
@@ -204,7 +223,7 @@ class RoomStorage:
     async def get_alarm(self, *, name: str = "") -> int | None:
         """See `sdk.Storage.get_alarm`."""
         self._check_alive()
-        return await self._alarms.due_ms(name) if self._use is _Use.ALL else None
+        return await self._alarms.due_ms(name) if self._parts.use is Use.ALL else None
 
     def delete_alarm(self, *, name: str = "") -> Awaitable[None]:
         """See `sdk.Storage.delete_alarm`."""
@@ -213,9 +232,28 @@ class RoomStorage:
         self._host.wrote()
         return _DONE
 
-    def transaction(self) -> AbstractAsyncContextManager["RoomTransaction"]:
+    @overload
+    def transaction(self) -> AbstractAsyncContextManager["RoomTransaction"]: ...
+    @overload
+    def transaction(
+        self, closure: Callable[["RoomTransaction"], Awaitable[ResultT]]
+    ) -> Awaitable[ResultT]: ...
+    def transaction(
+        self, closure: Callable[["RoomTransaction"], Awaitable[Any]] | None = None
+    ) -> AbstractAsyncContextManager["RoomTransaction"] | Awaitable[Any]:
         """See `sdk.Storage.transaction`."""
-        return self._transaction()
+        return self._transaction() if closure is None else self._run_transaction(closure)
+
+    def transaction_sync(self, closure: Callable[[], ResultT]) -> ResultT:
+        """See `sdk.Storage.transaction_sync`."""
+        self._check_alive()
+        with RoomTransaction(self._parts):
+            result = closure()
+            if isinstance(result, Awaitable):
+                if isinstance(result, Coroutine):
+                    result.close()
+                raise TypeError("transaction_sync takes a plain function, which awaits nothing")
+            return result
 
     async def sync(self) -> Receipt:
         """See `sdk.Storage.sync`."""
@@ -225,16 +263,14 @@ class RoomStorage:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator["RoomTransaction"]:
         self._check_alive()
-        buffer = self._lane.buffer
-        open_one = RoomTransaction(self._lane, buffer.savepoint())
-        try:
-            yield open_one
-        except BaseException:
-            open_one.rollback()
-            raise
-        finally:
-            open_one.end()
-            self._host.wrote()
+        with RoomTransaction(self._parts) as transaction:
+            yield transaction
+
+    async def _run_transaction(
+        self, closure: Callable[["RoomTransaction"], Awaitable[ResultT]]
+    ) -> ResultT:
+        async with self._transaction() as transaction:
+            return await closure(transaction)
 
     def _write(
         self, writes: dict[bytes, bytes | None], *, confirmed: bool, no_cache: bool
@@ -244,8 +280,8 @@ class RoomStorage:
         size = lane.buffer.unit_bytes
         for raw, stored in writes.items():
             size += len(raw) + (0 if stored is None else len(stored))
-        if size > self._unit_bytes:
-            raise Overloaded(f"one event wrote {size} bytes, the limit is {self._unit_bytes}")
+        if size > self._parts.unit_bytes:
+            raise Overloaded(f"one event wrote {size} bytes, the limit is {self._parts.unit_bytes}")
         top = lane.buffer.top
         for raw, stored in writes.items():
             top.set(raw, stored)
@@ -256,7 +292,7 @@ class RoomStorage:
         return _Done(self._host.wait_for_room) if lane.congested else _DONE
 
     def _check_storing(self) -> None:
-        if self._use is not _Use.ALL:
+        if self._parts.use is not Use.ALL:
             self._check_alive()
             raise Unsupported(
                 "this namespace has durability=none and stores nothing",
@@ -264,7 +300,7 @@ class RoomStorage:
             )
 
     def _check_alive(self) -> None:
-        if self._use is _Use.NOTHING:
+        if self._parts.use is Use.NOTHING:
             raise RoomAborted("this instance of the object is over")
 
     async def _fetched(self, raw: bytes, default: Any, *, keep: bool) -> Any:
@@ -282,24 +318,61 @@ class RoomStorage:
         return found
 
 
-class RoomTransaction:
-    """See `sdk.Transaction`."""
+class _Stand(Enum):
+    """How a transaction stands."""
 
-    def __init__(self, lane: CommitLane, depth: int) -> None:
-        self._buffer = lane.buffer
-        self._depth = depth
-        self._ended = False
+    OPEN = auto()
+    ROLLED_BACK = auto()
+    ENDED = auto()
+
+
+class RoomTransaction(RoomStorage):
+    """See `sdk.Transaction`: the storage itself, for as long as this transaction is open."""
+
+    def __init__(self, parts: StorageParts) -> None:
+        super().__init__(parts)
+        self._buffer = parts.lane.buffer
+        self._depth = 0
+        self._stand = _Stand.ENDED
+
+    def __enter__(self) -> Self:
+        self._depth = self._buffer.savepoint()
+        self._stand = _Stand.OPEN
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is not None:
+                self._buffer.rollback(self._depth)
+            self._buffer.keep(self._depth)
+        finally:
+            self._stand = _Stand.ENDED
+            self._host.wrote()
 
     def rollback(self) -> None:
         """See `sdk.Transaction.rollback`."""
-        if self._ended:
+        if self._stand is _Stand.ENDED:
             raise RuntimeError("the transaction has ended")
         self._buffer.rollback(self._depth)
+        self._stand = _Stand.ROLLED_BACK
 
-    def end(self) -> None:
-        """Lay what was written on the layer below."""
-        self._ended = True
-        self._buffer.keep(self._depth)
+    def _check_alive(self) -> None:
+        super()._check_alive()
+        if self._stand is _Stand.ENDED:
+            raise RuntimeError("the transaction has ended")
+        if self._stand is _Stand.ROLLED_BACK:
+            raise RuntimeError("the transaction was rolled back")
+        if not self._buffer.innermost(self._depth):
+            raise RuntimeError("a transaction inside this one is still open")
+
+    def _check_storing(self) -> None:
+        self._check_alive()
+        super()._check_storing()
 
 
 async def _decoded(stored: bytes | None, default: Any) -> Any:

@@ -2,36 +2,29 @@
 
 Writes take effect at once in the object's buffer and are committed together, as one unit, when
 the event ends well; nothing the object says afterwards leaves before that commit. Reads see
-everything written so far. Keys are text of at most 2,048 bytes; a value's stored form has at
-most 2,000,000 bytes. Value types: None, bool, int, float, str, bytes, datetime, list, tuple,
-dict, set and frozenset, nested. A value is copied when it is put.
+everything written so far, and nothing that is written while they wait. Keys are text of at most
+2,048 bytes, the empty text too; a value's stored form has at most 2,000,000 bytes. Value types:
+None, bool, int, float, str, bytes, datetime, list, tuple, dict, set and frozenset, nested. A
+value is copied when it is put.
 (reference: durable-objects, sections 6 and 7; conformance list, E to K)
 """
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, overload
 
 from ..core.values import Receipt
 
-
-class Transaction(Protocol):
-    """An open `Storage.transaction`."""
-
-    def rollback(self) -> None:
-        """Undo every write made in the transaction so far; the block may go on and end well.
-
-        Raises:
-            RuntimeError: The transaction has ended.
-        """
-        ...
+ResultT = TypeVar("ResultT")
 
 
 class Storage(Protocol):
     """See the module."""
 
-    async def get(self, key: str, default: Any = None, *, no_cache: bool = False) -> Any:
+    def get(
+        self, key: str, default: Any = None, *, no_cache: bool = False
+    ) -> Coroutine[Any, Any, Any]:
         """Return the value of `key`, or `default` when there is none.
 
         `no_cache` never changes the result; it keeps the value out of the object's cache.
@@ -42,11 +35,11 @@ class Storage(Protocol):
         """
         ...
 
-    async def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+    def get_many(self, keys: Iterable[str]) -> Coroutine[Any, Any, dict[str, Any]]:
         """Return those of at most 128 `keys` that exist, in byte order of the keys."""
         ...
 
-    async def list(
+    def list(
         self,
         *,
         prefix: str | None = None,
@@ -56,7 +49,7 @@ class Storage(Protocol):
         reverse: bool = False,
         limit: int | None = None,
         no_cache: bool = False,
-    ) -> dict[str, Any]:
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """Return keys and values in byte order (last first with `reverse`).
 
         `start` is inclusive, `start_after` and `end` exclusive; `reverse` changes the order only;
@@ -68,7 +61,10 @@ class Storage(Protocol):
         ...
 
     def stream(self, *, prefix: str | None = None) -> AsyncIterator[tuple[str, Any]]:
-        """Iterate over keys and values in byte order, page by page, without holding them all."""
+        """Iterate over keys and values in byte order, page by page, without holding them all.
+
+        What the loop writes or deletes itself may show further on or not.
+        """
         ...
 
     def put(
@@ -140,11 +136,32 @@ class Storage(Protocol):
         """Forget the alarm; harmless when none is set. A run that has begun goes on."""
         ...
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Open a transaction: its writes are undone when the block raises.
+    @overload
+    def transaction(self) -> AbstractAsyncContextManager["Transaction"]: ...
+    @overload
+    def transaction(
+        self, closure: Callable[["Transaction"], Awaitable[ResultT]]
+    ) -> Awaitable[ResultT]: ...
+    def transaction(
+        self, closure: Callable[["Transaction"], Awaitable[Any]] | None = None
+    ) -> AbstractAsyncContextManager["Transaction"] | Awaitable[Any]:
+        """Open a transaction: `async with storage.transaction() as transaction`.
 
-        Other writes of the event are not touched. Transactions nest. The exception goes on to
-        the caller; the object is not reset.
+        What is written in the block, through the transaction or the storage itself, is undone
+        when the block raises. Other writes of the event are not touched. Transactions nest. The
+        exception goes on to the caller; the object is not reset. No commit point can be inside.
+
+        With a coroutine function the block is a call of it, and awaiting returns what it returns.
+        """
+        ...
+
+    def transaction_sync(self, closure: Callable[[], ResultT]) -> ResultT:
+        """Run a plain function as a transaction, and return what it returns.
+
+        For hooks that are plain functions; otherwise like `transaction`.
+
+        Raises:
+            TypeError: The function returned something to be awaited; it was undone.
         """
         ...
 
@@ -153,5 +170,23 @@ class Storage(Protocol):
 
         Raises:
             RoomAborted: The commit failed; the object is being thrown away.
+        """
+        ...
+
+
+class Transaction(Storage, Protocol):
+    """An open `Storage.transaction`; its storage while it is open.
+
+    Every call but `rollback` raises RuntimeError once the transaction has been rolled back, has
+    ended, or while one inside it is open. `delete_all` and `sync` always do.
+    """
+
+    def rollback(self) -> None:
+        """Undo every write made in the transaction so far; the block may go on and end well.
+
+        It may be repeated. What is written afterwards, through the storage, stays.
+
+        Raises:
+            RuntimeError: The transaction has ended, or one inside it is open.
         """
         ...

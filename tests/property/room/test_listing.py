@@ -13,7 +13,7 @@ from app.core.clock import DatabaseClock
 from app.core.values import KeyRange, Page
 from app.room.alarms import RoomAlarms
 from app.room.reading import RowReader
-from app.room.storage import RoomStorage
+from app.room.storage import RoomStorage, StorageParts
 from app.testing.memory import MemoryObjectStore
 from tests.unit.room.benches import LaneBench
 
@@ -115,12 +115,13 @@ async def _check(
         bench.lane.cache.fill([], complete=True)
     store = SmallPages(bench.database)
     storage = RoomStorage(
-        bench.unit,
-        bench.lane,
-        RowReader(bench.lane, store),
-        RoomAlarms(bench.lane, store, DatabaseClock(bench.clock), heard=False),
-        unit_bytes=10**6,
-        stores=True,
+        StorageParts(
+            host=bench.unit,
+            lane=bench.lane,
+            reader=RowReader(bench.lane, store),
+            alarms=RoomAlarms(bench.lane, store, DatabaseClock(bench.clock), heard=False),
+            unit_bytes=10**6,
+        )
     )
     rows: dict[str, int] = {}
     after: list[Callable[[], object]] = [
