@@ -9,12 +9,12 @@ server with lifespan support can serve this; one process only, for rooms are pin
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, overload
 
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from .sdk.namespace import Stub
+from .sdk.namespace import ObjectT, Stub
 from .settings import Settings, load_settings
 from .wiring import Service
 
@@ -37,14 +37,21 @@ class EmbeddedService:
         else:
             await self._service.asgi(scope, receive, send)
 
-    def stub(self, namespace: str, name: str) -> Stub:
+    @overload
+    def stub(self, namespace: str, name: str) -> Stub: ...
+
+    @overload
+    def stub(self, namespace: str, name: str, cls: type[ObjectT]) -> ObjectT: ...
+
+    def stub(self, namespace: str, name: str, cls: type[Any] | None = None) -> Any:
         """An object, to be called while the application runs; see `Service.stub`.
 
         Raises:
             NamespaceUnknown, IdInvalid: There can be none.
+            TypeError: Another class is mounted.
             WorkerLeaving: The application does not run.
         """
-        return self._service.stub(namespace, name)
+        return self._service.stub(namespace, name, cls)  # type: ignore[arg-type]  # as there
 
     @asynccontextmanager
     async def _run(self, _app: Starlette) -> AsyncIterator[None]:

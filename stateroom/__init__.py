@@ -36,7 +36,9 @@ from app.sdk import (
     Timer,
     TooManyRequests,
     Transaction,
+    TypedNamespace,
     Unsupported,
+    as_stub,
 )
 
 __all__ = [
@@ -71,5 +73,7 @@ __all__ = [
     "Timer",
     "TooManyRequests",
     "Transaction",
+    "TypedNamespace",
     "Unsupported",
+    "as_stub",
 ]

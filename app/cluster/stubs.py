@@ -4,7 +4,7 @@ The same stubs as objects have, but nothing to be part of: a call leaves when it
 """
 
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 from ..core.ids import ObjectId
 from ..core.limits import CALL_SECONDS
@@ -13,7 +13,7 @@ from ..room.calls import fetch_body, result_of, rpc_body
 from ..room.exchange import CallLane
 from ..room.outgoing import CallBody, OutgoingCall
 from ..sdk.messages import Request, Response
-from ..sdk.namespace import Namespace, Stub
+from ..sdk.namespace import Namespace, ObjectT, Stub, TypedNamespace, check_class
 from .calls import Calls
 
 
@@ -27,21 +27,31 @@ class OutsideStubs:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def namespace(self, name: str) -> Namespace:
-        """The objects of a mounted class.
+    @overload
+    def namespace(self, name: str) -> Namespace: ...
 
-        Raises:
-            NamespaceUnknown: Nothing is mounted under that name.
-        """
-        self._calls.class_of(name)
+    @overload
+    def namespace(self, name: str, cls: type[ObjectT]) -> TypedNamespace[ObjectT]: ...
+
+    def namespace(self, name: str, cls: type[Any] | None = None) -> Any:
+        """See `sdk.Context.namespace`."""
+        check_class(name, self._calls.class_of(name), cls)
         return Namespace(name, self._calls.ids, self._route_to)
 
-    def stub(self, namespace: str, name: str) -> Stub:
-        """The object of that name.
+    @overload
+    def stub(self, namespace: str, name: str) -> Stub: ...
+
+    @overload
+    def stub(self, namespace: str, name: str, cls: type[ObjectT]) -> ObjectT: ...
+
+    def stub(self, namespace: str, name: str, cls: type[Any] | None = None) -> Any:
+        """The object of that name; with the class, its stub has the class's type.
 
         Raises:
             NamespaceUnknown, IdInvalid: There can be none.
+            TypeError: Another class is mounted.
         """
+        check_class(namespace, self._calls.class_of(namespace), cls)
         return self.namespace(namespace).get_by_name(name)
 
     def _route_to(self, target: ObjectId, seconds: float | None) -> "OutsideRoute":

@@ -14,7 +14,7 @@ from ..core.ids import ObjectId
 from ..core.limits import CALL_BYTES, CALL_SECONDS
 from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
-from ..sdk.namespace import Namespace
+from ..sdk.namespace import Namespace, check_class
 from .admission import Origin
 from .asking import Asking, Question
 from .buffer import TransactionOpen
@@ -71,10 +71,10 @@ class RoomCalls:
 
     # -- calls that the object makes -----------------------------------------------------------
 
-    def namespace(self, name: str) -> Namespace:
+    def namespace(self, name: str, cls: type[Any] | None = None) -> Namespace:
         """See `sdk.Context.namespace`."""
         router = self._exchange.router
-        router.class_of(name)
+        check_class(name, router.class_of(name), cls)
         return Namespace(name, router.ids, self._route_to)
 
     def end_instance(self) -> None:

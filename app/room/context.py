@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import structlog
 
@@ -49,7 +49,7 @@ class ContextHost(Protocol):
         """Throw the room away."""
         ...
 
-    def namespace(self, name: str) -> Namespace:
+    def namespace(self, name: str, cls: type[Any] | None) -> Namespace:
         """The objects of a namespace, to be called."""
         ...
 
@@ -72,8 +72,8 @@ class _NoHost:
     def abort(self, reason: str) -> None:
         """There is nothing left to throw away."""
 
-    def namespace(self, name: str) -> Namespace:
-        del name
+    def namespace(self, name: str, cls: type[Any] | None) -> Namespace:
+        del name, cls
         raise RoomAborted(_OVER)
 
 
@@ -160,9 +160,9 @@ class RoomContext:
             raise ValueError(problem)
         self._host.limit_messages(milliseconds / 1000 if milliseconds else None)
 
-    def namespace(self, name: str) -> Namespace:
+    def namespace(self, name: str, cls: type[Any] | None = None) -> Any:
         """See `sdk.Context.namespace`."""
-        return self._host.namespace(name)
+        return self._host.namespace(name, cls)
 
     def now(self) -> int:
         """See `sdk.Context.now`."""

@@ -5,6 +5,7 @@ Making one loads the first page of rows into the cache (unless the cache is stil
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from ..core.clock import Timer
 from ..core.errors import RoomAborted, StateroomError
@@ -137,9 +138,9 @@ class Residence:
         """See `ContextHost`."""
         self._abort(RoomAborted(reason))
 
-    def namespace(self, name: str) -> Namespace:
+    def namespace(self, name: str, cls: type[Any] | None) -> Namespace:
         """See `ContextHost`."""
-        return self._calls.namespace(name)
+        return self._calls.namespace(name, cls)
 
     async def _load(self) -> None:
         lane = self._lane

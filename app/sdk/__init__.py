@@ -29,7 +29,7 @@ from .connection import Connection
 from .context import Context
 from .durable_object import DurableObject
 from .messages import Request, Response
-from .namespace import Namespace, Stub
+from .namespace import Namespace, Stub, TypedNamespace, as_stub
 from .storage import Storage, Transaction
 
 __all__ = [
@@ -64,5 +64,7 @@ __all__ = [
     "Timer",
     "TooManyRequests",
     "Transaction",
+    "TypedNamespace",
     "Unsupported",
+    "as_stub",
 ]

@@ -1,12 +1,12 @@
 """What an object is given: its identity, storage, connections and time."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import NoReturn, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar, overload
 
 from ..core.clock import Timer
 from ..core.ids import ObjectId
 from .connection import Connection
-from .namespace import Namespace
+from .namespace import Namespace, ObjectT, TypedNamespace
 from .storage import Storage
 
 ResultT = TypeVar("ResultT")
@@ -87,11 +87,23 @@ class Context(Protocol):
         """
         ...
 
-    def namespace(self, name: str) -> Namespace:
+    @overload
+    def namespace(self, name: str) -> Namespace: ...
+
+    @overload
+    def namespace(self, name: str, cls: type[ObjectT]) -> TypedNamespace[ObjectT]: ...
+
+    def namespace(self, name: str, cls: type[Any] | None = None) -> Any:
         """The objects of a mounted class, this one's included, to be called by their stubs.
+
+        Args:
+            name: As mounted.
+            cls: The class, or one that it is derived from: then stubs have its type, and a type
+                checker knows their methods.
 
         Raises:
             NamespaceUnknown: Nothing is mounted under that name.
+            TypeError: Another class is.
         """
         ...
 

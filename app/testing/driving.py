@@ -7,7 +7,7 @@ real database.
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from ..core.errors import RoomAborted, StateroomError
 from ..core.ids import ObjectId
@@ -17,7 +17,7 @@ from ..room.instance import finish
 from ..room.room import Room
 from ..sdk.context import Context
 from ..sdk.messages import Request, Response
-from ..sdk.namespace import Stub
+from ..sdk.namespace import ObjectT, Stub
 from .sockets import MemorySocket
 from .worker import HarnessWorker
 
@@ -35,9 +35,18 @@ class Harness(HarnessWorker):
         """The id of an object."""
         return self.registry.ids.from_name(namespace, name)
 
-    def stub(self, namespace: str, name: str) -> Stub:
-        """A stub of an object, as other objects have it; its calls leave when they are made."""
-        return self.stubs.stub(namespace, name)
+    @overload
+    def stub(self, namespace: str, name: str) -> Stub: ...
+
+    @overload
+    def stub(self, namespace: str, name: str, cls: type[ObjectT]) -> ObjectT: ...
+
+    def stub(self, namespace: str, name: str, cls: type[Any] | None = None) -> Any:
+        """A stub of an object, as other objects have it; its calls leave when they are made.
+
+        With the class, it has the class's type.
+        """
+        return self.stubs.stub(namespace, name, cls)  # type: ignore[arg-type]  # None is no class
 
     async def room(self, namespace: str, name: str) -> Room:
         """The live room of an object, started if it was not."""

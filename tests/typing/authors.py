@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, assert_type
 
+from app.cluster.stubs import OutsideStubs
+from app.main import EmbeddedService
+from app.testing.harness import ObjectHarness
 from stateroom import (
     CallDeadlock,
     Connection,
@@ -16,6 +19,8 @@ from stateroom import (
     Response,
     Stub,
     Timer,
+    TypedNamespace,
+    as_stub,
 )
 from stateroom.tinybase import TinyBaseRoom
 
@@ -127,6 +132,59 @@ class Caller(DurableObject):
             self.ctx.log("deadlock", ring=error.ring)
         except ObjectFault as error:
             self.ctx.log(error.class_name, text=error.message, there=error.object_id)
+
+
+class Tally(DurableObject):
+    """What typed stubs are of."""
+
+    async def add(self, amount: int, *, twice: bool = False) -> int:
+        return amount * (2 if twice else 1)
+
+    async def names(self) -> list[str]:
+        return []
+
+
+class TypedCaller(DurableObject):
+    """Calls by stubs that have the type of their class."""
+
+    async def on_start(self) -> None:
+        tallies = self.ctx.namespace("tally", Tally)
+        assert_type(tallies, TypedNamespace[Tally])
+        tally = tallies.get_by_name("a", deadline_seconds=2.5)
+        assert_type(tally, Tally)
+        assert_type(await tally.add(1, twice=True), int)
+        total, names = await asyncio.gather(tally.add(1), tally.names())
+        assert_type(total, int)
+        assert_type(names, list[str])
+        assert_type(tallies.get(tallies.new_unique_id()), Tally)
+        assert_type(self.ctx.namespace("tally"), Namespace)
+        assert_type(self.ctx.namespace("tally").get_by_name("a"), Stub)
+        assert_type((await as_stub(tally).fetch(Request())).status, int)
+        _ = tally.add(1)
+        tally.incremnt(1)  # type: ignore[attr-defined]  # no such method
+        await tally.add("1")  # type: ignore[arg-type]  # an amount is a number
+        await tally.add(1, thrice=True)  # type: ignore[call-arg]  # no such argument
+        await tally.add()  # type: ignore[call-arg]  # the amount is missing
+        text: str = await tally.add(1)  # type: ignore[assignment]  # a number comes back
+        self.ctx.log(text)
+
+
+async def from_outside(
+    application: EmbeddedService, harness: ObjectHarness, stubs: OutsideStubs
+) -> None:
+    """The stubs of callers that are no objects."""
+    for tally in (
+        application.stub("tally", "a", Tally),
+        harness.stub("tally", "a", Tally),
+        stubs.stub("tally", "a", Tally),
+        stubs.namespace("tally", Tally).get_by_name("a"),
+    ):
+        assert_type(tally, Tally)
+        assert_type(await tally.add(1), int)
+        await tally.add(None)  # type: ignore[arg-type]  # None is no amount
+    for stub in (application.stub("tally", "a"), harness.stub("tally", "a")):
+        assert_type(stub, Stub)
+        await stub.anything_at_all(None)
 
 
 class Wrong(DurableObject):
