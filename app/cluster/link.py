@@ -22,9 +22,6 @@ from .link_protocol import LinkProtocol, LinkState, Ready, Spread, Taken, Told
 
 _log = structlog.get_logger("stateroom.link")
 
-CALL_SECONDS = 1000.0
-"""The backstop of a call: longer than any event may take, which its owner sees to."""
-
 _FULL_BYTES = 4 << 20
 """What the connection may hold unsent before streams wait for it."""
 _BEHIND_BYTES = 64 << 20
@@ -165,10 +162,13 @@ class Link(asyncio.Protocol):
             raise
         return sink
 
-    async def call(
-        self, meta: Mapping[str, Any], body: bytes, *, within_seconds: float = CALL_SECONDS
-    ) -> Answer:
-        """Ask an object at the other side.
+    async def call(self, meta: Mapping[str, Any], body: bytes, *, within_seconds: float) -> Answer:
+        """Ask an object at the other side, which sees to it that nothing takes for ever.
+
+        Args:
+            meta: What is asked.
+            body: What it carries.
+            within_seconds: The backstop: longer than what is asked may take.
 
         Raises:
             Overloaded: Too much waits on this link already.

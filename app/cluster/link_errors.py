@@ -6,6 +6,7 @@ it: an error that an author's own calls brought may travel on as the error of hi
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +18,9 @@ from ..core.errors import (
     StateroomError,
 )
 from ..core.ids import ObjectId
+from ..core.limits import FAULT_TEXT_CHARACTERS
+from ..core.storage_codec import decode_value, encode_value
 
-TEXT_CHARACTERS = 65_536
-"""So much of what an author's exception says is told; it may hold a whole message."""
 _BEGUN = "begun"
 _FLAGS = frozenset({"retryable", "overloaded", "reset"})
 """What an exception of the author's code may say of itself."""
@@ -52,14 +53,16 @@ def failure_from(meta: Mapping[str, Any]) -> StateroomError | NotBegun:
 
 def error_meta(error: StateroomError) -> dict[str, Any]:
     """What is told of an error."""
-    detail = error.detail[:TEXT_CHARACTERS]
+    detail = error.detail[:FAULT_TEXT_CHARACTERS]
     meta: dict[str, Any] = {"code": error.code, "detail": detail, "remedy": error.remedy}
     if isinstance(error, OwnedElsewhere) and error.worker_id is not None:
         meta |= {"holder": str(error.worker_id), "address": error.address}
     elif isinstance(error, ObjectFault):
         flags = [flag for flag in _FLAGS if getattr(error, flag)]
-        message = error.message[:TEXT_CHARACTERS]
+        message = error.message[:FAULT_TEXT_CHARACTERS]
         meta |= {"class": error.class_name, "message": message, "flags": flags}
+        if error.attributes:
+            meta["attributes"] = encode_value(dict(error.attributes)).hex()
     elif isinstance(error, CallDeadlock):
         meta["ring"] = list(error.ring)
     if error.object_id is not None:
@@ -87,6 +90,9 @@ def error_from(meta: Mapping[str, Any]) -> StateroomError:
         error.class_name, error.message = str(meta.get("class", "")), str(meta.get("message", ""))
         for flag in _FLAGS & set(meta.get("flags", ())):
             setattr(error, flag, True)
+        if "attributes" in meta:
+            with suppress(ValueError):  # they are extra: the error is told without them too
+                error.attributes = decode_value(bytes.fromhex(str(meta["attributes"])))
     if "object" in meta:
         error.object_id = str(meta["object"])
     return error

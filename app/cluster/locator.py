@@ -14,6 +14,9 @@ from .questions import Outcome, ask_here, once_begun
 from .registry import RoomRegistry
 from .remote_requests import request_meta, response_from
 
+_ANSWER_SECONDS = 300.0
+"""The backstop: the owner sees to it that no event takes longer than it may."""
+
 
 class Locator:
     """See the module. Its calls are the registry's, for objects anywhere.
@@ -103,5 +106,5 @@ class Locator:
 
 async def _request_there(link: Link, object_id: ObjectId, request: Request) -> tuple[Response, str]:
     meta = object_meta(object_id) | request_meta(request) | {ASK: REQUEST}
-    answer, body = await link.call(meta, request.body)
+    answer, body = await link.call(meta, request.body, within_seconds=_ANSWER_SECONDS)
     return response_from(answer, body), str(answer["receipt"])

@@ -11,6 +11,7 @@ from typing import Any, Final
 from ..core.errors import LinkGarbled, RoomAborted, StateroomError
 from ..core.ids import ObjectId
 from ..core.values import DueAlarm, RingOutcome
+from ..room.bell import HANDLER_SECONDS
 from .finder import OwnerFinder
 from .link import Link
 from .link_errors import NotBegun
@@ -19,6 +20,8 @@ from .questions import Outcome, once_begun
 from .registry import RoomRegistry
 
 ALARM: Final = "alarm"
+_RING_SECONDS: Final = HANDLER_SECONDS + 100.0
+"""The backstop: the owner sees to it that no handler takes longer than it may."""
 
 
 class AlarmRinger:
@@ -92,7 +95,7 @@ async def _ring_there(link: Link, alarm: DueAlarm) -> RingOutcome:
         "due": alarm.due_ms,
         "attempt": alarm.attempt_ms,
     }
-    answer, _ = await link.call(meta, b"")
+    answer, _ = await link.call(meta, b"", within_seconds=_RING_SECONDS)
     try:
         return RingOutcome(str(answer.get("outcome")))
     except ValueError:

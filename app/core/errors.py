@@ -44,8 +44,9 @@ away under the call).
     └── StorageRefused               a key or value that cannot be stored
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
 from uuid import UUID
 
 
@@ -254,6 +255,8 @@ class ObjectFault(StateroomError):
     """The class of the exception, as the object's code names it."""
     message: str = ""
     """The text of the exception."""
+    attributes: Mapping[str, Any] = MappingProxyType({})
+    """What else the exception was given: copies of its own public attributes that can travel."""
 
 
 class EventTimedOut(ObjectFault):

@@ -28,5 +28,7 @@ PAGE_BYTES = 4 << 20
 MESSAGE_TIMEOUT_MS = 604_800_000  # seven days
 CALL_SECONDS = 10.0
 CALL_BYTES = (32 << 20) - (64 << 10)  # a frame between workers, less what describes the call
+FAULT_TEXT_CHARACTERS = 65_536  # of what an exception says; it may hold a whole message
+FAULT_BYTES = 65_536  # of the attributes of an exception, in stored form
 CALLS_WAITING = 10_000  # of one stub, without an answer yet
 CALLS_WAITING_BYTES = 64 << 20

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from ..sdk.durable_object import DurableObject
 from .admission import Origin
-from .events import as_fault
+from .faults import as_fault
 from .instance import finish
 from .outputs import Release
 from .unit import RunningUnit

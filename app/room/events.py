@@ -23,8 +23,6 @@ from .mailbox import Event, Mailbox
 _EVENTS_BETWEEN_BREATHS = 8
 _TURN_SECONDS = 0.005
 """A room with much to do lets the others run after so many events, or after this time."""
-_FLAGS = ("retryable", "overloaded", "reset")
-"""What an author's exception may say of itself to other objects."""
 
 running_event: ContextVar[Event | None] = ContextVar("running_event", default=None)
 """The queued event that this code belongs to; tasks that it starts inherit it."""
@@ -280,17 +278,4 @@ def _blamed(error: BaseException) -> Exception:
         return error
     fault = ObjectFault("what the hook asked for was cancelled")
     fault.__cause__ = error
-    return fault
-
-
-def as_fault(error: Exception) -> StateroomError:
-    """The error that others are told when author's code raised: its class and text, no trace."""
-    ours = type(error).__module__ == StateroomError.__module__  # and not derived by an author
-    if isinstance(error, StateroomError) and ours:
-        return error
-    fault = ObjectFault(f"{type(error).__name__}: {error}")
-    fault.class_name, fault.message = type(error).__name__, str(error)
-    for flag in _FLAGS:
-        if getattr(error, flag, False) is True:
-            setattr(fault, flag, True)
     return fault

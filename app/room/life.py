@@ -28,7 +28,8 @@ from .commits import CommitLane
 from .connections import ConnectionSet, RoomConnection
 from .context import InstanceAborted
 from .environment import RoomEnvironment
-from .events import EventLoop, as_fault
+from .events import EventLoop
+from .faults import as_fault
 from .mailbox import Event
 from .residence import Residence
 from .states import CLOSED_STATES, LEAVING_STATES, RoomState, move

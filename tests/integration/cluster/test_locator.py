@@ -250,7 +250,7 @@ async def test_what_no_client_may_ask_is_refused_over_a_link_too(
         "subprotocols": [],
     }
     with pytest.raises(IdInvalid, match="not mounted"):
-        await link.call(meta, b"")
+        await link.call(meta, b"", within_seconds=30)
 
 
 async def test_many_sockets_share_one_link(pair: tuple[Worker, Worker]) -> None:
@@ -269,7 +269,7 @@ async def test_a_worker_that_does_not_serve_yet_is_not_the_last_one_asked() -> N
         other.locator._finder.note(other.object_id("c", "new"), holder)
         link = await other.links.to(holder.worker_id, holder.address)
         with pytest.raises(NotBegun):
-            await link.call({}, b"")
+            await link.call({}, b"", within_seconds=30)
         with pytest.raises(WorkerLeaving):
             await other.mover.move(other.object_id("c", "new"), young.worker_id)
         await other.locator.request(other.object_id("c", "new"), Request())

@@ -1,7 +1,7 @@
 """Objects on several workers call each other over real links."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -22,7 +22,7 @@ from app.core.tasks import TaskOwner
 from app.sdk import Request
 from app.testing.memory import MemoryDatabase
 from tests.integration.cluster.workers import Worker
-from tests.unit.cluster.calling import Node, reset, result
+from tests.unit.cluster.calling import Node, reset, start
 
 _tasks = TaskOwner("test")
 _LONG = 60.0  # nothing here may depend on how fast the machine is
@@ -33,10 +33,6 @@ async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - real links bring it about
             await asyncio.sleep(0.005)  # noqa: TID251 - polls real links
-
-
-def start(call: Awaitable[Any]) -> "asyncio.Task[Any]":
-    return _tasks.start(result(call), name="call")
 
 
 @pytest.fixture

@@ -5,7 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from app.core.errors import RoomAborted
+from app.core.tasks import TaskOwner
 from app.sdk import DurableObject, Request, Response, Stub
+
+_tasks = TaskOwner("callers")
 
 Step = Callable[["Node"], Awaitable[Any]]
 
@@ -83,3 +86,8 @@ def reset() -> None:
 async def result(call: Awaitable[Any]) -> Any:
     """For a task that awaits a call."""
     return await call
+
+
+def start(call: Awaitable[Any]) -> "asyncio.Task[Any]":
+    """Await a call in a task of its own."""
+    return _tasks.start(result(call), name="call")

@@ -1,7 +1,11 @@
+"""Workers in memory that tests of this folder share."""
+
 from collections.abc import AsyncIterator
 
 import pytest
 
+from app.testing.harness import ObjectHarness
+from tests.unit.cluster.calling import Node, reset
 from tests.unit.cluster.slow_store import Plain, SlowHarness
 
 
@@ -11,4 +15,12 @@ async def slow_harness() -> AsyncIterator[SlowHarness]:
     Plain.starts = 0
     Plain.fail = False
     async with SlowHarness() as made:
+        yield made
+
+
+@pytest.fixture
+async def harness() -> AsyncIterator[ObjectHarness]:
+    """A worker in memory whose objects do what the test says."""
+    reset()
+    async with ObjectHarness({"node": Node}) as made:
         yield made

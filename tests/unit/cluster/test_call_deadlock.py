@@ -1,7 +1,6 @@
 """Calls that wait for one another in one worker, and those that only seem to."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,19 +8,9 @@ import pytest
 from app.core.errors import (
     CallDeadlock,
 )
-from app.core.tasks import TaskOwner
 from app.sdk import DurableObject
 from app.testing.harness import ObjectHarness
-from tests.unit.cluster.calling import Node, reset, result
-
-_tasks = TaskOwner("test")
-
-
-@pytest.fixture
-async def harness() -> AsyncIterator[ObjectHarness]:
-    reset()
-    async with ObjectHarness({"node": Node}) as made:
-        yield made
+from tests.unit.cluster.calling import Node, start
 
 
 async def test_self_calls_are_refused_at_once(harness: ObjectHarness) -> None:
@@ -84,7 +73,7 @@ async def test_of_two_events_that_wait_for_each_other_one_is_refused(
         return "answered"
 
     Node.steps = {"call": call}
-    both = [_tasks.start(result(harness.stub("node", name).do("call")), name=name) for name in "ab"]
+    both = [start(harness.stub("node", name).do("call")) for name in "ab"]
     await harness.settle()
     Node.gates["gate"].set()
     greater, lesser = sorted("ab", key=lambda name: str(harness.object_id("node", name)))[::-1]
@@ -103,7 +92,7 @@ async def test_a_background_task_that_calls_is_no_part_of_a_ring(harness: Object
             await Node.gates["gate"].wait()
             return str(await node.other("b").echo("for the task"))
 
-        background.append(_tasks.start(call_later(), name="background"))
+        background.append(start(call_later()))
 
     async def call_a(node: Node) -> str:
         Node.gates["gate"].set()
@@ -133,7 +122,7 @@ async def test_a_caller_that_gave_up_is_waited_for_by_nobody(harness: ObjectHarn
         await node.other("a").note("from b")
 
     Node.steps = {"give up": give_up, "call back": call_back}
-    first = _tasks.start(result(harness.stub("node", "a").do("give up")), name="first")
+    first = start(harness.stub("node", "a").do("give up"))
     await harness.settle()
     assert not first.done()
     Node.gates["end"].set()
@@ -156,7 +145,7 @@ async def test_a_ring_whose_probes_were_lost_is_found_by_those_of_the_next_round
             return "refused"
 
     Node.steps = {"call": call}
-    both = [_tasks.start(result(harness.stub("node", name).do("call")), name=name) for name in "ab"]
+    both = [start(harness.stub("node", name).do("call")) for name in "ab"]
     await harness.settle()
     monkeypatch.setattr("app.cluster.probes._STEPS", 0)
     Node.gates["gate"].set()

@@ -1,7 +1,6 @@
 """Calls between objects of one worker: when they leave, in which order, and how they end."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,20 +12,10 @@ from app.core.errors import (
     OwnershipLost,
     RoomAborted,
 )
-from app.core.tasks import TaskOwner
 from app.core.values import CommitResult
 from app.sdk import DurableObject, Stub
 from app.testing.harness import ObjectHarness
-from tests.unit.cluster.calling import Node, reset, result
-
-_tasks = TaskOwner("test")
-
-
-@pytest.fixture
-async def harness() -> AsyncIterator[ObjectHarness]:
-    reset()
-    async with ObjectHarness({"node": Node}) as made:
-        yield made
+from tests.unit.cluster.calling import Node, start
 
 
 async def test_a_call_waits_for_the_commit_of_what_was_written_before_it(
@@ -40,7 +29,7 @@ async def test_a_call_waits_for_the_commit_of_what_was_written_before_it(
     await harness.room("node", "a")
     await harness.room("node", "b")
     harness.committer.hold()
-    going = _tasks.start(result(harness.stub("node", "a").do("go")), name="go")
+    going = start(harness.stub("node", "a").do("go"))
     await harness.settle()
     assert Node.log == []
     harness.committer.commit_now()
@@ -62,7 +51,7 @@ async def test_without_writes_a_call_waits_for_no_commit(harness: ObjectHarness)
 async def test_54_the_answer_of_the_callee_waits_for_its_commit(harness: ObjectHarness) -> None:
     await harness.room("node", "b")
     harness.committer.hold()
-    adding = _tasks.start(result(harness.stub("node", "b").add(1)), name="add")
+    adding = start(harness.stub("node", "b").add(1))
     await harness.settle()
     assert not adding.done()
     harness.committer.commit_now()
@@ -144,7 +133,7 @@ async def test_a_result_may_be_awaited_more_than_once(harness: ObjectHarness) ->
 async def test_the_deadline_frees_the_caller(harness: ObjectHarness) -> None:
     Node.gates = {"never": asyncio.Event()}
     await harness.room("node", "b")
-    calling = _tasks.start(result(harness.stub("node", "b").wait("never")), name="call")
+    calling = start(harness.stub("node", "b").wait("never"))
     await harness.settle()
     await harness.advance(9.5)
     assert not calling.done()
@@ -167,7 +156,7 @@ async def test_the_deadline_of_a_stub_may_be_shorter(harness: ObjectHarness) -> 
             return "too late"
 
     Node.steps = {"ask": ask}
-    asking = _tasks.start(result(harness.stub("node", "a").do("ask")), name="ask")
+    asking = start(harness.stub("node", "a").do("ask"))
     await harness.settle()
     await harness.advance(1.0)
     assert await asking == "too late"
@@ -187,7 +176,7 @@ async def test_the_room_of_the_caller_may_go_while_it_waits(harness: ObjectHarne
             raise
 
     Node.steps = {"ask": ask}
-    asking = _tasks.start(result(harness.stub("node", "a").do("ask")), name="ask")
+    asking = start(harness.stub("node", "a").do("ask"))
     await harness.settle()
     room = harness.live_room("node", "a")
     assert room is not None
@@ -226,7 +215,7 @@ async def test_a_call_that_had_not_begun_is_made_again_when_the_room_is_lost(
 ) -> None:
     Node.gates = {"gate": asyncio.Event()}
     stub = harness.stub("node", "a")
-    running = _tasks.start(result(stub.wait("gate")), name="first")
+    running = start(stub.wait("gate"))
     await harness.settle()
     waiting = [stub.note(f"{number}") for number in range(5)]
     await harness.settle()
@@ -300,7 +289,7 @@ async def test_nothing_of_rooms_that_are_over_is_kept(harness: ObjectHarness) ->
         await node.other("b").wait("gate")
 
     Node.steps = {"ask": ask}
-    asking = _tasks.start(result(harness.stub("node", "a").do("ask")), name="ask")
+    asking = start(harness.stub("node", "a").do("ask"))
     await harness.settle()
     for name in "ab":
         room = harness.live_room("node", name)
@@ -325,7 +314,7 @@ async def test_a_background_task_that_calls_does_not_end_the_unit_of_an_event(
             await Node.gates["background"].wait()
             return str(await node.other("b").echo("x"))
 
-        background.append(_tasks.start(call_later(), name="background"))
+        background.append(start(call_later()))
 
     async def write_and_fail(node: Node) -> None:
         node.ctx.storage.put("never", 1)
@@ -335,7 +324,7 @@ async def test_a_background_task_that_calls_does_not_end_the_unit_of_an_event(
 
     Node.steps = {"leave": leave_a_task, "fail": write_and_fail}
     await harness.stub("node", "a").do("leave")
-    failing = _tasks.start(result(harness.stub("node", "a").do("fail")), name="event")
+    failing = start(harness.stub("node", "a").do("fail"))
     await harness.settle()
     Node.gates["event"].set()
     with pytest.raises(ObjectFault):
@@ -361,10 +350,7 @@ async def test_a_call_of_a_finished_event_leaves_although_a_later_event_raised(
     for name in "ab":
         await harness.room("node", name)
     harness.committer.hold()
-    both = [
-        _tasks.start(result(harness.stub("node", "a").do(step)), name=step)
-        for step in ("tell", "fail")
-    ]
+    both = [start(harness.stub("node", "a").do(step)) for step in ("tell", "fail")]
     await harness.settle()
     assert Node.log == []
     harness.committer.release()

@@ -1,6 +1,5 @@
 """Stubs: what can be called, what travels, and what comes back."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,19 +13,9 @@ from app.core.errors import (
     ObjectFault,
     RoomAborted,
 )
-from app.core.tasks import TaskOwner
 from app.sdk import DurableObject, Request
 from app.testing.harness import ObjectHarness
-from tests.unit.cluster.calling import Node, reset
-
-_tasks = TaskOwner("test")
-
-
-@pytest.fixture
-async def harness() -> AsyncIterator[ObjectHarness]:
-    reset()
-    async with ObjectHarness({"node": Node}) as made:
-        yield made
+from tests.unit.cluster.calling import Node
 
 
 async def test_a_method_runs_in_the_object_and_its_result_comes_back(
@@ -72,80 +61,9 @@ async def test_fetch_runs_on_request(harness: ObjectHarness) -> None:
     assert harness.contents("node", "a") == {"asked": "/x"}
 
 
-@pytest.mark.parametrize(
-    ("method", "reason"),
-    [
-        ("nothing", "no method"),
-        ("plain", "no coroutine"),
-        ("on_request", "hook"),
-        ("on_start", "hook"),
-        ("on_whatever", "hook"),
-        ("check_settings", "hook"),
-        ("ctx", "no method"),
-        ("log", "no coroutine"),
-    ],
-)
-async def test_225_what_is_no_method_for_others_is_refused_and_wakes_nobody(
-    harness: ObjectHarness, method: str, reason: str
-) -> None:
-    with pytest.raises(MethodUnknown, match=reason):
-        getattr(harness.stub("node", "a"), method)()
-    assert harness.live_room("node", "a") is None
-
-
 async def test_a_name_with_an_underscore_is_no_attribute_of_a_stub(harness: ObjectHarness) -> None:
     with pytest.raises(AttributeError):
         _ = harness.stub("node", "a")._hidden()
-
-
-async def test_227_get_put_and_delete_are_ordinary_names() -> None:
-    class Shelf(DurableObject):
-        async def put(self, value: int) -> None:
-            self.value = value
-
-        async def get(self) -> int:
-            return self.value
-
-    async with ObjectHarness({"shelf": Shelf}) as harness:
-        stub = harness.stub("shelf", "a")
-        await stub.put(4)
-        assert await stub.get() == 4
-
-
-async def test_228_arguments_and_results_are_copies_with_their_types(
-    harness: ObjectHarness,
-) -> None:
-    inner = [1, 2]
-    value = {
-        "bytes": b"\x00",
-        "when": datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
-        "set": {1, 2},
-        "nested": inner,
-        "no": None,
-    }
-    back = await harness.stub("node", "a").echo(value)
-    assert back == value
-    assert back["nested"] is not inner
-
-    async def keep(node: Node) -> Any:
-        stub, mine = node.other("b"), [1]
-        theirs = await stub.echo(mine)
-        return theirs == mine and theirs is not mine
-
-    Node.steps = {"keep": keep}
-    assert await harness.stub("node", "a").do("keep") is True
-
-
-async def test_229_what_cannot_travel_is_refused_before_anything_is_sent(
-    harness: ObjectHarness,
-) -> None:
-    with pytest.raises(TypeError, match=r"the arguments of echo cannot travel: .*object"):
-        _ = harness.stub("node", "a").echo(object())
-    with pytest.raises(CallRefused, match="limit"):
-        _ = harness.stub("node", "a").echo(bytes(33 << 20))
-    with pytest.raises(CallRefused, match="takes a Request"):
-        _ = harness.stub("node", "a").fetch("/x")  # type: ignore[arg-type]  # that is the point
-    assert harness.live_room("node", "a") is None
 
 
 async def test_arguments_that_the_method_does_not_take_harm_nobody(harness: ObjectHarness) -> None:
@@ -162,28 +80,6 @@ async def test_a_result_that_cannot_travel_undoes_the_event(harness: ObjectHarne
         await harness.stub("node", "a").strange()
     assert caught.value.remote
     assert harness.counted["object_faults"] == 1
-
-
-async def test_230_an_exception_arrives_by_class_name_text_and_flags(
-    harness: ObjectHarness,
-) -> None:
-    stub = harness.stub("node", "a")
-    with pytest.raises(ObjectFault, match="ValueError: no luck") as caught:
-        await stub.fail("luck")
-    error = caught.value
-    assert (error.class_name, error.message, error.remote) == ("ValueError", "no luck", True)
-    assert (error.retryable, error.overloaded, error.reset) == (False, False, False)
-    assert error.object_id == str(stub.id)
-    assert error.__cause__ is None
-    with pytest.raises(ObjectFault) as own:
-        await harness.stub("node", "b").fail("own")
-    assert own.value.class_name == "Own"
-    assert own.value.retryable
-    with pytest.raises(RoomAborted, match="told by another") as ours:
-        await harness.stub("node", "c").fail("aborted")
-    assert ours.value.remote
-    assert ours.value.reset
-    assert harness.contents("node", "a") == {}
 
 
 async def test_a_request_whose_headers_are_odd_is_refused_at_the_caller(
