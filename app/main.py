@@ -44,14 +44,15 @@ class EmbeddedService:
     def stub(self, namespace: str, name: str, cls: type[ObjectT]) -> ObjectT: ...
 
     def stub(self, namespace: str, name: str, cls: type[Any] | None = None) -> Any:
-        """An object, to be called while the application runs; see `Service.stub`.
+        """An object, to be called while the application runs; see `sdk.Stub`.
 
         Raises:
             NamespaceUnknown, IdInvalid: There can be none.
             TypeError: Another class is mounted.
             WorkerLeaving: The application does not run.
         """
-        return self._service.stub(namespace, name, cls)  # type: ignore[arg-type]  # as there
+        outside = self._service.outside
+        return outside.stub(namespace, name, cls)  # type: ignore[arg-type]  # None is no class
 
     @asynccontextmanager
     async def _run(self, _app: Starlette) -> AsyncIterator[None]:

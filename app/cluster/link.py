@@ -163,12 +163,7 @@ class Link(asyncio.Protocol):
         return sink
 
     async def call(self, meta: Mapping[str, Any], body: bytes, *, within_seconds: float) -> Answer:
-        """Ask an object at the other side, which sees to it that nothing takes for ever.
-
-        Args:
-            meta: What is asked.
-            body: What it carries.
-            within_seconds: The backstop: longer than what is asked may take.
+        """Ask an object at the other side; the deadline is longer than what is asked may take.
 
         Raises:
             Overloaded: Too much waits on this link already.

@@ -6,7 +6,7 @@ was started is stopped in reverse.
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any, overload
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -33,7 +33,6 @@ from ..core.ports import LeaseCheck
 from ..core.tasks import TaskOwner
 from ..room.closing import close_for
 from ..room.environment import RoomEnvironment
-from ..sdk.namespace import ObjectT, Stub
 from ..settings import Settings
 from ..store.alarms import PostgresAlarmQueue
 from ..store.committer import PostgresCommitter
@@ -143,25 +142,16 @@ class Service:
         self._tasks.start(Sweeper(database).run(), name="sweeping")
         self.asgi = self._application(database, membership)
 
-    @overload
-    def stub(self, namespace: str, name: str) -> Stub: ...
-
-    @overload
-    def stub(self, namespace: str, name: str, cls: type[ObjectT]) -> ObjectT: ...
-
-    def stub(self, namespace: str, name: str, cls: type[Any] | None = None) -> Any:
-        """The object of that name, for calls from outside of objects.
-
-        With the class, its stub has the class's type (see `sdk.namespace`).
+    @property
+    def outside(self) -> OutsideStubs:
+        """Stubs of objects, for calls from outside of objects.
 
         Raises:
-            NamespaceUnknown, IdInvalid: There can be none.
-            TypeError: Another class is mounted.
             WorkerLeaving: The service does not run.
         """
         if self.stubs is None:
             raise WorkerLeaving("the service does not run yet")
-        return self.stubs.stub(namespace, name, cls)  # type: ignore[arg-type]  # None is no class
+        return self.stubs
 
     async def stop(self) -> None:
         """Give every room up in good order, then stop everything in reverse."""

@@ -58,7 +58,7 @@ async def call(bank: RunningService, namespace: str, name: str, method: str, *ar
     """Call an object from outside, on the service's loop."""
 
     async def work() -> Any:
-        return await getattr(bank.service.stub(namespace, name), method)(*args)
+        return await getattr(bank.service.outside.stub(namespace, name), method)(*args)
 
     return await bank.do(work)
 

@@ -1,6 +1,5 @@
 """Stubs: what can be called, what travels, and what comes back."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,12 +7,9 @@ import pytest
 from app.core.errors import (
     CallRefused,
     IdInvalid,
-    MethodUnknown,
     NamespaceUnknown,
-    ObjectFault,
-    RoomAborted,
 )
-from app.sdk import DurableObject, Request
+from app.sdk import Request
 from app.testing.harness import ObjectHarness
 from tests.unit.cluster.calling import Node
 
