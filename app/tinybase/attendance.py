@@ -46,6 +46,10 @@ class Attendance:
         """The connection of a client that is here."""
         return self._here.get(client_id)
 
+    def ids(self) -> list[str]:
+        """The clients that are here, in the order in which they came."""
+        return list(self._here)
+
     def came(self, connection: Connection) -> None:
         """Take a client in."""
         client_id = connection.id

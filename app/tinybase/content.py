@@ -4,7 +4,7 @@ Objects and arrays are stored as U+FFFD and their JSON text; here they are dicts
 replica only what is visible is read: no deleted leaf, no empty row, no empty table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any, Final
 
@@ -73,19 +73,51 @@ def get_cell(
     return get_row(replica, table_id, row_id).get(cell_id, default)
 
 
+def each_row(replica: Replica, table_id: str) -> Iterator[tuple[str, Row]]:
+    """Yield the rows of a table, which must not change meanwhile."""
+    table = replica.tables.get(table_id)
+    if table is not None:
+        for row_id, stored in table.rows.items():
+            if row := visible(decode_row(stored)[0]):
+                yield row_id, row
+
+
 def get_table(replica: Replica, table_id: str) -> TableContent:
     """Return a table; empty when there is none."""
-    table = replica.tables.get(table_id)
-    if table is None:
-        return {}
-    rows = ((row_id, visible(decode_row(row)[0])) for row_id, row in table.rows.items())
-    return {row_id: row for row_id, row in rows if row}
+    return dict(each_row(replica, table_id))
 
 
 def get_tables(replica: Replica) -> dict[str, TableContent]:
     """Return all tables."""
     tables = ((table_id, get_table(replica, table_id)) for table_id in replica.tables)
     return {table_id: table for table_id, table in tables if table}
+
+
+def get_table_ids(replica: Replica) -> list[str]:
+    """Return the ids of the tables that have a row."""
+    return [table_id for table_id in replica.tables if any(each_row(replica, table_id))]
+
+
+def get_sorted_row_ids(
+    replica: Replica,
+    table_id: str,
+    cell_id: str | None,
+    *,
+    descending: bool,
+    offset: int,
+    limit: int | None,
+) -> list[str]:
+    """Return a table's row ids in the order of a cell, or of the ids themselves.
+
+    Equal ones keep the order of the table. As values of any kind may meet, they are sorted
+    within their kind: none, booleans, numbers, text, then lists and dicts as their JSON.
+    """
+    keys = {
+        row_id: _rank(row_id if cell_id is None else row.get(cell_id))
+        for row_id, row in each_row(replica, table_id)
+    }
+    ids = sorted(keys, key=lambda row_id: keys[row_id], reverse=descending)
+    return ids[offset:] if limit is None else ids[offset : offset + limit]
 
 
 def get_value(replica: Replica, value_id: str, default: Any = None) -> Any:
@@ -132,6 +164,17 @@ def import_content(replica: Replica, content: list[Any], now_ms: int) -> Sequenc
     applied = replica.merge(changes)
     replica.clock.seen(applied.newest, now_ms)
     return applied.entries
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """What a value is sorted by."""
+    if value is None:
+        return 0, 0
+    if isinstance(value, bool):
+        return 1, value
+    if isinstance(value, (int, float)):
+        return 2, value
+    return (3, value) if isinstance(value, str) else (4, js_stringify(value))
 
 
 def _hashed_row(row: bytes, row_hash: int) -> list[Any]:

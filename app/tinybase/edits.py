@@ -2,16 +2,17 @@
 
 Every leaf that is really altered gets an HLC of its own, in the order of alteration; setting an
 equal value alters nothing. What one transaction altered becomes one ContentDiff. An edit takes
-effect in the replica at once; undoing a transaction means throwing the replica away.
+effect in the replica at once and can be taken back until the transaction ends.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..sdk.json import UNDEFINED
 from .changes import changes_body, rows_of
 from .content import stored_form
+from .former import Former
 from .layout import Entry
 from .replica import Replica
 from .stamps import Leaf, Leaves, decode_row, hlc_of
@@ -30,12 +31,12 @@ class Edited:
         body: The ContentDiff for all clients, None when nothing was altered.
     """
 
-    entries: list[Entry]
+    entries: Sequence[Entry]
     body: bytes | None
 
 
 class Edits:
-    """One transaction at a wall time in milliseconds.
+    """One transaction at a wall time in milliseconds, with nested ones inside.
 
     As in TinyBase, setting an empty row or table does nothing, and values that no cell can hold
     are refused (`TypeError`, `ValueError`; see `content.stored_form`) before anything of that
@@ -45,9 +46,26 @@ class Edits:
     def __init__(self, replica: Replica, now_ms: int) -> None:
         self._replica = replica
         self._now = now_ms
-        self._entries: dict[str, bytes | None] = {}
-        self._cells: dict[str, dict[str, Leaves]] = {}
-        self._values: Leaves = {}
+        self._formers = [Former()]
+
+    @property
+    def former(self) -> Former:
+        """What the innermost open transaction has altered."""
+        return self._formers[-1]
+
+    def nest(self) -> None:
+        """Open a transaction inside the innermost one."""
+        self._formers.append(Former())
+
+    def unnest(self) -> None:
+        """End the innermost transaction: what it altered belongs to the one around it."""
+        former = self._formers.pop()
+        self.former.absorb(former)
+
+    def undo(self) -> None:
+        """Take back what the innermost transaction has altered so far; it stays open."""
+        self._replica.restore(self.former)
+        self._formers[-1] = Former()
 
     def set_cell(self, table_id: str, row_id: str, cell_id: str, value: Any) -> None:
         """Set one cell."""
@@ -140,10 +158,13 @@ class Edits:
 
     def finish(self) -> Edited:
         """Return what the transaction did; it is over."""
-        if not self._cells and not self._values:
+        if not self.former:
             return Edited(entries=[], body=None)
-        body = changes_body(rows_of(self._cells), self._values)
-        return Edited(entries=list(self._entries.items()), body=body)
+        tables, values = self._replica.altered_since(self.former)
+        return Edited(
+            entries=self._replica.entries_since(self.former),
+            body=changes_body(rows_of(tables), values),
+        )
 
     def _set_row(
         self, table_id: str, row_id: str, cells: Mapping[str, Any], *, replace: bool
@@ -182,14 +203,11 @@ class Edits:
 
     def _merge_row(self, table_id: str, row_id: str, leaves: Leaves) -> None:
         if leaves:
-            self._cells.setdefault(table_id, {}).setdefault(row_id, {}).update(leaves)
-            applied = self._replica.merge([[{table_id: [{row_id: [leaves]}]}], [{}], 1])
-            self._entries |= applied.entries
+            self._replica.alter([[{table_id: [{row_id: [leaves]}]}], [{}], 1], self.former)
 
     def _merge_values(self, leaves: Leaves) -> None:
         if leaves:
-            self._values.update(leaves)
-            self._entries |= self._replica.merge([[{}], [leaves], 1]).entries
+            self._replica.alter([[{}], [leaves], 1], self.former)
 
     def _leaves(self, table_id: str, row_id: str) -> Leaves:
         table = self._replica.tables.get(table_id)

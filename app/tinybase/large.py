@@ -17,6 +17,7 @@ from ..sdk.storage import Storage
 from .assemblers import Assemblers
 from .bodies import CONTENT_DIFF
 from .layout import Entry
+from .news import Changes
 from .refusals import Refusal
 from .replica import Replica
 from .synchronizer import Outcome, Synchronizer
@@ -99,6 +100,10 @@ class LargeFrames(ABC):
     def _say(self, outcome: Outcome) -> None:
         """Send what the replica says."""
 
+    @abstractmethod
+    def _react(self, changes: Changes) -> None:
+        """Let the class react to what a client changed."""
+
     async def _take_large(self, connection: Connection, text: str) -> None:
         try:
             frame = await self.ctx.offload(partial(parse_frame, text))
@@ -130,6 +135,8 @@ class LargeFrames(ABC):
                 partial(sync.handle, connection.id, message, now_ms=now_ms, now=now)
             )
             await store_bit_by_bit(ctx, outcome.entries)
+            if outcome.changes is not None:
+                self._react(outcome.changes)
             self._say(outcome)
         self._pass_on(connection, message, originals)
 

@@ -1,14 +1,16 @@
 """How a replica lies in storage: one key a row, one a value, and nodes for what is left.
 
-    n                    [tablesHlc, tablesExtra, valuesHlc]     only if one of them is not empty
-    r"table","row"       the row's bytes
-    t"table"             [hlc, extra]                            only if needed
-    v"value"             the value's leaf
+    ~n                   [tablesHlc, tablesExtra, valuesHlc]     only if one of them is not empty
+    ~r"table","row"      the row's bytes
+    ~t"table"            [hlc, extra]                            only if needed
+    ~v"value"            the value's leaf
 
-Ids are JSON in ASCII, so a key is text that sorts as its bytes do. Where a key would exceed
-`KEY_BYTES` it is the kind's letter and a digest, and the ids stand before the payload. A payload
-over `CHUNK_BYTES` lies under several keys, the first one telling how many; they sort right
-behind it, so one pass over the entries in key order finds everything in its place.
+The mark before each key keeps them apart from the keys that a subclass uses in the same object;
+it sorts behind letters and digits. Ids are JSON in ASCII, so a key is text that sorts as its
+bytes do. Where a key would exceed `KEY_BYTES` it is the mark, the kind's letter and a digest, and
+the ids stand before the payload. A payload over `CHUNK_BYTES` lies under several keys, the first
+one telling how many; they sort right behind it, so one pass over the entries in key order finds
+everything in its place.
 
 Nothing derivable is stored: hashes are computed again, and `extra` is the history-dependent rest
 of section 4 that no row shows.
@@ -23,11 +25,20 @@ from typing import Any, Final
 
 from ..sdk.json import dump_json, dump_json_ascii, parse_json
 
+MARK: Final = "~"
+"""What every key of a replica begins with, and none of a subclass's own."""
+
 KEY_BYTES: Final = 1024
 CHUNK_BYTES: Final = 1 << 20
 
 Entry = tuple[str, bytes | None]
 """A storage key and what to put there, or None to delete it."""
+
+_ROOT: Final = "~n"
+_ROW: Final = "~r"
+_TABLE: Final = "~t"
+_VALUE: Final = "~v"
+_HEAD_CHARS: Final = len(_ROW)
 
 _IDS_FIRST = b"="
 _SPLIT = b"+"
@@ -35,12 +46,15 @@ _CHUNK_KEY = re.compile(r"#[0-9]{6}\Z")
 
 
 class Kind(StrEnum):
-    """What a key holds: its first letter."""
+    """What a key holds: the letter behind the mark."""
 
     ROOT = "n"
     ROW = "r"
     TABLE = "t"
     VALUE = "v"
+
+
+_KINDS: Final = {f"{MARK}{kind}": kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,22 +68,22 @@ class Stored:
 
 def row_entry(table_id: str, row_id: str, row: bytes) -> tuple[str, bytes]:
     """Return the entry of a row."""
-    return _entry("r", [table_id, row_id], row)
+    return _entry(_ROW, [table_id, row_id], row)
 
 
 def value_entry(value_id: str, leaf: list[Any]) -> tuple[str, bytes]:
     """Return the entry of a value."""
-    return _entry("v", [value_id], dump_json(leaf))
+    return _entry(_VALUE, [value_id], dump_json(leaf))
 
 
 def table_entry(table_id: str, hlc: str, extra: int) -> tuple[str, bytes]:
     """Return the entry of a table's node."""
-    return _entry("t", [table_id], dump_json([hlc, extra]))
+    return _entry(_TABLE, [table_id], dump_json([hlc, extra]))
 
 
 def root_entry(tables_hlc: str, tables_extra: int, values_hlc: str) -> tuple[str, bytes]:
     """Return the entry of the root's node."""
-    return ("n", dump_json([tables_hlc, tables_extra, values_hlc]))
+    return (_ROOT, dump_json([tables_hlc, tables_extra, values_hlc]))
 
 
 class Splitter:
@@ -117,21 +131,23 @@ class Splitter:
             yield _stored(key, payload)
 
 
-def _entry(letter: str, ids: list[str], payload: bytes) -> tuple[str, bytes]:
+def _entry(head: str, ids: list[str], payload: bytes) -> tuple[str, bytes]:
     text = dump_json(ids)
-    key = letter + (text[1:-1].decode() if text.isascii() else dump_json_ascii(ids)[1:-1])
+    key = head + (text[1:-1].decode() if text.isascii() else dump_json_ascii(ids)[1:-1])
     if len(key) <= KEY_BYTES:
         return key, payload
     digest = sha256(key.encode()).hexdigest()
-    return letter + digest, b"%b%b\n%b" % (_IDS_FIRST, dump_json_ascii(ids).encode(), payload)
+    return head + digest, b"%b%b\n%b" % (_IDS_FIRST, dump_json_ascii(ids).encode(), payload)
 
 
 def _stored(key: str, payload: bytes) -> Stored:
-    kind = Kind(key[:1])
+    kind = _KINDS.get(key[:_HEAD_CHARS])
+    if kind is None:
+        raise ValueError(f"not a key of a replica: {key[:80]}")
     if kind is Kind.ROOT:
         return Stored(kind=kind, ids=(), payload=payload)
-    if key[1:2] == '"':
-        return Stored(kind=kind, ids=tuple(parse_json(f"[{key[1:]}]")), payload=payload)
+    if key[_HEAD_CHARS] == '"':
+        return Stored(kind=kind, ids=tuple(parse_json(f"[{key[_HEAD_CHARS:]}]")), payload=payload)
     ids, _, rest = payload.removeprefix(_IDS_FIRST).partition(b"\n")
     return Stored(kind=kind, ids=tuple(parse_json(ids)), payload=rest)
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..sdk.json import parse_json
 from .clock import Clock
+from .former import Former, altered, leaves_of
 from .hashing import absent_hash, leaf_hash, member_hash, text_hash
 from .layout import Entry, Kind, Splitter, Stored, root_entry, row_entry, table_entry, value_entry
 from .stamps import Leaves, decode_row, hlc_of, newest_in_changes
@@ -17,24 +18,15 @@ from .table import Table, Values
 ContentHashes = tuple[int, int]
 
 
-class Won(NamedTuple):
-    """The leaves of a change that won: cells by table and row, and values."""
-
-    tables: dict[str, dict[str, Leaves]]
-    values: Leaves
-
-
 class Applied(NamedTuple):
     """What a merge did; a tuple, because one is made for every change.
 
     Attributes:
         entries: What to store, in one commit; empty when no stamp changed.
-        won: The winning leaves, when they were asked for.
         newest: The greatest HLC that counts for the clock.
     """
 
     entries: Sequence[Entry]
-    won: Won | None
     newest: str
 
 
@@ -61,12 +53,18 @@ class Replica:
         self._splitter = Splitter()
 
     def apply(
-        self, changes: Any, now_ms: int, *, newest: str | None = None, collect: bool = False
+        self,
+        changes: Any,
+        now_ms: int,
+        *,
+        newest: str | None = None,
+        former: Former | None = None,
     ) -> Applied | None:
         """Merge MergeableChanges at once, or return None and merge nothing (section 5.5).
 
         Refused are changes with an invalid stamp and those with one too far in the future.
         `newest` is the greatest HLC in changes that were checked before, by the first gate.
+        `former` is told what was there before.
         """
         if newest is None:
             newest = newest_in_changes(changes)
@@ -74,20 +72,51 @@ class Replica:
                 return None
         if not self.clock.accepts(newest, now_ms):
             return None
-        applied = self.merge(changes, collect=collect)
+        applied = self.merge(changes, former)
         self.clock.observe(applied.newest, now_ms)
         return applied
 
-    def merge(self, changes: Any, *, collect: bool = False) -> Applied:
+    def merge(self, changes: Any, former: Former | None = None) -> Applied:
         """Merge changes that are known to be valid, whatever their time; the clock stays."""
         entries: list[tuple[str, bytes]] = []
-        won = Won({}, {}) if collect else None
-        newest = ""
-        if changes[0][0] or len(changes[0]) > 1:
-            newest = self._merge_tables(changes[0], entries, won)
-        if changes[1][0] or len(changes[1]) > 1:
-            newest = max(newest, self._merge_values(changes[1], entries, won))
-        return Applied(self._splitter.split(entries), won, newest)
+        newest = self._merge(changes, entries, former)
+        return Applied(self._splitter.split(entries), newest)
+
+    def alter(self, changes: Any, former: Former) -> None:
+        """Merge changes of rows and values alone that may be taken back by `restore`.
+
+        Whoever does not take them back stores `entries_since(former)`.
+        """
+        self._merge(changes, [], former)
+
+    def restore(self, former: Former) -> None:
+        """Take back what was altered since; the clock stays."""
+        for table_id, rows in former.rows.items():
+            self.tables[table_id].restore(rows)
+        for table_id in former.new_tables:
+            del self.tables[table_id]
+        self.values.restore(former.values)
+
+    def entries_since(self, former: Former) -> Sequence[Entry]:
+        """What to store of the rows and values that were altered since."""
+        tables = self.tables
+        entries = [
+            row_entry(table_id, row_id, tables[table_id].rows[row_id])
+            for table_id, row_id, _ in former
+        ]
+        entries += [value_entry(each, self.values.leaves[each]) for each in former.values]
+        return self._splitter.split(entries)
+
+    def altered_since(self, former: Former) -> tuple[dict[str, dict[str, Leaves]], Leaves]:
+        """The leaves that are not as they were: cells by table and row, and values."""
+        tables: dict[str, dict[str, Leaves]] = {}
+        for table_id, row_id, before in former:
+            now = decode_row(self.tables[table_id].rows[row_id])[0]
+            if leaves := altered(leaves_of(before), now):
+                tables.setdefault(table_id, {})[row_id] = leaves
+        before_values = {each: leaf for each, leaf in former.values.items() if leaf is not None}
+        now_values = {each: self.values.leaves[each] for each in former.values}
+        return tables, altered(before_values, now_values)
 
     def load(self, stored: Iterable[tuple[str, bytes]]) -> None:
         """Take the content from storage, given in key order. The replica must be empty.
@@ -128,8 +157,16 @@ class Replica:
         cells, _ = decode_row(self.tables[table_id].rows[row_id])
         return {cell_id: leaf_hash(leaf[0], hlc_of(leaf)) for cell_id, leaf in cells.items()}
 
+    def _merge(self, changes: Any, entries: list[tuple[str, bytes]], former: Former | None) -> str:
+        newest = ""
+        if changes[0][0] or len(changes[0]) > 1:
+            newest = self._merge_tables(changes[0], entries, former)
+        if changes[1][0] or len(changes[1]) > 1:
+            newest = max(newest, self._merge_values(changes[1], entries, former))
+        return newest
+
     def _merge_tables(
-        self, stamp: list[Any], entries: list[tuple[str, bytes]], won: Won | None
+        self, stamp: list[Any], entries: list[tuple[str, bytes]], former: Former | None
     ) -> str:
         newest = ""
         extra = self._extra
@@ -137,14 +174,13 @@ class Replica:
             table = self.tables.get(table_id)
             if table is None:
                 table = self.tables[table_id] = Table()
-            rows_won: dict[str, Leaves] | None = None if won is None else {}
-            newest = max(newest, table.merge(table_id, table_stamp, entries, rows_won))
+                if former is not None:
+                    former.new_tables.add(table_id)
+            newest = max(newest, table.merge(table_id, table_stamp, entries, former))
             if table.largest > self.largest_row:  # noqa: PLR1730 - max() costs twice as much
                 self.largest_row = table.largest
             if not table.filled and not table.hash():
                 self._extra ^= absent_hash(table_id)
-            if won is not None and rows_won:
-                won.tables[table_id] = rows_won
         hlc = hlc_of(stamp)
         if hlc > self.hlc or extra != self._extra:
             self.hlc = max(hlc, self.hlc)
@@ -152,10 +188,10 @@ class Replica:
         return max(newest, hlc)
 
     def _merge_values(
-        self, stamp: list[Any], entries: list[tuple[str, bytes]], won: Won | None
+        self, stamp: list[Any], entries: list[tuple[str, bytes]], former: Former | None
     ) -> str:
         hlc = self.values.hlc
-        newest = self.values.merge(stamp, entries, None if won is None else won.values)
+        newest = self.values.merge(stamp, entries, former)
         if self.values.hlc != hlc:
             entries.append(self._root_entry())
         return newest

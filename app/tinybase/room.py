@@ -21,7 +21,9 @@ from .attendance import Attendance
 from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
 from .clock import Clock, random_writer
 from .edits import Edited
+from .hooks import RoomHooks
 from .large import LARGE_CHARS, LargeFrames, load_beside, store, takes_long
+from .layout import MARK
 from .multiplex import SUBPROTOCOL, Multiplexer
 from .options import RoomOptions
 from .pacing import PacedSends
@@ -36,12 +38,17 @@ from .timetable import Timetable
 from .voice import Voice, random_text
 from .wire import Fragment, Message, parse_frame
 
+_ROW_ID_CHARS = 16
 _SILENCE_SECONDS = 1.5
 _SPEAKS_FOR_ITSELF = frozenset({GET_CONTENT_HASHES, CONTENT_HASHES})
 
 
-class TinyBaseRoom(StoreAccess, LargeFrames, ResumedClients, DurableObject):
+class TinyBaseRoom(RoomHooks, StoreAccess, LargeFrames, ResumedClients, DurableObject):
     """One TinyBase room. Subclass it to seed content, to watch clients, or to take part.
+
+    The hooks of a subclass are in `RoomHooks`, the getters and setters in `StoreReads` and
+    `StoreAccess`. Alarms, requests and methods to be called work as in any object. Keys of its
+    own that a subclass puts into `ctx.storage` must not begin with `~`.
 
     Options of the namespace (`?sync=relay&fragment_size=60000`): see `options.RoomOptions`.
     Durability `none` makes the room a relay without a replica.
@@ -51,52 +58,21 @@ class TinyBaseRoom(StoreAccess, LargeFrames, ResumedClients, DurableObject):
         SUBPROTOCOL: Multiplexer
     }
     overflow_reason: ClassVar[str] = OVERFLOW_SOCKET
-    wakes_on_close: ClassVar[bool] = False
     resumes: ClassVar[bool] = True
-
-    # -- for subclasses ------------------------------------------------------------------------
-
-    def seed(self) -> Awaitable[None] | None:
-        """Fill a room that never held anything: set content here, as in any other hook."""
-
-    def on_path_id(self, path_id: str, change: int) -> None:
-        """The first client has come (+1) or the last has gone (-1)."""
-
-    def on_client_id(self, path_id: str, client_id: str, change: int) -> None:
-        """A client has come (+1) or gone (-1)."""
-
-    def on_sync_message(self, from_client_id: str, to_client_id: str, remainder: str) -> None:
-        """A message is about to be passed on, the replica's own (from `S`) included."""
-
-    # -- hooks of the platform -----------------------------------------------------------------
-
-    def __init_subclass__(cls) -> None:
-        """A class that watches its clients is woken to hear of them, unless it says otherwise."""
-        super().__init_subclass__()
-        if (cls.on_path_id, cls.on_client_id) != _UNWATCHED and "wakes_on_close" not in vars(cls):
-            cls.wakes_on_close = True
-
-    @classmethod
-    def check_settings(cls, settings: Mapping[str, str]) -> str | None:
-        """See `DurableObject.check_settings`."""
-        try:
-            RoomOptions.parse(settings)
-        except ValueError as error:
-            return str(error)
-        return None
 
     async def on_start(self) -> None:
         """Load the replica."""
         ctx = self.ctx
         self._options = RoomOptions.parse(ctx.settings)
-        watched = type(self).on_path_id, type(self).on_client_id
-        self._clients = Attendance(ctx, self if watched != _UNWATCHED else None)
+        watches = self._overrides("on_path_id", "on_client_id")
+        self._clients = Attendance(ctx, self if watches else None)
         self._silent: dict[str, Connection] = {}
         self._timetable = Timetable(ctx)
         self._assemblers = Assemblers(
             self._timetable, timeout_seconds=self._options.request_timeout_seconds
         )
-        self._overheard = type(self).on_sync_message is not TinyBaseRoom.on_sync_message
+        self._overheard = self._overrides("on_sync_message")
+        self._listens = self._overrides("on_changes")
         self._voice = Voice(
             ctx,
             self._clients,
@@ -223,6 +199,8 @@ class TinyBaseRoom(StoreAccess, LargeFrames, ResumedClients, DurableObject):
         now = 0.0 if is_change else ctx.monotonic()
         outcome = sync.handle(connection.id, message, now_ms=ctx.now(), now=now)
         store(ctx.storage, outcome.entries)  # first: the gate holds what is said after a write
+        if outcome.changes is not None:
+            self._react(outcome.changes)
         if is_change:
             return
         self._say(outcome)
@@ -266,7 +244,7 @@ class TinyBaseRoom(StoreAccess, LargeFrames, ResumedClients, DurableObject):
     async def _load(self) -> None:
         random = partial(random_text, self.ctx)
         replica = Replica(Clock(random_writer(random)))
-        stored = [entry async for entry in self.ctx.storage.stream()]
+        stored = [entry async for entry in self.ctx.storage.stream(prefix=MARK)]
         await load_beside(self.ctx, replica, stored)
         self._replica = replica
         self._mode = self._options.sync
@@ -275,21 +253,27 @@ class TinyBaseRoom(StoreAccess, LargeFrames, ResumedClients, DurableObject):
             mode=self._mode,
             random=random,
             request_timeout_seconds=self._options.request_timeout_seconds,
+            tells=self._listens,
         )
         if not stored:
+            self._reacting = True
             seeding = self.seed()
             if seeding is not None:
                 await seeding
+            self._reacting = False
 
-    def _replica_now(self) -> tuple[Replica, int]:
+    def _content(self) -> Replica:
         if self._replica is None:
             raise Unsupported("a room with durability=none has no content of its own")
-        return self._replica, self.ctx.now()
+        return self._replica
+
+    def _now_ms(self) -> int:
+        return self.ctx.now()
+
+    def _new_row_id(self) -> str:
+        return random_text(self.ctx, _ROW_ID_CHARS)
 
     def _edited(self, edited: Edited) -> None:
         store(self.ctx.storage, edited.entries)
         if edited.body is not None and self._sync is not None:
             self._voice.say(self._sync.changed(edited.body))
-
-
-_UNWATCHED = (TinyBaseRoom.on_path_id, TinyBaseRoom.on_client_id)

@@ -1,90 +1,143 @@
-"""Reading and changing a room's TinyBase content from Python.
+"""Changing a room's TinyBase content from Python: TinyBase's own setters in snake_case.
 
-The methods carry TinyBase's own names in snake_case. A change is broadcast to every client and
-stored with the event that made it; several changes inside `with self.transaction():` go out as
-one message. When the event raises, all of it is undone with the event.
+A change is broadcast to every client and stored with the event that made it; several changes
+inside `with self.transaction():` go out as one message. When the event raises, all of it is
+undone with the event.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from . import content
+from ..sdk.json import parse_json
 from .edits import Edited, Edits
-from .replica import Replica
+from .news import Changes, changes_since
+from .store_reads import StoreReads
 
 Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
-class StoreAccess(ABC):
-    """The reading and editing half of `TinyBaseRoom`."""
+class StoreTransaction:
+    """What `with self.transaction() as transaction:` gives."""
+
+    def __init__(self, edits: Edits) -> None:
+        self._edits: Edits | None = edits
+
+    def rollback(self) -> None:
+        """Take back what the block has changed so far; it may go on and change more.
+
+        Raises:
+            RuntimeError: The block has ended.
+        """
+        if self._edits is None:
+            raise RuntimeError("the transaction has ended")
+        self._edits.undo()
+
+    def _end(self) -> None:
+        self._edits = None
+
+
+class StoreAccess(StoreReads):
+    """The editing half of `TinyBaseRoom`."""
 
     _edits: Edits | None = None
+    _listens = False
+    """Whether the class has an `on_changes` of its own."""
+    _reacting = False
+    """Whether `on_changes` runs: what it edits is not told to it."""
 
     @abstractmethod
-    def _replica_now(self) -> tuple[Replica, int]:
-        """The replica and the wall time in milliseconds; raises Unsupported without a replica."""
+    def on_changes(self, changes: Changes) -> None:
+        """See `TinyBaseRoom.on_changes`."""
+
+    @abstractmethod
+    def _now_ms(self) -> int:
+        """The room's wall time in milliseconds."""
 
     @abstractmethod
     def _edited(self, edited: Edited) -> None:
         """Store and broadcast what a transaction did."""
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Make the changes inside one message. A nested one belongs to the outer one.
+    @abstractmethod
+    def _new_row_id(self) -> str:
+        """An id that nobody else makes."""
 
-        There is no rollback of its own: an exception that leaves the event undoes everything,
-        one that is caught inside it keeps what was changed before.
+    @contextmanager
+    def transaction(self) -> Iterator[StoreTransaction]:
+        """Make the changes inside one message, or none of them when the block raises.
+
+        Transactions nest: a nested one is undone alone, and what it changed goes out with the
+        outer one. Only the store's content is undone, not what was put into `ctx.storage`.
         """
         if self._edits is not None:
-            yield
+            edits = self._edits
+            edits.nest()
+            try:
+                with self._undone_by_errors(edits) as transaction:
+                    yield transaction
+            finally:
+                edits.unnest()
             return
-        edits = self._edits = Edits(*self._replica_now())
+        edits = self._edits = Edits(self._content(), self._now_ms())
         try:
-            yield
+            with self._undone_by_errors(edits) as transaction:
+                yield transaction
+                self._listen(edits)
         finally:
             self._edits = None
-            self._edited(edits.finish())
+        self._edited(edits.finish())
 
-    def get_tables(self) -> dict[str, content.TableContent]:
-        """All tables."""
-        return content.get_tables(self._replica_now()[0])
+    # -- everything ----------------------------------------------------------------------------
 
-    def get_table(self, table_id: str) -> content.TableContent:
-        """One table; empty when there is none."""
-        return content.get_table(self._replica_now()[0], table_id)
+    def set_content(self, tables: Tables, values: Mapping[str, Any]) -> None:
+        """Make the content have exactly these tables and values."""
+        with self.transaction():
+            self.set_tables(tables)
+            self.set_values(values)
 
-    def get_row(self, table_id: str, row_id: str) -> content.Row:
-        """One row; empty when there is none."""
-        return content.get_row(self._replica_now()[0], table_id, row_id)
+    def set_json(self, tables_and_values: str) -> None:
+        """Make the content what a JSON text says, as `get_json` gives it.
 
-    def get_cell(self, table_id: str, row_id: str, cell_id: str, default: Any = None) -> Any:
-        """One cell, or `default`."""
-        return content.get_cell(self._replica_now()[0], table_id, row_id, cell_id, default)
+        Raises:
+            ValueError: It is no JSON of that form.
+        """
+        match parse_json(tables_and_values):
+            case [dict() as tables, dict() as values]:
+                self.set_content(tables, values)
+            case _:
+                raise ValueError("not the JSON of tables and values")
 
-    def get_values(self) -> dict[str, Any]:
-        """All values."""
-        return content.get_values(self._replica_now()[0])
+    def set_default_content(self, tables: Tables, values: Mapping[str, Any]) -> None:
+        """Set content that gives way to anything that was ever written."""
+        with self._editing() as edits:
+            edits.set_default_content(tables, values)
 
-    def get_value(self, value_id: str, default: Any = None) -> Any:
-        """One value, or `default`."""
-        return content.get_value(self._replica_now()[0], value_id, default)
+    # -- tables, rows and cells ----------------------------------------------------------------
 
     def set_tables(self, tables: Tables) -> None:
-        """Make the content have exactly these tables."""
+        """Make the content have exactly these tables; without any nothing happens."""
         with self._editing() as edits:
             edits.set_tables(tables)
 
     def set_table(self, table_id: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
-        """Make a table have exactly these rows."""
+        """Make a table have exactly these rows; without any nothing happens."""
         with self._editing() as edits:
             edits.set_table(table_id, rows)
 
     def set_row(self, table_id: str, row_id: str, cells: Mapping[str, Any]) -> None:
-        """Make a row have exactly these cells."""
+        """Make a row have exactly these cells; without any nothing happens."""
         with self._editing() as edits:
             edits.set_row(table_id, row_id, cells)
+
+    def add_row(self, table_id: str, cells: Mapping[str, Any]) -> str:
+        """Add a row and return its id.
+
+        The id is random, because ids that count up would meet those of clients that are away.
+        """
+        row_id = self._new_row_id()
+        self.set_row(table_id, row_id, cells)
+        return row_id
 
     def set_partial_row(self, table_id: str, row_id: str, cells: Mapping[str, Any]) -> None:
         """Set some cells of a row."""
@@ -92,8 +145,13 @@ class StoreAccess(ABC):
             edits.set_partial_row(table_id, row_id, cells)
 
     def set_cell(self, table_id: str, row_id: str, cell_id: str, value: Any) -> None:
-        """Set one cell: None, str, bool, int, float, list or dict."""
+        """Set one cell: None, str, bool, int, float, list or dict.
+
+        A function is given the cell (None when there is none) and returns what to set.
+        """
         with self._editing() as edits:
+            if callable(value):
+                value = value(self.get_cell(table_id, row_id, cell_id))
             edits.set_cell(table_id, row_id, cell_id, value)
 
     def del_tables(self) -> None:
@@ -116,8 +174,10 @@ class StoreAccess(ABC):
         with self._editing() as edits:
             edits.del_cell(table_id, row_id, cell_id)
 
+    # -- values --------------------------------------------------------------------------------
+
     def set_values(self, values: Mapping[str, Any]) -> None:
-        """Make the content have exactly these values."""
+        """Make the content have exactly these values; without any nothing happens."""
         with self._editing() as edits:
             edits.set_values(values)
 
@@ -127,8 +187,13 @@ class StoreAccess(ABC):
             edits.set_partial_values(values)
 
     def set_value(self, value_id: str, value: Any) -> None:
-        """Set one value."""
+        """Set one value: None, str, bool, int, float, list or dict.
+
+        A function is given the value (None when there is none) and returns what to set.
+        """
         with self._editing() as edits:
+            if callable(value):
+                value = value(self.get_value(value_id))
             edits.set_value(value_id, value)
 
     def del_values(self) -> None:
@@ -141,13 +206,37 @@ class StoreAccess(ABC):
         with self._editing() as edits:
             edits.del_value(value_id)
 
-    def set_default_content(self, tables: Tables, values: Mapping[str, Any]) -> None:
-        """Set content that gives way to anything that was ever written."""
-        with self._editing() as edits:
-            edits.set_default_content(tables, values)
+    # -- how a transaction runs ----------------------------------------------------------------
 
     @contextmanager
     def _editing(self) -> Iterator[Edits]:
         with self.transaction():
             assert self._edits is not None  # noqa: S101 - `transaction` has just set it
             yield self._edits
+
+    @contextmanager
+    def _undone_by_errors(self, edits: Edits) -> Iterator[StoreTransaction]:
+        transaction = StoreTransaction(edits)
+        try:
+            yield transaction
+        except BaseException:
+            edits.undo()
+            raise
+        finally:
+            transaction._end()  # noqa: SLF001 - a word between the two halves of one thing
+
+    def _listen(self, edits: Edits) -> None:
+        """Let the class react to a transaction of its own, in the same transaction."""
+        if self._listens and not self._reacting:
+            changes = changes_since(self._content(), edits.former, None)
+            if changes is not None:
+                self._react(changes)
+
+    def _react(self, changes: Changes) -> None:
+        """Let the class react to changes; what it edits is one message, or part of one."""
+        self._reacting = True
+        try:
+            with self.transaction():
+                self.on_changes(changes)
+        finally:
+            self._reacting = False

@@ -22,7 +22,9 @@ from .bodies import (
 )
 from .changes import PIECE_BYTES, changes_in_pieces, rows_of
 from .clock import RandomText
+from .former import Former
 from .layout import Entry
+from .news import Changes, changes_since
 from .pull import Pull, Question
 from .questions import Pending, Questions
 from .refusals import Malformed
@@ -70,13 +72,23 @@ class Outcome(NamedTuple):
     paced: Sequence[Paced] = ()
     compared: str = ""
     """The client that a pull has just succeeded from: the replica has what it had."""
+    changes: Changes | None = None
+    """What a client changed, for whoever asked to be told."""
 
 
 _NOTHING: Final = Outcome()
 
 
 class Synchronizer:
-    """See the module. `random` gives characters for ids."""
+    """See the module.
+
+    Args:
+        replica: The room's.
+        mode: Whether the others are told what a pull brought.
+        random: Gives characters for ids.
+        request_timeout_seconds: How long a client has for an answer.
+        tells: Whether outcomes carry the changes that clients made.
+    """
 
     def __init__(
         self,
@@ -85,11 +97,13 @@ class Synchronizer:
         mode: SyncMode,
         random: RandomText,
         request_timeout_seconds: float,
+        tells: bool = False,
     ) -> None:
         self._replica = replica
         self._mode = mode
         self._random = random
         self._timeout = request_timeout_seconds
+        self._tells = tells
         self._questions = Questions()
         self._patient: set[str] = set()
 
@@ -130,7 +144,7 @@ class Synchronizer:
         """Take a message that was routed to the replica."""
         kind = message.kind
         if kind == CONTENT_DIFF:
-            return self._merge(message, now_ms)
+            return self._merge(sender, message, now_ms)
         if kind == RESPONSE:
             return self._answered(sender, message, now_ms=now_ms, now=now)
         if kind == CONTENT_HASHES:
@@ -165,13 +179,20 @@ class Synchronizer:
             sends += self._pull(client, transaction, None, now).sends
         return Outcome(sends=sends)
 
-    def _merge(self, message: Message, now_ms: int) -> Outcome:
+    def _merge(self, sender: str, message: Message, now_ms: int) -> Outcome:
         if len(message.body) < _MARKED:
             return _NOTHING
-        applied = self._replica.apply(message.body, now_ms, newest=message.newest)
+        former = Former() if self._tells else None
+        applied = self._replica.apply(message.body, now_ms, newest=message.newest, former=former)
         if applied is None or not applied.entries:
             return _NOTHING
-        return Outcome(applied.entries)
+        if former is None:
+            return Outcome(applied.entries)
+        return Outcome(applied.entries, changes=self._told(sender, former))
+
+    def _told(self, client: str, former: Former) -> Changes | None:
+        """What a client changed that can be seen, if somebody wants to know."""
+        return changes_since(self._replica, former, client) if self._tells else None
 
     def _pull(
         self, client: str, transaction: str, theirs: list[float] | None, now: float
@@ -218,15 +239,16 @@ class Synchronizer:
 
     def _pulled(self, client: str, changes: list[Any], now_ms: int) -> Outcome:
         """Merge what a pull brought, and in a hub tell it to the others."""
-        hub = self._mode is SyncMode.HUB
-        applied = self._replica.apply(changes, now_ms, collect=hub)
+        former = Former()
+        applied = self._replica.apply(changes, now_ms, former=former)
         if applied is None:
             return Outcome(compared=client)
-        if applied.won is None:
-            return Outcome(applied.entries, compared=client)
-        news = changes_in_pieces(rows_of(applied.won.tables), applied.won.values)
-        sends = [self.changed(body)._replace(exclude=client) for body in news]
-        return Outcome(applied.entries, sends, compared=client)
+        sends: list[Send] = []
+        if self._mode is SyncMode.HUB:
+            tables, values = self._replica.altered_since(former)
+            news = changes_in_pieces(rows_of(tables), values)
+            sends = [self.changed(body)._replace(exclude=client) for body in news]
+        return Outcome(applied.entries, sends, compared=client, changes=self._told(client, former))
 
     def _succeeded(self, client: str) -> None:
         self._questions.succeeded(client)

@@ -5,11 +5,13 @@ since. What the reference computes along the way and no later state shows is `ex
 is there but empty (hash 0) adds M(row, 0) to its table at each touch, for ever.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from .former import Former
 from .hashing import absent_hash, leaf_hash, leaves_hash, member_hash, text_hash
 from .layout import row_entry, table_entry, value_entry
-from .stamps import EMPTY_ROW, Leaves, decode_row, encode_row, hlc_of, merge_leaves
+from .stamps import EMPTY_ROW, Leaf, Leaves, decode_row, encode_row, hlc_of, merge_leaves
 
 _ROW_WEIGHT = 64
 """What a row costs to go through, beside its bytes."""
@@ -55,9 +57,9 @@ class Table:
         table_id: str,
         stamp: list[Any],
         entries: list[tuple[str, bytes]],
-        won: dict[str, Leaves] | None,
+        former: Former | None,
     ) -> str:
-        """Merge a TableStamp; add what is to be stored to `entries`, winning leaves to `won`.
+        """Merge a TableStamp; add what is to be stored to `entries`, what was to `former`.
 
         Returns the greatest HLC that counts for the clock.
         """
@@ -65,14 +67,14 @@ class Table:
         extra = self.extra
         new = not self.rows
         for row_id, row_stamp in stamp[0].items():
-            row_won: Leaves | None = None if won is None else {}
-            row_newest, row = self._merge_row(row_id, row_stamp, row_won)
+            before = self.rows.get(row_id)
+            row_newest, row = self._merge_row(row_id, row_stamp, before)
             if row is not None:
                 entries.append(row_entry(table_id, row_id, row))
+                if former is not None:
+                    former.rows.setdefault(table_id, {}).setdefault(row_id, before)
             if row_newest > newest:  # noqa: PLR1730 - max() costs twice as much, once a row
                 newest = row_newest
-            if won is not None and row_won:
-                won[row_id] = row_won
         hlc = hlc_of(stamp)
         if hlc > self.hlc or extra != self.extra or (new and not self.rows):
             self.hlc = max(hlc, self.hlc)
@@ -90,6 +92,15 @@ class Table:
         self._stale.add(row_id)
         self.filled = self.filled or row != EMPTY_ROW
 
+    def restore(self, rows: Mapping[str, bytes | None]) -> None:
+        """Put rows back as they were; those that were not there go away."""
+        for row_id, row in rows.items():
+            if row is None:
+                self._drop(row_id)
+            else:
+                self.put(row_id, row)
+        self.filled = any(row != EMPTY_ROW for row in self.rows.values())
+
     def hash(self) -> int:
         """The table's hash."""
         self._refresh()
@@ -101,12 +112,11 @@ class Table:
         return self._hashes
 
     def _merge_row(
-        self, row_id: str, stamp: list[Any], won: Leaves | None
+        self, row_id: str, stamp: list[Any], before: bytes | None
     ) -> tuple[str, bytes | None]:
         """Merge a RowStamp; return the HLC for the clock and the row's bytes if they changed."""
-        before = self.rows.get(row_id)
         cells, hlc = ({}, "") if before is None else decode_row(before)
-        newest = merge_leaves(cells, stamp[0], won) or ""
+        newest = merge_leaves(cells, stamp[0], None) or ""
         if len(stamp) > 1:
             newest = max(newest, stamp[1])
             hlc = max(hlc, stamp[1])
@@ -117,6 +127,13 @@ class Table:
             return newest, None
         self.put(row_id, row)
         return newest, row
+
+    def _drop(self, row_id: str) -> None:
+        self.weight -= len(self.rows.pop(row_id)) + _ROW_WEIGHT
+        self._stale.discard(row_id)
+        hashed = self._hashes.pop(row_id, 0)
+        if hashed:
+            self._sum ^= member_hash(row_id, hashed)
 
     def _refresh(self) -> None:
         for row_id in self._stale:
@@ -142,11 +159,16 @@ class Values:
         self._stale: set[str] = set()
         self._sum = 0
 
-    def merge(self, stamp: list[Any], entries: list[tuple[str, bytes]], won: Leaves | None) -> str:
+    def merge(
+        self, stamp: list[Any], entries: list[tuple[str, bytes]], former: Former | None
+    ) -> str:
         """Merge a ValuesStamp as `Table.merge` does; its HLC is left to the root's node."""
-        mine: Leaves = {} if won is None else won
-        newest = merge_leaves(self.leaves, stamp[0], mine) or ""
-        for value_id, leaf in mine.items():
+        won: Leaves = {}
+        if former is not None:
+            for value_id in stamp[0]:
+                former.values.setdefault(value_id, self.leaves.get(value_id))
+        newest = merge_leaves(self.leaves, stamp[0], won) or ""
+        for value_id, leaf in won.items():
             self._stale.add(value_id)
             entries.append(value_entry(value_id, leaf))
         if len(stamp) > 1:
@@ -154,10 +176,21 @@ class Values:
             self.hlc = max(self.hlc, stamp[1])
         return newest
 
-    def put(self, value_id: str, leaf: list[Any]) -> None:
+    def put(self, value_id: str, leaf: Leaf) -> None:
         """Take a leaf as it is."""
         self.leaves[value_id] = leaf
         self._stale.add(value_id)
+
+    def restore(self, leaves: Mapping[str, Leaf | None]) -> None:
+        """Put values back as they were; those that were not there go away."""
+        for value_id, leaf in leaves.items():
+            if leaf is not None:
+                self.put(value_id, leaf)
+            elif self.leaves.pop(value_id, None) is not None:
+                self._stale.discard(value_id)
+                hashed = self._hashes.pop(value_id, None)
+                if hashed is not None:
+                    self._sum ^= absent_hash(value_id) ^ member_hash(value_id, hashed)
 
     def hash(self) -> int:
         """The hash of all values."""

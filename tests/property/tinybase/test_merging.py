@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from app.sdk.json import dump_json, parse_json
 from app.tinybase.content import export_content
+from app.tinybase.former import Former
 from app.tinybase.pull import Pull
 from app.tinybase.replica import Replica
 from tests.property.tinybase.naive_replica import NaiveReplica
@@ -72,17 +73,17 @@ def test_changes_in_any_order_and_twice_give_the_same_content(
 
 @unhurried
 @given(CLIENT_SEQUENCES)
-def test_the_collected_winners_are_what_another_replica_needs(sequence: list[Any]) -> None:
+def test_what_has_won_is_what_another_replica_needs(sequence: list[Any]) -> None:
     source, follower = replica(), replica()
     for changes in sequence:
-        applied = source.apply(deepcopy(changes), NOW, collect=True)
-        assert applied is not None
-        assert applied.won is not None
+        former = Former()
+        assert source.apply(deepcopy(changes), NOW, former=former) is not None
+        won, values = source.altered_since(former)
         tables = {
             table_id: [{row_id: [cells] for row_id, cells in rows.items()}]
-            for table_id, rows in applied.won.tables.items()
+            for table_id, rows in won.items()
         }
-        follower.apply(as_received([[tables], [applied.won.values], 1]), NOW)
+        follower.apply(as_received([[tables], [values], 1]), NOW)
         assert follower.content_hashes() == source.content_hashes()
 
 

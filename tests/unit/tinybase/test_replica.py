@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from app.tinybase.content import export_content, get_tables, get_values
+from app.tinybase.former import Former
 from app.tinybase.replica import Replica
 from tests.unit.tinybase.replicas import NOW, Disk, cells, filled, hlc, replica, values
 from tests.unit.tinybase.vectors import cases
@@ -80,14 +81,14 @@ def test_a_newer_stamp_on_an_equal_value_is_stored() -> None:
     merged = filled(cells("t", "r", {"c": ["x", hlc(1)]}))
     applied = merged.apply(cells("t", "r", {"c": ["x", hlc(2)]}), NOW)
     assert applied is not None
-    assert [key for key, _ in applied.entries] == ['r"t","r"']
+    assert [key for key, _ in applied.entries] == ['~r"t","r"']
 
 
 def test_a_tombstone_of_a_cell_never_seen_is_stored() -> None:
     applied = replica().apply(cells("t", "r", {"c": ["\ufffc", hlc(1)]}), NOW)
     assert applied is not None
     row = f'[{{"c":["\ufffc","{hlc(1)}"]}}]'
-    assert applied.entries == [('r"t","r"', row.encode())]
+    assert applied.entries == [('~r"t","r"', row.encode())]
 
 
 def test_only_the_touched_rows_and_values_are_stored() -> None:
@@ -98,18 +99,48 @@ def test_only_the_touched_rows_and_values_are_stored() -> None:
     changes[1] = [{"w": [True, hlc(3)]}]
     applied = merged.apply(changes, NOW)
     assert applied is not None
-    assert [key for key, _ in applied.entries] == ['r"t","s"', 'v"w"']
+    assert [key for key, _ in applied.entries] == ['~r"t","s"', '~v"w"']
 
 
-def test_winning_leaves_are_collected_when_asked_for() -> None:
+def test_a_former_state_tells_which_leaves_have_won() -> None:
     merged = filled(cells("t", "r", {"a": [1, hlc(5)], "b": [1, hlc(1)]}))
     changes = cells("t", "r", {"a": [2, hlc(4)], "b": [2.0, hlc(2)]})
     changes[1] = [{"v": ["x"]}]
-    applied = merged.apply(changes, NOW, collect=True)
-    assert applied is not None
-    assert applied.won is not None
-    assert applied.won.tables == {"t": {"r": {"b": [2, hlc(2)]}}}
-    assert applied.won.values == {"v": ["x"]}
+    former = Former()
+    merged.apply(changes, NOW, former=former)
+    merged.apply(cells("t", "r", {"a": [3, hlc(3)]}), NOW, former=former)
+    assert merged.altered_since(former) == ({"t": {"r": {"b": [2, hlc(2)]}}}, {"v": ["x"]})
+
+
+def test_what_is_put_back_is_as_if_it_had_never_been_altered() -> None:
+    def made() -> Replica:
+        return filled(
+            cells("t", "r", {"a": [1, hlc(5)]}),
+            values({"v": [1, hlc(1)]}),
+            [[{"e": [{}]}], [{}], 1],
+        )
+
+    for hashed in (False, True):
+        merged, former = made(), Former()
+        merged.alter(cells("t", "r", {"a": [2, hlc(6)]}), former)
+        merged.alter(cells("t", "s", {"a": [2, hlc(6)]}), former)
+        merged.alter(cells("new", "r", {"a": [2, hlc(6)]}), former)
+        merged.alter(cells("e", "r", {"a": [2, hlc(6)]}), former)
+        merged.alter(values({"v": [2, hlc(6)], "w": [2, hlc(6)]}), former)
+        if hashed:
+            merged.content_hashes()
+        merged.restore(former)
+        assert export_content(merged) == export_content(made())
+        assert merged.stored() == made().stored()
+        assert [table.weight for table in merged.tables.values()] == [
+            table.weight for table in made().tables.values()
+        ]
+        later = cells("t", "s", {"a": [3, hlc(7)]})
+        later[1] = [{"w": [3, hlc(7)]}]
+        once = made()
+        for each in (merged, once):
+            each.apply(later, NOW)
+        assert export_content(merged) == export_content(once)
 
 
 def test_a_stamp_from_the_future_keeps_the_whole_message_out_until_its_time_comes() -> None:

@@ -64,8 +64,8 @@ def test_the_question_for_hashes_is_answered_to_its_sender_with_its_id() -> None
 def test_a_diff_is_merged_and_stored_and_told_to_nobody() -> None:
     server = replica()
     outcome = handle(synchronizer(server), 3, cells("t", "r", {"c": [1, hlc(1)]}))
-    assert [key for key, _ in outcome.entries] == ['r"t","r"']
-    assert outcome.sends == ()
+    assert [key for key, _ in outcome.entries] == ['~r"t","r"']
+    assert not outcome.sends
     assert get_tables(server) == {"t": {"r": {"c": 1}}}
 
 
@@ -112,7 +112,7 @@ def test_a_relay_tells_nobody_what_a_pull_brought() -> None:
     server, client = replica(), filled(cells("t", "r", {"c": [1, hlc(1)]}))
     relay = synchronizer(server, SyncMode.RELAY)
     outcome = answer_all(relay, client, announce(relay, client))
-    assert outcome.sends == ()
+    assert not outcome.sends
     assert len(outcome.entries) == 1
 
 
@@ -257,7 +257,7 @@ def test_a_very_large_answer_comes_in_pieces_before_a_small_one_and_the_hashes()
     content = filled(*(cells("t", f"r{at}", {"c": [big, hlc(at)]}) for at in range(20)))
     assert 20 * len(big) > PACED_OVER_BYTES
     outcome = handle(synchronizer(content), 4, {}, "Q")
-    assert outcome.sends == ()
+    assert not outcome.sends
     client = replica()
     remainders = [parse_json(each) for each in outcome.paced[0].remainders]
     assert outcome.paced[0].recipient == "A"

@@ -1,0 +1,90 @@
+"""What a subclass of `TinyBaseRoom` may override, and what it may ask about its clients.
+
+The hooks here are plain functions: they run in the middle of an event, between the merging of a
+message and its passing on, and everything they do belongs to that event. What needs awaiting is
+planned with `self.ctx.call_later(0.0, ...)`, or belongs into a hook of the platform.
+"""
+
+import inspect
+from collections.abc import Awaitable, Mapping
+from typing import ClassVar
+
+from ..sdk.connection import Connection
+from ..sdk.context import Context
+from .attendance import Attendance
+from .news import Changes
+from .options import RoomOptions
+
+_PLAIN_HOOKS = ("on_changes", "on_client_id", "on_path_id", "on_sync_message")
+
+
+class RoomHooks:
+    """See the module."""
+
+    ctx: Context
+    wakes_on_close: ClassVar[bool] = False
+    _clients: Attendance
+
+    def seed(self) -> Awaitable[None] | None:
+        """Fill a room that never held anything: set content here, as in any other hook.
+
+        `on_changes` is not told of it.
+        """
+
+    def on_changes(self, changes: Changes) -> None:
+        """Content has changed: react to it, by counting, deriving, correcting.
+
+        It is called once for each message of a client, each pull from one that came back, and
+        each transaction in Python, when that is merged and nothing of it was passed on. What is
+        edited here is stored with the change itself, goes out before it as one message, and is
+        not told to this hook again. So a client that is sent a correction never shows what was
+        corrected. When this raises, the change is undone too, and its sender's socket is closed.
+
+        A class that has none pays nothing for it.
+        """
+
+    def on_path_id(self, path_id: str, change: int) -> None:
+        """The first client has come (+1) or the last has gone (-1)."""
+
+    def on_client_id(self, path_id: str, client_id: str, change: int) -> None:
+        """A client has come (+1) or gone (-1)."""
+
+    def on_sync_message(self, from_client_id: str, to_client_id: str, remainder: str) -> None:
+        """A message is about to be passed on, the replica's own (from `S`) included."""
+
+    def get_path_id(self) -> str:
+        """The room's name, as it stands in the URL of its clients."""
+        return self.ctx.id.name or ""
+
+    def get_client_ids(self) -> list[str]:
+        """The ids of the clients that are here, in the order in which they came."""
+        return self._clients.ids()
+
+    def get_client(self, client_id: str) -> Connection | None:
+        """The connection of a client that is here: its tags, its attachment, `close`."""
+        return self._clients.get(client_id)
+
+    @classmethod
+    def check_settings(cls, settings: Mapping[str, str]) -> str | None:
+        """See `DurableObject.check_settings`."""
+        if getattr(cls, "interleave", False):
+            return f"{cls.__name__}: a TinyBase room runs one event at a time (interleave = False)"
+        for name in _PLAIN_HOOKS:
+            if inspect.iscoroutinefunction(getattr(cls, name)):
+                return f"{cls.__name__}.{name} must be a plain function (def, not async def)"
+        try:
+            RoomOptions.parse(settings)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    @classmethod
+    def _overrides(cls, *names: str) -> bool:
+        """Whether the class has one of these hooks of its own."""
+        return any(getattr(cls, name) is not getattr(RoomHooks, name) for name in names)
+
+    def __init_subclass__(cls) -> None:
+        """A class that watches its clients is woken to hear of them, unless it says otherwise."""
+        super().__init_subclass__()
+        if cls._overrides("on_path_id", "on_client_id") and "wakes_on_close" not in vars(cls):
+            cls.wakes_on_close = True
