@@ -46,6 +46,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "outbox_bytes",
         "max_frame_bytes",
         "max_connections",
+        "socket_ping_seconds",
+        "socket_pong_seconds",
         "name_bytes",
     ),
     "Durability": (

@@ -202,6 +202,8 @@ def uvicorn_config(asgi: Any, settings: Settings) -> uvicorn.Config:
         ws=WEBSOCKET_PROTOCOL,
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
+        ws_ping_interval=settings.socket_ping_seconds,
+        ws_ping_timeout=settings.socket_pong_seconds,
         lifespan="off",
         log_config=None,
         access_log=False,

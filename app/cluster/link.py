@@ -13,7 +13,7 @@ import structlog
 from ..core.errors import LinkBroken, Overloaded, StateroomError
 from ..core.frames import OutgoingMessage
 from ..core.ids import WorkerId
-from ..core.sockets import SocketTransport
+from ..core.sockets import LINK_GONE, SocketTransport
 from .link_answers import Answer, PendingAnswers
 from .link_ends import RemoteSink, RemoteTransport
 from .link_errors import NotBegun, error_from, error_meta, failure_from, failure_meta
@@ -135,7 +135,7 @@ class Link(asyncio.Protocol):
         for sink in edges.values():
             sink.broken()
         for transport in owned.values():
-            transport.ended(1006, "", clean=False)
+            transport.ended(LINK_GONE.code, LINK_GONE.reason, clean=LINK_GONE.clean)
         self._answers.break_all()
         self._lost(self)
 

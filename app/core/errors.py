@@ -39,6 +39,8 @@ away under the call).
     │   ├── QueueTooLarge            too many bytes wait for the object
     │   ├── QueuedTooLong            an event waited too long for its turn
     │   └── TooManyRequests          too many requests came in ten seconds
+    ├── ConnectionClosed             a send on a connection that its object closed
+    ├── ProtocolViolated             a client broke the WebSocket protocol
     ├── Unsupported                  the namespace's settings exclude the call
     ├── IdInvalid                    not an id of this namespace
     └── StorageRefused               a key or value that cannot be stored
@@ -342,6 +344,28 @@ class TooManyRequests(Overloaded):
 
     code = "too_many_requests"
     default_remedy = "Spread the requests, or raise STATEROOM_REQUESTS_PER_10_SECONDS."
+
+
+class ConnectionClosed(StateroomError):
+    """The object has closed this connection itself and sends on it."""
+
+    code = "connection_closed"
+    default_remedy = "Look at connection.open before sending to a connection that may be closed."
+
+
+class ProtocolViolated(StateroomError):
+    """A client sent what is no valid WebSocket message."""
+
+    code = "protocol_violated"
+    default_remedy = "Mend the client; its socket is closed and nothing of the message was heard."
+
+    def __init__(
+        self, detail: str | None = None, *, remedy: str | None = None, close_code: int = 1002
+    ) -> None:
+        super().__init__(detail, remedy=remedy)
+        self.close_code = close_code
+        """What the client was told: 1002 for a broken frame, 1007 for broken text, 1009 for a
+        message that is too large."""
 
 
 class Unsupported(StateroomError):

@@ -23,6 +23,13 @@ def encode_frame(payload: bytes, *, text: bool) -> bytes:
     return bytes((opcode, 127)) + size.to_bytes(8, "big") + payload
 
 
+def _copy(message: object) -> bytes:
+    """What is no `bytes` may be changed by whoever sends it."""
+    if isinstance(message, bytearray | memoryview):
+        return bytes(message)
+    raise TypeError(f"a message is text or bytes, not {type(message).__name__}")
+
+
 class OutgoingMessage:
     """One message on its way to any number of sockets.
 
@@ -38,7 +45,7 @@ class OutgoingMessage:
             self.payload = message.encode("utf-8", "surrogatepass")
             self.text = True
         else:
-            self.payload = message
+            self.payload = message if type(message) is bytes else _copy(message)
             self.text = False
         self._frame: bytes | None = None
         self._wrapped: dict[str, OutgoingMessage] | None = None

@@ -20,6 +20,7 @@ DEAD_ALARMS = 100  # of one object, that are given up
 ALARM_EVERY_MS = 1_000  # the shortest interval
 ALARM_EVERY_MOST_MS = 100 * 366 * 86_400_000  # the longest: a hundred years
 ALARM_ERROR_CHARACTERS = 500  # kept of the text of an error
+AUTO_RESPONSE_BYTES = 2048
 CACHE_BYTES = 1 << 20
 PRELOAD_ROWS = 64
 PRELOAD_BYTES = 1 << 16

@@ -5,9 +5,30 @@ back a `SocketSink`. All calls are plain and made on the event loop; none awaits
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from .frames import OutgoingMessage
+
+VANISHED: Final = 1006
+"""The code of an end without a close frame; it is never sent (RFC 6455, section 7.4.1)."""
+
+
+class SocketEnd(NamedTuple):
+    """How a socket ended.
+
+    It is clean when one side closed it with a close frame. Unclean with `VANISHED` is a client
+    that went away without a word; unclean with another code is one that broke the protocol, and
+    was told this code.
+    """
+
+    code: int
+    reason: str
+    clean: bool
+
+
+NO_GOODBYE: Final = SocketEnd(VANISHED, "the client went away without a close frame", clean=False)
+NO_PONG: Final = SocketEnd(VANISHED, "the client went silent: no answer to a ping", clean=False)
+LINK_GONE: Final = SocketEnd(VANISHED, "the worker that held the socket is gone", clean=False)
 
 
 class SocketTransport(Protocol):
@@ -55,5 +76,5 @@ class SocketSink(Protocol):
         ...
 
     def ended(self, code: int, reason: str, *, clean: bool) -> None:
-        """Learn that the socket is gone; called exactly once."""
+        """Learn that the socket is gone, as `SocketEnd` says; called exactly once."""
         ...

@@ -1,10 +1,11 @@
 """The sockets of one room. They outlive the instance: hibernation keeps them and drops it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import Enum, auto
+from operator import index
 from typing import Protocol
 
-from ..core.errors import StorageRefused
+from ..core.errors import ConnectionClosed, StorageRefused
 from ..core.frames import OutgoingMessage
 from ..core.limits import (
     ATTACHMENT_BYTES,
@@ -15,9 +16,10 @@ from ..core.limits import (
 from ..core.sockets import SocketTransport
 from ..core.storage_codec import decode_value, encode_value
 
-_CODES_NEVER_SENT = frozenset({1004, 1005, 1006, 1015})
-_LOWEST_CODE = 1000
-_HIGHEST_CODE = 4999
+_CODES_OF_PROTOCOLS = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
+_CODES_OF_AUTHORS = range(3000, 5000)
+"""What may stand in a close frame (RFC 6455, section 7.4, and the registry of IANA): clients take
+any other code for a broken frame."""
 
 
 class ConnectionState(Enum):
@@ -39,6 +41,10 @@ class ConnectionHost(Protocol):
         """Make a close part of the running unit."""
         ...
 
+    def remember(self, what: object, put_back: Callable[[], None]) -> None:
+        """Note how something was before the running unit changed it."""
+        ...
+
     def take_message(self, connection: "RoomConnection", message: str | bytes) -> None:
         """A client's message has arrived."""
         ...
@@ -53,7 +59,18 @@ class ConnectionHost(Protocol):
 class RoomConnection:
     """The sdk's `Connection` and the transport's `SocketSink`, both at once."""
 
-    __slots__ = ("_attachment", "_host", "deaf", "id", "serial", "state", "tags", "transport")
+    __slots__ = (
+        "_attachment",
+        "_closed_by_object",
+        "_host",
+        "auto_responded_at",
+        "deaf",
+        "id",
+        "serial",
+        "state",
+        "tags",
+        "transport",
+    )
 
     def __init__(
         self, host: ConnectionHost, *, connection_id: str, serial: int, transport: SocketTransport
@@ -66,7 +83,10 @@ class RoomConnection:
         self.deaf = False
         """Whether a close is staged: it waits for the gate, but nothing more is heard or said."""
         self.tags: frozenset[str] = frozenset()
+        self.auto_responded_at: int | None = None
+        """See `sdk.Connection.auto_responded_at`."""
         self._attachment: bytes | None = None
+        self._closed_by_object = False
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self.state.name}>"
@@ -93,6 +113,7 @@ class RoomConnection:
             raise StorageRefused(
                 f"the attachment has {len(stored)} bytes, the limit is {ATTACHMENT_BYTES}"
             )
+        self._remember()
         self._attachment = stored
 
     def tag(self, *tags: str) -> None:
@@ -102,26 +123,48 @@ class RoomConnection:
             raise ValueError(f"a connection carries at most {TAGS_PER_CONNECTION} tags")
         if any(len(tag) > TAG_CHARACTERS for tag in wanted):
             raise ValueError(f"a tag has at most {TAG_CHARACTERS} characters")
+        self._remember()
         self.tags = wanted
 
     def untag(self, *tags: str) -> None:
         """See `sdk.Connection.untag`."""
+        self._remember()
         self.tags = self.tags.difference(tags)
+
+    def _remember(self) -> None:
+        """They belong to the unit: an event that raises leaves them as they were."""
+        tags, attachment = self.tags, self._attachment
+
+        def put_back() -> None:
+            self.tags, self._attachment = tags, attachment
+
+        self._host.remember(self, put_back)
 
     def send(self, message: str | bytes) -> None:
         """See `sdk.Connection.send`."""
         if self.open:
             self._host.stage_send(self, OutgoingMessage(message))
+        elif self._closed_by_object:
+            raise ConnectionClosed
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """See `sdk.Connection.close`."""
-        if not _LOWEST_CODE <= code <= _HIGHEST_CODE or code in _CODES_NEVER_SENT:
+        code = index(code)
+        if code not in _CODES_OF_PROTOCOLS and code not in _CODES_OF_AUTHORS:
             raise ValueError(f"a socket cannot be closed with code {code}")
         if len(reason.encode()) > CLOSE_REASON_BYTES:
             raise ValueError(f"a close reason has at most {CLOSE_REASON_BYTES} bytes")
         if self.open:
-            self.deaf = True
+            self.deaf = self._closed_by_object = True
             self._host.stage_close(self, code, reason)
+
+    def reopen(self) -> None:
+        """The unit that closed the connection is undone."""
+        self.deaf = self._closed_by_object = False
+
+    def forget(self) -> None:
+        """The last event of the connection is over: nothing of it is kept."""
+        self.tags, self._attachment = frozenset(), None
 
     def receive(self, message: str | bytes) -> None:
         """See `core.sockets.SocketSink.receive`."""

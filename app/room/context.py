@@ -15,6 +15,7 @@ from ..core.mounts import Mount
 from ..core.workshop import Workshop, breathe
 from ..sdk.connection import Connection
 from ..sdk.namespace import Namespace
+from .auto_response import AutoResponder, auto_response
 from .connections import ConnectionSet, RoomConnection
 from .outputs import Broadcast, Output
 from .storage import RoomStorage
@@ -53,6 +54,11 @@ class ContextHost(Protocol):
         """The objects of a namespace, to be called."""
         ...
 
+    @property
+    def auto(self) -> AutoResponder:
+        """What answers by itself."""
+        ...
+
 
 class _NoHost:
     """What the context of a dropped instance speaks to."""
@@ -74,6 +80,10 @@ class _NoHost:
 
     def namespace(self, name: str, cls: type[Any] | None) -> Namespace:
         del name, cls
+        raise RoomAborted(_OVER)
+
+    @property
+    def auto(self) -> AutoResponder:
         raise RoomAborted(_OVER)
 
 
@@ -127,6 +137,15 @@ class RoomContext:
     ) -> list[Connection]:
         """See `sdk.Context.connections`."""
         return list(self._members.select(tag, all_of, any_of))
+
+    def set_auto_response(self, request: str | None = None, response: str | None = None) -> None:
+        """See `sdk.Context.set_auto_response`."""
+        self._host.auto.set(auto_response(request, response))
+
+    def get_auto_response(self) -> tuple[str, str] | None:
+        """See `sdk.Context.get_auto_response`."""
+        pair = self._host.auto.pair
+        return None if pair is None else (pair.request, pair.response)
 
     def broadcast(
         self,

@@ -22,13 +22,15 @@ class ClassTraits:
         plain_message: `on_message` is a plain function, so a room with nothing waiting runs it
             inline, with no task and no queue entry (architecture, section 5).
         hears_close: `on_close` is overridden.
+        hears_error: `on_error` is overridden.
         hears_evict: `on_evict` is overridden.
         hears_alarm: `on_alarm` is overridden.
-        wakes_on_close: Whether a hibernated object is woken to hear of a closed socket.
+        wakes_on_close: Whether a hibernated object is woken to hear how a socket ended.
     """
 
     plain_message: bool
     hears_close: bool
+    hears_error: bool
     hears_evict: bool
     hears_alarm: bool
     wakes_on_close: bool
@@ -40,6 +42,7 @@ class ClassTraits:
         return cls(
             plain_message=not inspect.iscoroutinefunction(author_class.on_message),
             hears_close=author_class.on_close is not base.on_close,
+            hears_error=author_class.on_error is not base.on_error,
             hears_evict=author_class.on_evict is not base.on_evict,
             hears_alarm=author_class.on_alarm is not base.on_alarm,
             wakes_on_close=author_class.wakes_on_close,

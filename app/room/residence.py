@@ -14,6 +14,7 @@ from ..core.mounts import Durability, Mount
 from ..sdk.durable_object import DurableObject
 from ..sdk.namespace import Namespace
 from .alarms import RoomAlarms
+from .auto_response import AutoResponder
 from .backoff import FaultBackoff
 from .calls import RoomCalls
 from .commits import CommitLane
@@ -41,6 +42,7 @@ class Residence:
         limit_messages: Sets how long the event of a message may take.
         abort: Throws the room away.
         calls: Of other objects, ended with the instance.
+        auto: What answers by itself, whether or not there is an instance.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Residence:
         limit_messages: Callable[[float | None], None],
         abort: Callable[[StateroomError], None],
         calls: RoomCalls,
+        auto: AutoResponder,
     ) -> None:
         self.instance: DurableObject | None = None
         self.timers = InstanceTimers(environment.clock)
@@ -73,6 +76,7 @@ class Residence:
         self.limit_messages = limit_messages
         self._abort = abort
         self._calls = calls
+        self.auto = auto
         self._backoff = FaultBackoff()
         self._loaded = False
         self._context: RoomContext | None = None

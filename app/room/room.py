@@ -16,11 +16,13 @@ from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
 from .admission import Admission, Origin
 from .asking import Asking, Question
+from .auto_response import AutoResponder
 from .bell import AlarmBell
 from .brake import ReadingBrake
 from .calls import RoomCalls
 from .commits import CommitLane
 from .connections import ConnectionSet, RoomConnection
+from .endings import Endings
 from .environment import RoomEnvironment
 from .events import EventLoop
 from .http_values import checked_response
@@ -67,6 +69,7 @@ class Room:
         clock = environment.clock
         self._events = EventLoop(self._mailbox, environment.tasks, clock, timeout_seconds=seconds)
         self._submit = Admission(self._events, clock, limits, self._admit).submit
+        self._endings = Endings(self._traits, self._submit)
         self._make_parts(environment, claim)
         self._life = RoomLife(
             environment=environment,
@@ -106,6 +109,7 @@ class Room:
         self.asking = Asking(self._unit, self._submit)
         self.calls = RoomCalls(environment, self.object_id, self._unit, self._events, self.asking)
         self._brake = ReadingBrake(self.lane, self._mailbox, self._unit)
+        self._auto = AutoResponder(self._unit, self._deliver, environment.database_clock)
         self._residence = Residence(
             mount=mount,
             environment=environment,
@@ -116,6 +120,7 @@ class Room:
             limit_messages=self._events.limit_messages,
             abort=self.abort,
             calls=self.calls,
+            auto=self._auto,
         )
         self._delivery = OutputDelivery(
             self.members,
@@ -222,7 +227,12 @@ class Room:
     # -- sockets (ConnectionHost) --------------------------------------------------------------
 
     def take_message(self, connection: RoomConnection, message: str | bytes) -> None:
-        """Run `on_message` now if nothing waits, else queue it. The hottest path of all."""
+        """Run `on_message` now if nothing waits, else queue it. The hottest path of all.
+
+        What is answered automatically is no event: it neither wakes the object nor keeps it awake.
+        """
+        if self._auto.pair is not None and self._auto.answers(connection, message):
+            return
         self.touched = True
         instance = self._residence.instance
         if (
@@ -247,19 +257,12 @@ class Room:
         self._brake.test(connection)
 
     def take_end(self, connection: RoomConnection, code: int, reason: str, *, clean: bool) -> None:
-        """Forget a socket; `on_close` follows as an event, once."""
+        """Forget a socket; what the object hears of it follows in events of their own, once."""
         self.members.remove(connection)
         self._brake.forget(connection)
-        if self._life.leaving or not self._traits.hears_close:
-            return
         asleep = self._residence.instance is None and self._events.free
-        if asleep and not self._traits.wakes_on_close:
-            return
-        self._submit(
-            lambda instance: instance.on_close(connection, code, reason, clean),
-            fail=_ignore,
-            always=True,
-        )
+        if not self._life.leaving and (self._traits.wakes_on_close or not asleep):
+            self._endings.tell(connection, code, reason, clean=clean)
 
     def stage_send(self, connection: RoomConnection, message: OutgoingMessage) -> None:
         """Make a send part of the running unit."""
@@ -268,6 +271,10 @@ class Room:
     def stage_close(self, connection: RoomConnection, code: int, reason: str) -> None:
         """Make a close part of the running unit."""
         self._unit.stage(Close(connection, code, reason))
+
+    def remember(self, what: object, put_back: Callable[[], None]) -> None:
+        """See `RunningUnit.remember`."""
+        self._unit.remember(what, put_back)
 
     # -- inside --------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ class RunningUnit:
         self._in_event = in_event
         self._alive = alive
         self._outputs: list[Output] = []
+        self._former: dict[object, Callable[[], None]] = {}
         self._stray: asyncio.Handle | None = None
         self._relief = asyncio.Event()
 
@@ -42,6 +43,14 @@ class RunningUnit:
         """Note a write; between events this sets the unit's end."""
         if not self._in_event() and self._stray is None:
             self._stray = asyncio.get_running_loop().call_soon(self._finish_stray)
+
+    def remember(self, what: object, put_back: Callable[[], None]) -> None:
+        """Note how something was before the unit changed it, unless that is noted already.
+
+        For what takes effect at once and is neither a write nor an output: tags, attachments.
+        """
+        self._former.setdefault(what, put_back)
+        self.wrote()
 
     def finish(self) -> None:
         """End the unit well.
@@ -57,13 +66,18 @@ class RunningUnit:
         except TransactionOpen:
             self._outputs = outputs
             raise
+        if self._former:
+            self._former = {}
 
     def discard(self) -> None:
-        """Undo the unit: its writes and its outputs."""
+        """Undo the unit: its writes, its outputs, and what it had changed besides."""
         for output in self._outputs:
             if isinstance(output, Close):
-                output.to.deaf = False
+                output.to.reopen()
         self._outputs = []
+        former, self._former = self._former, {}
+        for put_back in former.values():
+            put_back()
         self._lane.buffer.discard()
 
     async def commit_point(self) -> Receipt:

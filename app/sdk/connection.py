@@ -17,7 +17,11 @@ class Connection(Protocol):
 
     @property
     def tags(self) -> frozenset[str]:
-        """The tags the connection carries."""
+        """The tags the connection carries.
+
+        They and the attachment belong to the running event: when it raises, they are again what
+        they were. A connection has lost them when its `on_close` is over.
+        """
         ...
 
     @property
@@ -31,6 +35,14 @@ class Connection(Protocol):
 
     @attachment.setter
     def attachment(self, value: object) -> None: ...
+
+    @property
+    def auto_responded_at(self) -> int | None:
+        """When `Context.set_auto_response` last answered this client, in milliseconds since 1970.
+
+        None before the first time. It is kept while the object sleeps, and when the pair is unset.
+        """
+        ...
 
     @property
     def open(self) -> bool:
@@ -59,15 +71,21 @@ class Connection(Protocol):
 
         It is part of the running event's unit: it leaves after the event ended well and every
         write it could reveal is committed, in the order of all sends of the object; it is
-        dropped when the event raises. Sending to a closed connection does nothing.
+        dropped when the event raises. Sending to a client that is gone does nothing.
+
+        Raises:
+            ConnectionClosed: The object itself has closed the connection.
+            TypeError: The message is neither text nor bytes.
         """
         ...
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the connection, ordered among the sends as `send` is.
 
+        A connection that is closed already, by whichever side, is left as it is.
+
         Raises:
-            ValueError: The code is not 1000 or 1001 to 4999 without 1004, 1005, 1006 and 1015,
-                or the reason is over 123 bytes.
+            ValueError: The code may not stand in a close frame (1000 to 1003, 1007 to 1014 and
+                3000 to 4999 may), or the reason is over 123 bytes.
         """
         ...

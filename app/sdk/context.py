@@ -57,6 +57,24 @@ class Context(Protocol):
         """The open connections in the order they joined, all or those with the tags."""
         ...
 
+    def set_auto_response(self, request: str | None = None, response: str | None = None) -> None:
+        """Answer the text `request` of any client with `response`, without an event.
+
+        The answer is given at once, also while the object sleeps, is busy or waits for a commit;
+        `on_message` does not hear the request. Only a text that is exactly the same is answered.
+        Without arguments nothing is answered any more. The pair is the live object's, not stored:
+        set it in `on_start`. It is kept when the instance is dropped.
+
+        Raises:
+            TypeError: Only one of them is given, or one is no text.
+            ValueError: One of them has more than 2,048 bytes.
+        """
+        ...
+
+    def get_auto_response(self) -> tuple[str, str] | None:
+        """Return the pair that was set, or None."""
+        ...
+
     def broadcast(
         self,
         message: str | bytes,

@@ -12,6 +12,7 @@ without any task switch when nothing else waits, which is the cheapest an event 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
 
+from ..core.errors import ProtocolViolated
 from .alarms import AlarmInfo
 from .connection import Connection
 from .context import Context
@@ -32,7 +33,7 @@ class DurableObject:
             service's setting. `on_alarm` has its own bound.
         multiplexers: Subprotocol name to the maker of the splitter that a socket negotiating it
             gets (see `SocketMultiplexer`). The first offered one that stands here is chosen.
-        wakes_on_close: Whether a hibernated object is woken to run `on_close`.
+        wakes_on_close: Whether a hibernated object is woken to run `on_error` and `on_close`.
         resumes: Whether a channel of a multiplexed socket is brought to the object's next room
             when this one goes away (its worker died, drained, or lost the object). The client
             hears nothing of it, so `on_connect` with `request.resumed` must make it say again
@@ -81,8 +82,13 @@ class DurableObject:
     ) -> Awaitable[None] | None:
         """A socket ended, once for every accepted one; it is no longer in `connections()`.
 
-        `clean` is False when the client vanished without a close frame (code 1006).
+        `clean` is False when the client vanished without a close frame (code 1006), or broke the
+        protocol (`on_error` was run before). A room that ends itself (it moves, its worker
+        stops or dies) closes its sockets and runs nothing for them.
         """
+
+    def on_error(self, connection: Connection, error: ProtocolViolated) -> Awaitable[None] | None:
+        """A client broke the WebSocket protocol, and its socket is closed; `on_close` follows."""
 
     def on_request(self, request: Request) -> Awaitable[Response] | Response:
         """Answer an HTTP request."""

@@ -175,6 +175,10 @@ class Settings(BaseSettings):
     """Most bytes that wait for one slow reader; beyond it, the reader is closed with 1013."""
     max_frame_bytes: Annotated[int, Field(ge=1, le=CALL_BYTES)] = 20 << 20
     """Largest WebSocket message that is read; a larger one closes with 1009. At most 31.9 MiB."""
+    socket_ping_seconds: Seconds = 20.0
+    """How often every WebSocket is pinged; it wakes no object."""
+    socket_pong_seconds: Seconds = 20.0
+    """A client that is silent this long after a ping is taken for gone; its socket is dropped."""
     max_connections: Count = 32_768
     """Most connections of one room."""
     name_bytes: Annotated[int, Field(ge=1, le=NAME_BYTES)] = NAME_BYTES

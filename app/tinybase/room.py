@@ -187,7 +187,7 @@ class TinyBaseRoom(RoomHooks, StoreAccess, LargeFrames, ResumedClients, DurableO
             text = f"{sender}\n{remainder}"
             if recipients is Recipients.OTHERS:
                 self.ctx.broadcast(text, exclude=connection)
-            elif (target := self._clients.get(message.address)) is not None:
+            elif (target := self._clients.get(message.address)) and target.open:
                 target.send(text)
 
     def _tell_replica(self, connection: Connection, message: Message) -> None:

@@ -55,7 +55,7 @@ class Voice:
     def say_to(self, recipient: str, remainder: str) -> None:
         """Send to one client, if it is there."""
         connection = self._clients.get(recipient)
-        if connection is None:
+        if connection is None or not connection.open:
             return
         if self._overhear is not None:
             self._overhear(SERVER, recipient, remainder)

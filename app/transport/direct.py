@@ -17,6 +17,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
+from ..core.sockets import NO_PONG, SocketEnd
 from .door import DirectSocket
 
 DIRECT_EXTENSION = "stateroom.direct"
@@ -32,9 +33,12 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
     door: DirectSocket | None = None
     taken_over = False
     _drop_timer: TimerHandle | None = None
+    _heard = False
+    _unsent_at_ping = 0
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come: the request first, then frames."""
+        self._heard = True
         if self.taken_over and self.door is not None:
             self.door.begin_turn()
         super().data_received(data)
@@ -101,16 +105,41 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
 
     def handle_parser_exception(self) -> None:
         """The client broke the protocol."""
+        told = self.conn.close_sent
+        if self.door is not None and told is not None and not self.close_sent:
+            self.door.end = SocketEnd(told.code, told.reason, clean=False)
         super().handle_parser_exception()
         self._drop_if_stuck()
 
+    def send_keepalive_ping(self) -> None:
+        """Ask the client for a sign of life."""
+        self._heard = False
+        self._unsent_at_ping = self.transport.get_write_buffer_size()
+        super().send_keepalive_ping()
+
     def keepalive_timeout(self) -> None:
-        """No pong has come; while we do not read, that is no fault of the client."""
-        if self.taken_over and self.door is not None and not self.door.reads:
+        """No pong has come: the client is gone, unless there is another sign of its life."""
+        if self._lives():
             self.pong_timer = self.loop.call_later(self.ping_timeout or 0.0, self.keepalive_timeout)
+            self._heard = False
+            self._unsent_at_ping = self.transport.get_write_buffer_size()
             return
+        if self.door is not None and not (self.close_sent or self.transport.is_closing()):
+            self.door.end = NO_PONG
+            # Not when the transport is closed: that may wait for a reader that is gone.
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": NO_PONG.code})
         super().keepalive_timeout()
         self._drop_if_stuck()
+
+    def _lives(self) -> bool:
+        """Whether a pong may still be on its way.
+
+        It may stand behind a large message that comes slowly, or behind what we do not read at
+        the moment; and our ping behind what the client takes slowly.
+        """
+        if self.taken_over and self.door is not None and not self.door.reads:
+            return True
+        return self._heard or self.transport.get_write_buffer_size() < self._unsent_at_ping
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over."""

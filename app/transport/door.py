@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ..core.clock import SystemClock
 from ..core.frames import OutgoingMessage
-from ..core.sockets import SocketSink
+from ..core.sockets import SocketEnd, SocketSink
 
 TURN_SECONDS = 0.01
 """How long the messages of one read may be delivered before others have their turn."""
@@ -53,6 +53,7 @@ class DirectSocket:
         "_resting",
         "_sink",
         "_turn_ends",
+        "end",
         "reads",
     )
 
@@ -66,6 +67,8 @@ class DirectSocket:
         self._all_given: asyncio.Future[None] | None = None
         self.reads = True
         """Whether the connection is read at the moment."""
+        self.end: SocketEnd | None = None
+        """How the socket ended, if the protocol object knows more than ASGI has words for."""
 
     # -- what the application asks -------------------------------------------------------------
 

@@ -13,13 +13,16 @@ from starlette.websockets import WebSocketDisconnect
 
 from ..core.clock import Clock
 from ..core.frames import OutgoingMessage
-from ..core.sockets import SocketSink
+from ..core.sockets import SocketEnd, SocketSink
 from ..core.tasks import TaskOwner
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 
+_BROKEN = frozenset({1002, 1007, 1009})
+"""Codes that servers close with themselves when a client broke the protocol. A client's library
+may do so too; ASGI does not tell whose the close was."""
 _CLOSE_DEADLINE_SECONDS = 5.0
 _TURN_SECONDS = 0.01
 
@@ -49,6 +52,8 @@ class QueuedSocket:
         self._readable = asyncio.Event()
         self._readable.set()
         self._life: asyncio.Timeout | None = None
+        self.end: SocketEnd | None = None
+        """How the socket ended, if more is known than ASGI's event says."""
 
     @property
     def buffered_bytes(self) -> int:
@@ -106,6 +111,7 @@ class QueuedSocket:
                     message = await receive()
                     await self._readable.wait()
                     if message["type"] == "websocket.disconnect":
+                        self._judge(message)
                         return message
                     text = message.get("text")
                     sink.receive(text if text is not None else message.get("bytes") or b"")
@@ -116,6 +122,11 @@ class QueuedSocket:
             return None
         finally:
             self._life = None
+
+    def _judge(self, message: Message) -> None:
+        code = message.get("code")
+        if code in _BROKEN and not self._over:
+            self.end = SocketEnd(code, message.get("reason") or "", clean=False)
 
     def _start_writing(self) -> None:
         if self._writer is None:

@@ -20,7 +20,7 @@ from ..cluster.routes import RouteTable
 from ..core.clock import Clock
 from ..core.errors import StateroomError
 from ..core.ids import ObjectId
-from ..core.sockets import SocketSink, SocketTransport
+from ..core.sockets import NO_GOODBYE, SocketEnd, SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
 from ..sdk.messages import Request
 from .access import AccessPolicy
@@ -36,7 +36,6 @@ _COMEBACKS = 64
 _COME_BACK = (1012, "service restart")
 _DIRECT_EXTENSION = "stateroom.direct"
 _CONNECTION_ID_BYTES = 12
-_VANISHED = 1006
 _NO_STATUS = 1005
 _PROTOCOL = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 
@@ -158,7 +157,7 @@ class SocketGateway:
         try:
             await websocket.accept(subprotocol=protocol)
         except BaseException:
-            sink.ended(_VANISHED, "", clean=False)
+            sink.ended(NO_GOODBYE.code, NO_GOODBYE.reason, clean=NO_GOODBYE.clean)
             raise
         held.release()
         await _pump(websocket, transport, sink)
@@ -255,7 +254,7 @@ class _ObjectsBelow:
 
 async def _pump(websocket: WebSocket, transport: Any, sink: SocketSink) -> None:
     """Carry messages to the sink until the socket ends, and tell it how."""
-    code, reason, clean = _VANISHED, "", False
+    end = NO_GOODBYE
     try:
         if isinstance(transport, QueuedSocket):
             message = await transport.carry(websocket.receive, sink)
@@ -264,18 +263,18 @@ async def _pump(websocket: WebSocket, transport: Any, sink: SocketSink) -> None:
             message = await websocket.receive()
             await transport.delivered()
         if message is not None:
-            code, reason, clean = _end_of(message)
+            end = transport.end or _end_of(message)
     finally:
-        sink.ended(code, reason, clean=clean)
+        sink.ended(end.code, end.reason, clean=end.clean)
 
 
-def _end_of(message: Any) -> tuple[int, str, bool]:
-    """How the socket ended. Without a reason field nobody has said goodbye (code 1006)."""
+def _end_of(message: Any) -> SocketEnd:
+    """How the socket ended, by ASGI's word: without a reason field nobody has said goodbye."""
     code = message.get("code", _NO_STATUS)
     reason = message.get("reason")
-    if reason is None and code == _NO_STATUS:
-        return _VANISHED, "", False
-    return code, reason or "", code != _VANISHED
+    if code == NO_GOODBYE.code or (reason is None and code == _NO_STATUS):
+        return NO_GOODBYE
+    return SocketEnd(code, reason or "", clean=True)
 
 
 def _new_id() -> str:

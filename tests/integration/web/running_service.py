@@ -124,6 +124,8 @@ class RunningService:
             ws="websockets-sansio",
             ws_max_size=self._settings.max_frame_bytes,
             ws_per_message_deflate=False,
+            ws_ping_interval=self._settings.socket_ping_seconds,
+            ws_ping_timeout=self._settings.socket_pong_seconds,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -6,6 +6,8 @@ from functools import partial
 
 import pytest
 
+from app.core.sockets import NO_GOODBYE
+
 from .objects import Speaker
 from .patience import until
 from .running_service import RunningService, ServerKind
@@ -65,7 +67,7 @@ async def test_a_client_that_vanishes_is_an_unclean_1006(port: int, name: str, h
         await wire.close()
     else:
         await wire.close()
-    assert await the_end(name) == (1006, "", False)
+    assert await the_end(name) == NO_GOODBYE
     assert Speaker.heard[name] == ["hello"]
 
 
@@ -142,7 +144,7 @@ async def test_a_hundred_that_leave_at_once_are_told_one_by_one(port: int, name:
             wire.write(close_frame(4000 + number))
     await until(lambda: len(Speaker.ends[name]) >= 100)
     ends = sorted(Speaker.ends[name])
-    assert ends == [(1006, "", False)] * 50 + [(4000 + n, "", True) for n in range(0, 100, 2)]
+    assert ends == [NO_GOODBYE] * 50 + [(4000 + n, "", True) for n in range(0, 100, 2)]
 
 
 async def test_a_client_that_does_not_answer_a_close_is_dropped_within_seconds(

@@ -1,6 +1,6 @@
 """Parts of a room, joined as the room joins them, without the rest of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.core.errors import StateroomError
 from app.core.frames import OutgoingMessage
@@ -105,6 +105,7 @@ class Notes:
         self.staged: list[object] = []
         self.heard: list[str | bytes] = []
         self.ends: list[tuple[int, str, bool]] = []
+        self.former: list[Callable[[], None]] = []
 
     def stage_send(self, connection: RoomConnection, message: OutgoingMessage) -> None:
         self.staged.append(message.payload)
@@ -117,6 +118,9 @@ class Notes:
 
     def take_end(self, connection: RoomConnection, code: int, reason: str, *, clean: bool) -> None:
         self.ends.append((code, reason, clean))
+
+    def remember(self, what: object, put_back: Callable[[], None]) -> None:
+        self.former.append(put_back)
 
 
 def a_connection() -> RoomConnection:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from app.core.errors import Overloaded, StorageRefused
+from app.core.errors import ConnectionClosed, Overloaded, StorageRefused
 from app.core.frames import OutgoingMessage
 from app.core.tasks import TaskOwner
 from app.room.connections import ConnectionSet, ConnectionState, RoomConnection
@@ -103,7 +103,8 @@ def test_after_its_own_close_nothing_more_is_said_and_closing_again_does_nothing
 ) -> None:
     connection.send("before")
     connection.close()
-    connection.send("after")
+    with pytest.raises(ConnectionClosed):
+        connection.send("after")
     connection.close(4000)
     assert notes.staged == [b"before", (1000, "")]
     assert connection.deaf

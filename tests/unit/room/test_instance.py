@@ -17,6 +17,7 @@ def test_which_hooks_a_class_has_is_found_out_once() -> None:
     assert ClassTraits.of(DurableObject) == ClassTraits(
         plain_message=True,
         hears_close=False,
+        hears_error=False,
         hears_evict=False,
         hears_alarm=False,
         wakes_on_close=True,
