@@ -78,11 +78,19 @@ class Harness(HarnessWorker):
         response, _ = await room.request(request)
         return response
 
+    @overload
     async def run_in_room(
-        self,
-        target: Stub | ObjectId,
-        work: Callable[[Any, Context], Awaitable[ResultT] | ResultT],
-    ) -> ResultT:
+        self, target: Stub | ObjectId, work: Callable[[Any, Context], Awaitable[ResultT]]
+    ) -> ResultT: ...
+
+    @overload
+    async def run_in_room(
+        self, target: Stub | ObjectId, work: Callable[[Any, Context], ResultT]
+    ) -> ResultT: ...
+
+    async def run_in_room(
+        self, target: Stub | ObjectId, work: Callable[[Any, Context], Any]
+    ) -> Any:
         """Run `work(instance, ctx)` as an event of an object, started if it was not.
 
         It may look at the instance and use its storage. It is an event like any other: the only
@@ -94,22 +102,20 @@ class Harness(HarnessWorker):
         """
         raised: list[Exception] = []
 
-        async def hook(instance: Any) -> ResultT:
+        async def hook(instance: Any) -> Any:
             try:
-                result: ResultT = await finish(work(instance, instance.ctx))
+                return await finish(work(instance, instance.ctx))
             except Exception as error:
                 raised.append(error)
                 raise
-            return result
 
         room = await self.registry.room(_id_of(target))
         try:
-            result: ResultT = await room.asking.ask(hook)
+            return await room.asking.ask(hook)
         except StateroomError:
             if raised:
                 raise raised[0] from None
             raise
-        return result
 
     async def run_alarm_now(self, target: Stub | ObjectId, name: str = "") -> bool:
         """Run an alarm of an object now, whenever it is due; True if there was one.

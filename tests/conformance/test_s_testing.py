@@ -1,0 +1,113 @@
+"""What tests of one's own objects can do with them (S, 262 to 266)."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from app.core.errors import StateroomError
+from app.core.tasks import TaskOwner
+from app.sdk import Context
+from app.testing.harness import ObjectHarness
+from tests.conformance.held import Held, let_go, reset
+from tests.conformance.jotter import Jotter
+from tests.conformance.verdicts import differs
+
+_tasks = TaskOwner("test")
+
+
+@pytest.fixture
+async def harness() -> AsyncIterator[ObjectHarness]:
+    async with ObjectHarness({"jotter": Jotter, "held": Held}) as made:
+        yield made
+
+
+async def test_262_code_runs_inside_a_live_object(harness: ObjectHarness) -> None:
+    """`run_in_room` gives the live instance and its state; what it raises arrives as it is."""
+    stub = harness.stub("jotter", "a")
+    alice = await harness.connect("jotter", "a")
+    alice.say("hello")
+
+    async def look(instance: Jotter, ctx: Context) -> list[str]:
+        ctx.storage.put("seen", len(instance.words))
+        return instance.words
+
+    assert await harness.run_in_room(stub, look) == ["hello"]
+    assert harness.contents("jotter", "a") == {"seen": 1}
+
+    def fail(_instance: Jotter, ctx: Context) -> None:
+        ctx.storage.put("seen", "too much")
+        raise LookupError("nothing of the kind")
+
+    with pytest.raises(LookupError, match="nothing of the kind"):
+        await harness.run_in_room(stub.id, fail)
+    assert harness.contents("jotter", "a") == {"seen": 1}, "it is undone like any event"
+
+
+async def test_263_an_alarm_runs_when_the_test_says_so(harness: ObjectHarness) -> None:
+    """`run_alarm_now` runs an alarm once and is true; without one it is false."""
+    stub = harness.stub("jotter", "a")
+    assert not await harness.run_alarm_now(stub)
+    await stub.wake_in(3600)
+    assert await harness.run_alarm_now(stub)
+    assert harness.contents("jotter", "a") == {"rang": "alarm"}
+    assert harness.alarm("jotter", "a") is None
+    assert not await harness.run_alarm_now(stub)
+
+
+async def test_264_the_list_of_rooms_has_those_that_stored_something(
+    harness: ObjectHarness,
+) -> None:
+    """`list_rooms` lists the objects that have stored something, and no others."""
+    await harness.room("jotter", "idle")
+    await harness.stub("jotter", "b").keep("key", 1)
+    await harness.stub("jotter", "a").wake_in(60)
+    assert [object_id.name for object_id in harness.list_rooms("jotter")] == ["a", "b"]
+    assert harness.list_rooms("held") == []
+
+
+async def test_265_an_object_is_evicted_when_its_work_is_done(harness: ObjectHarness) -> None:
+    """`evict` waits for what is under way, keeps sockets unless told not to, and needs a room."""
+    alice = await harness.connect("jotter", "a")
+    alice.say("hello")
+    await harness.evict(harness.object_id("jotter", "a"))
+    alice.say("again")
+    await harness.settle()
+    assert alice.take() == ["hello", "again"], "the instance is another, the socket is the same"
+    await harness.evict(harness.stub("jotter", "a"), close_sockets=True)
+    assert alice.closed is not None
+    with pytest.raises(RuntimeError, match="not running"):
+        await harness.evict(harness.stub("jotter", "a"))
+
+
+async def test_eviction_waits_for_the_event_under_way(harness: ObjectHarness) -> None:
+    reset()
+    working = _tasks.start(harness.stub("held", "a").hold("work"), name="call")
+    await harness.settle()
+    evicting = _tasks.start(harness.evict(harness.object_id("held", "a")), name="evict")
+    await harness.settle()
+    assert not evicting.done()
+    let_go("work")
+    await evicting
+    assert await working == "work"
+
+
+@differs("a stub is an address: it leads to the object's next instance")
+async def test_266_all_objects_are_aborted_or_reset(harness: ObjectHarness) -> None:
+    """`abort_all` keeps what is stored, `reset` deletes it and the alarms; both break old stubs."""
+    stub = harness.stub("jotter", "a")
+    await stub.keep("key", 1)
+    await stub.wake_in(60)
+    before = await harness.room("jotter", "a")
+    alice = await harness.connect("jotter", "a")
+    await harness.abort_all()
+    assert (before.open, alice.closed is not None) == (False, True)
+    with pytest.raises(StateroomError):
+        before.life.check()
+    assert harness.contents("jotter", "a") == {"key": 1}
+    between = await harness.room("jotter", "a")
+    await harness.reset()
+    assert not between.open
+    assert (harness.contents("jotter", "a"), harness.alarm("jotter", "a")) == ({}, None)
+    assert harness.list_rooms("jotter") == []
+    await stub.keep("key", 2)
+    assert harness.contents("jotter", "a") == {"key": 2}
