@@ -97,7 +97,8 @@ class ObjectStore(Protocol):
     async def release(self, claim: Claim) -> None:
         """Give the object up, if the claim's epoch still holds it.
 
-        Leaves no row behind when the object never committed anything.
+        Leaves no row behind when the object stores nothing: no rows and no alarms. Whoever
+        claims it afterwards finds it as if it had never been.
 
         Raises:
             StoreUnavailable: The database is away.

@@ -107,14 +107,25 @@ from (select *, number = 1 or (number <= $4 and size <= $5) as wanted from page)
 order by key {order}
 """
 
-# $1 object, $2 epoch, $3 worker
+# $1 object, $2 epoch, $3 worker. An object that stores nothing leaves no row. What is `empty` was
+# seen in the snapshot, and `locked` is the row as it is now: a commit that came between has moved
+# its number, and the row stays.
 RELEASE: Final = """
-with unused as (
-    delete from object
-    where object_id = $1 and epoch = $2 and worker_id = $3 and commit_seq = 0
+with seen as materialized (
+    select o.commit_seq,
+           not exists (select from object_row r where r.object_id = $1)
+           and not exists (select from object_alarm a where a.object_id = $1) as empty
+    from object o where o.object_id = $1 and o.epoch = $2 and o.worker_id = $3
+), locked as materialized (
+    select o.object_id, seen.empty and o.commit_seq = seen.commit_seq as unused
+    from object o, seen
+    where o.object_id = $1 and o.epoch = $2 and o.worker_id = $3
+    for update of o
+), removed as (
+    delete from object o using locked where o.object_id = locked.object_id and locked.unused
 )
-update object set worker_id = null
-where object_id = $1 and epoch = $2 and worker_id = $3 and commit_seq > 0
+update object o set worker_id = null
+from locked where o.object_id = locked.object_id and not locked.unused
 """
 
 

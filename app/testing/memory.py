@@ -129,10 +129,10 @@ class MemoryObjectStore:
         found = self._database.objects.get(claim.object_id.uuid)
         if found is None or (found.epoch, found.worker_id) != (claim.epoch, claim.worker_id):
             return
-        if found.commit_seq == 0:
-            del self._database.objects[claim.object_id.uuid]
-        else:
+        if found.rows or found.alarms:
             found.worker_id = None
+        else:
+            del self._database.objects[claim.object_id.uuid]
 
     def _take_over(self, found: MemoryObject, worker_id: WorkerId) -> None:
         holder = self._database.workers.get(found.worker_id) if found.worker_id else None

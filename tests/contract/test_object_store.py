@@ -229,6 +229,24 @@ async def test_releasing_an_object_that_stored_nothing_leaves_no_row(world: Worl
     assert not await world.known(room(world))
 
 
+async def test_releasing_an_object_that_has_deleted_everything_leaves_no_row(world: World) -> None:
+    worker_id = await live_worker(world)
+    committer = await world.committer(worker_id, Lease())
+    writes = Writes(await world.store.claim(room(world), worker_id))
+    for wipe in (False, True):
+        writes = Writes(await world.store.claim(room(world), worker_id))
+        await commit(committer, writes, {b"a": b"1"})
+        emptied = await commit(committer, writes, {} if wipe else {b"a": None}, wipe=wipe)
+        assert emptied.result is CommitResult.COMMITTED
+        await world.store.release(writes.claim)
+        assert not await world.known(room(world))
+    again = Writes(await world.store.claim(room(world), worker_id))
+    assert again.claim.commit_seq == 0
+    assert again.claim.epoch > writes.claim.epoch
+    assert (await commit(committer, writes, {b"a": b"late"})).result is CommitResult.LOST
+    assert (await commit(committer, again, {b"a": b"2"})).result is CommitResult.COMMITTED
+
+
 async def test_a_released_object_keeps_its_rows_and_may_be_claimed_by_anybody(
     world: World,
 ) -> None:

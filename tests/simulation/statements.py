@@ -259,13 +259,15 @@ def release(worker: int, object_id: int, epoch: int) -> Make:
             row = database.tables.objects.get(object_id)
             return row if row and (row.epoch, row.worker) == (epoch, worker) else None
 
-        if mine() is None:
+        seen = mine()
+        if seen is None:
             return None
         yield PAUSE
         yield Lock(("object", object_id))
         row = mine()
         if row is not None:
-            released = None if row.seq == 0 else row._replace(worker=None)
+            empty = not seen.rows and row.seq == seen.seq
+            released = None if empty else row._replace(worker=None)
             yield Commit([(("object", object_id), released)])
         return None
 

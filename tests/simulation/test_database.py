@@ -155,12 +155,16 @@ def test_the_place_of_a_live_worker_is_taken_until_it_is_buried(bench: Bench) ->
     assert bench.ask(statements.bury(lives)) == [0]
 
 
-def test_an_object_that_never_stored_anything_leaves_no_row_behind(bench: Bench) -> None:
+def test_an_object_that_stores_nothing_leaves_no_row_behind(bench: Bench) -> None:
     bench.ask(statements.release(1, 5, 1))
     assert 5 not in bench.database.tables.objects
     bench.ask(statements.claim(1, 5))
     assert bench.row.epoch > 1
     bench.ask(statements.commit(1, [Batch(5, bench.row.epoch, 0, ())]))
+    bench.ask(statements.release(1, 5, bench.row.epoch))
+    assert 5 not in bench.database.tables.objects
+    bench.ask(statements.claim(1, 5))
+    bench.ask(statements.commit(1, [Batch(5, bench.row.epoch, 0, ((1, 2, 3),))]))
     bench.ask(statements.release(1, 5, bench.row.epoch))
     assert bench.row.worker is None
 

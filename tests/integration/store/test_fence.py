@@ -168,6 +168,34 @@ async def test_a_takeover_waits_for_a_commit_that_holds_the_fence(site: Site) ->
     assert await site.rows(contested) == {b"a": b"1"}
 
 
+async def test_a_release_of_an_empty_object_keeps_what_a_commit_stores_meanwhile(
+    site: Site,
+) -> None:
+    worker = await site.worker()
+    writes = await worker.room("overtaken")
+    holder = await site.session()
+    transaction = holder.transaction()
+    await transaction.start()
+    # The commit stops at its insert, with the object's row locked; the release waits for it.
+    await holder.execute(
+        "insert into object_row values ($1, $2, '')", writes.claim.object_id.uuid, b"a"
+    )
+    committing = asyncio.get_running_loop().create_task(
+        commit(worker.committer, writes, {b"a": b"1"})
+    )
+    await a_moment_of_waiting(site, committing)
+    releasing = asyncio.get_running_loop().create_task(worker.store.release(writes.claim))
+    await a_moment_of_waiting(site, releasing)
+    await transaction.rollback()
+    assert (await committing).result is CommitResult.COMMITTED
+    await releasing
+    assert await site.rows(writes) == {b"a": b"1"}
+    assert await site.commit_seq(writes) == 1
+    assert (await commit(worker.committer, writes, {b"a": b"2"})).result is CommitResult.LOST
+    taken = await (await site.worker()).room("overtaken")
+    assert taken.claim.commit_seq == 1
+
+
 async def test_a_stale_owner_is_refused_and_its_other_rooms_are_written(site: Site) -> None:
     old, new = await site.worker(), await site.worker()
     rooms = [await old.room(f"room-{number}") for number in range(5)]
