@@ -171,7 +171,9 @@ class RoomLife:
             raise
         except Exception as error:
             self._blame(error)
-            raise as_fault(error) from error
+            fault = as_fault(error)
+            fault.object_id = fault.object_id or str(self._lane.claim.object_id)
+            raise fault from error
         return instance
 
     def finish_unit(self) -> None:

@@ -1,6 +1,7 @@
 """An object whose events last until a test lets them go."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any, ClassVar
 
 from app.core.tasks import TaskOwner
@@ -70,13 +71,19 @@ def held(harness: ObjectHarness, name: str = "a", **options: Any) -> Stub:
     return harness.stubs.namespace("held").get_by_name(name, **options)
 
 
-Call = asyncio.Task[Any]
+Call = asyncio.Future[Any]
 
 
-def begin(call: Any) -> Call:
-    """Make a call and go on without its answer."""
+def begin(call: Awaitable[Any]) -> Call:
+    """Make a call and go on without its answer; one that fails unheard is not reported."""
+    answer: Call = asyncio.get_running_loop().create_future()
 
-    async def result() -> Any:
-        return await call
+    async def run() -> None:
+        try:
+            answer.set_result(await call)
+        except Exception as error:  # noqa: BLE001 - it is the answer
+            answer.set_exception(error)
+            answer.exception()
 
-    return _tasks.start(result(), name="call")
+    _tasks.start(run(), name="call")
+    return answer
