@@ -28,11 +28,11 @@ def check_method(cls: type[Any], name: str) -> None:
 
 @lru_cache(_KNOWN_METHODS)
 def _problem(cls: Hashable, name: str) -> str | None:
-    assert isinstance(cls, type)  # noqa: S101 - says so to mypy, for which a class is not hashable
+    assert isinstance(cls, type) and issubclass(cls, DurableObject)  # noqa: S101, PT018 - says so to mypy, for which a class is not hashable
     called = f"{cls.__name__}.{name}"
     if name.startswith("_"):
         return f"{called} is private"
-    if name.startswith(_HOOK_PREFIX) or hasattr(DurableObject, name):
+    if name.startswith(_HOOK_PREFIX) or hasattr(DurableObject, name) or name in cls.hook_names:
         return f"{called} is a hook and not a method to be called"
     found = inspect.getattr_static(cls, name, None)
     if found is None or name == "ctx":

@@ -39,6 +39,8 @@ class DurableObject:
             hears nothing of it, so `on_connect` with `request.resumed` must make it say again
             what the former room may not have taken, and tell it what it may have missed. Without
             it the socket is closed, and the client comes back by itself.
+        hook_names: Names of further hooks that a class has for its subclasses, beside those that
+            begin with `on_`: nobody can call them from outside.
         overflow_reason: The close reason of a client that reads too slowly (code 1013).
     """
 
@@ -47,6 +49,7 @@ class DurableObject:
     multiplexers: ClassVar[Mapping[str, Callable[[], SocketMultiplexer]]] = {}
     wakes_on_close: ClassVar[bool] = True
     resumes: ClassVar[bool] = False
+    hook_names: ClassVar[frozenset[str]] = frozenset()
     overflow_reason: ClassVar[str] = "overloaded"
 
     def __init__(self, ctx: Context) -> None:

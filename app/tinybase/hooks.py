@@ -22,6 +22,7 @@ class RoomHooks:
     """See the module."""
 
     ctx: Context
+    hook_names: ClassVar[frozenset[str]] = frozenset({"seed"})
     wakes_on_close: ClassVar[bool] = False
     _clients: Attendance
 

@@ -26,7 +26,10 @@ class Parent(DurableObject):
 
 
 class Child(Parent):
+    hook_names = frozenset({"prepare"})
     attribute = 1
+
+    async def prepare(self) -> None: ...
 
     @traced
     async def decorated(self, value: int) -> int:
@@ -52,7 +55,18 @@ def test_public_coroutine_methods_can_be_called(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["attribute", "shown", "on_anything", "plain", "missing", "__init__", "_x", "on_request", ""],
+    [
+        "attribute",
+        "shown",
+        "on_anything",
+        "prepare",
+        "plain",
+        "missing",
+        "__init__",
+        "_x",
+        "on_request",
+        "",
+    ],
 )
 def test_nothing_else_can(name: str) -> None:
     with pytest.raises(MethodUnknown):
