@@ -76,6 +76,17 @@ class ObjectStore(Protocol):
         """
         ...
 
+    async def expiring(self, object_id: ObjectId, *, limit: int) -> list[tuple[bytes, int]]:
+        """Return keys whose committed values expire, those that expire first, with their times.
+
+        Milliseconds since 1970; what has expired is among them. It looks at every row of the
+        object.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
     async def alarm(self, object_id: ObjectId, name: str) -> Alarm | None:
         """Return the committed alarm of that name, if there is one.
 

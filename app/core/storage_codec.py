@@ -2,11 +2,14 @@
 
 The first byte tells the form: raw bytes, plain JSON, or tagged JSON for values that hold types
 JSON has no word for. A value comes back with the types it was put with.
+
+A value that expires has a form of its own around that: a byte, the time in milliseconds since
+1970 as eight bytes, the highest first, then the value in its form.
 """
 
 from datetime import datetime
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -15,6 +18,12 @@ from .errors import StorageRefused
 _RAW = b"\x00"
 _PLAIN = b"\x01"
 _TAGGED = b"\x02"
+_RAW_FORM, _PLAIN_FORM = _RAW[0], _PLAIN[0]
+
+EXPIRING: Final = 3
+"""The first byte of a value that expires."""
+
+_EXPIRY_BYTES = 9
 
 _TAG = "$"
 _MAX_DEPTH = 100
@@ -41,11 +50,28 @@ def encode_value(value: Any) -> bytes:
 
 def decode_value(stored: bytes) -> Any:
     """Return the value that `encode_value` was given."""
-    form = stored[:1]
-    if form == _RAW:
+    form = stored[0]
+    if form == _RAW_FORM:
         return stored[1:]
+    if form == EXPIRING:
+        return decode_value(stored[_EXPIRY_BYTES:])
     value = orjson.loads(memoryview(stored)[1:])
-    return value if form == _PLAIN else _untag(value)
+    return value if form == _PLAIN_FORM else _untag(value)
+
+
+def with_expiry(stored: bytes, expires_ms: int) -> bytes:
+    """Return the form of a stored value that expires at a time, milliseconds since 1970."""
+    return bytes((EXPIRING,)) + expires_ms.to_bytes(8, "big") + stored
+
+
+def expiry_ms(stored: bytes) -> int:
+    """Return when a value expires whose first byte is EXPIRING."""
+    return int.from_bytes(stored[1:_EXPIRY_BYTES], "big")
+
+
+def expired(stored: bytes, now_ms: int) -> bool:
+    """Whether a stored value is over at a time."""
+    return stored[0] == EXPIRING and expiry_ms(stored) <= now_ms
 
 
 def _is_plain(value: Any, depth: int) -> bool:

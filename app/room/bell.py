@@ -23,6 +23,7 @@ from .alarms import RoomAlarms
 from .asking import Asking
 from .buffer import Absence
 from .environment import RoomEnvironment
+from .expiry import EXPIRY_ALARM, RowExpiry
 from .instance import finish
 
 _log = structlog.get_logger("stateroom.alarms")
@@ -55,12 +56,19 @@ class AlarmBell:
         host: The room's life.
         asking: Runs the event and hands its outcome on when it is committed.
         alarms: The room's alarms.
+        expiry: What the alarm of its own rings for.
         environment: For clocks and counters.
     """
 
     def __init__(
-        self, host: BellHost, asking: Asking, alarms: RoomAlarms, environment: RoomEnvironment
+        self,
+        host: BellHost,
+        asking: Asking,
+        alarms: RoomAlarms,
+        expiry: RowExpiry,
+        environment: RoomEnvironment,
     ) -> None:
+        self._expiry = expiry
         self._host = host
         self._asking = asking
         self._alarms = alarms
@@ -105,6 +113,9 @@ class AlarmBell:
         current = await alarms.find(name)
         if current is None or not _same(current, run.due):
             return RingOutcome.SUPERSEDED
+        if name == EXPIRY_ALARM:
+            await self._expiry.remove()
+            return RingOutcome.DONE
         if not alarms.heard:
             _log.warning("alarm_without_handler", **self._host.names)
             alarms.write(name, None)

@@ -2,15 +2,17 @@
 
 Point reads ask the buffer, then the cache, then the database. Ranges merge committed pages with
 the buffer as it was when the range was asked for. What is committed while the database answers
-does not show: see `open_reads`.
+does not show: see `open_reads`. What has expired is not there: see `expiry`.
 """
 
 from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing, nullcontext
 
+from ..core.clock import DatabaseClock
 from ..core.ports import ObjectStore
+from ..core.storage_codec import EXPIRING, expired
 from ..core.values import KeyRange
-from .buffer import UNKNOWN, Absence
+from .buffer import DELETED, UNKNOWN, Absence
 from .commits import CommitLane
 from .scan import Overlay, Rows, committed_pages, merge_page
 
@@ -21,19 +23,25 @@ class RowReader:
     Args:
         lane: Has the buffer, the cache and the open reads.
         store: Where committed rows are read.
+        database_clock: The time that rows expire by.
     """
 
-    def __init__(self, lane: CommitLane, store: ObjectStore) -> None:
+    def __init__(self, lane: CommitLane, store: ObjectStore, database_clock: DatabaseClock) -> None:
         self._lane = lane
         self._store = store
+        self._database_clock = database_clock
         self._object_id = lane.claim.object_id
 
     def look(self, raw: bytes) -> bytes | Absence | None:
         """What buffer and cache say: a value, None when there is none, or UNKNOWN."""
-        found = self._lane.buffer.lookup(raw)
-        if isinstance(found, bytes):
-            return found
-        return self._lane.cache.lookup(raw) if found is UNKNOWN else None
+        found: bytes | Absence | None = self._lane.buffer.lookup(raw)
+        if found is UNKNOWN:
+            found = self._lane.cache.lookup(raw)
+        elif found is DELETED:
+            return None
+        if type(found) is bytes and found[0] == EXPIRING:
+            return None if expired(found, self._database_clock.now_ms()) else found
+        return found
 
     async def read(self, raws: Collection[bytes], *, keep: bool) -> dict[bytes, bytes]:
         """Ask the database for committed rows; with `keep` the cache remembers them."""
@@ -41,11 +49,19 @@ class RowReader:
         cache = lane.cache
         generation = cache.generation
         with lane.reads.of_keys(raws):
-            found = await self._store.read(self._object_id, raws)
+            found = self._live(await self._store.read(self._object_id, raws))
         if keep:
             for raw in raws:
                 cache.remember(raw, found.get(raw), generation=generation)
         return found
+
+    def _live(self, found: dict[bytes, bytes]) -> dict[bytes, bytes]:
+        now_ms = self._database_clock.now_ms()
+        return {
+            key: value
+            for key, value in found.items()
+            if value[0] != EXPIRING or not expired(value, now_ms)
+        }
 
     def pages(self, wanted: KeyRange, *, steady: bool) -> AsyncGenerator[Rows, None]:
         """Pages of a range, the buffer as of now laid over the committed rows.
@@ -57,15 +73,20 @@ class RowReader:
         """
         wiped, overlay = self._lane.buffer.overlay()
         cache = self._lane.cache
+        now_ms = self._database_clock.now_ms()
+        live: Overlay = {
+            key: None if value and value[0] == EXPIRING and expired(value, now_ms) else value
+            for key, value in overlay.items()
+        }
         if wiped or cache.complete:
-            rows = {} if wiped else cache.rows()
-            return _only(merge_page(list(rows.items()), overlay, wanted))
-        return self._committed(wanted, overlay, steady=steady)
+            rows = {} if wiped else self._live(cache.rows())
+            return _only(merge_page(list(rows.items()), live, wanted))
+        return self._committed(wanted, live, now_ms, steady=steady)
 
     async def _committed(
-        self, wanted: KeyRange, overlay: Overlay, *, steady: bool
+        self, wanted: KeyRange, overlay: Overlay, now_ms: int, *, steady: bool
     ) -> AsyncGenerator[Rows, None]:
-        pages = committed_pages(self._store, self._object_id, wanted, overlay)
+        pages = committed_pages(self._store, self._object_id, wanted, overlay, now_ms=now_ms)
         reads = self._lane.reads
         with reads.of_range(wanted, overlay) if steady else nullcontext():
             async with aclosing(pages):

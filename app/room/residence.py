@@ -21,6 +21,7 @@ from .commits import CommitLane
 from .connections import ConnectionSet
 from .context import RoomContext
 from .environment import RoomEnvironment
+from .expiry import RowExpiry
 from .instance import ClassTraits, start_instance
 from .outputs import Output
 from .reading import RowReader
@@ -67,6 +68,7 @@ class Residence:
             environment.database_clock,
             heard=ClassTraits.of(mount.cls).hears_alarm,
         )
+        self.expiry = RowExpiry(lane, environment.store, self.alarms, environment.database_clock)
         self._mount = mount
         self._environment = environment
         self._lane = lane
@@ -163,8 +165,9 @@ class Residence:
             StorageParts(
                 host=self._unit,
                 lane=self._lane,
-                reader=RowReader(self._lane, environment.store),
+                reader=RowReader(self._lane, environment.store, environment.database_clock),
                 alarms=self.alarms,
+                expiry=self.expiry,
                 unit_bytes=environment.limits.unit_bytes,
                 use=Use.READING if self._mount.durability is Durability.NONE else Use.ALL,
             )

@@ -84,7 +84,10 @@ class Room:
             gone=lambda: gone(self),
         )
         self._events.serve(self._life)
-        self.bell = AlarmBell(self._life, self.asking, self._residence.alarms, environment)
+        residence = self._residence
+        self.bell = AlarmBell(
+            self._life, self.asking, residence.alarms, residence.expiry, environment
+        )
 
     def _make_parts(self, environment: RoomEnvironment, claim: Claim) -> None:
         """Make what the life of the room is about."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Mapping
 from ..core.errors import StorageRefused
 from ..core.ids import ObjectId
 from ..core.ports import ObjectStore
+from ..core.storage_codec import EXPIRING, expired
 from ..core.values import KeyRange
 
 Rows = list[tuple[bytes, bytes]]
@@ -84,12 +85,17 @@ def merge_page(committed: Rows, overlay: Overlay, wanted: KeyRange) -> Rows:
 
 
 async def committed_pages(
-    store: ObjectStore, object_id: ObjectId, wanted: KeyRange, overlay: Overlay
+    store: ObjectStore,
+    object_id: ObjectId,
+    wanted: KeyRange,
+    overlay: Overlay,
+    *,
+    now_ms: int,
 ) -> AsyncGenerator[tuple[Rows, Overlay], None]:
     """Yield the range's committed rows page by page, each with the overlay of its stretch.
 
     A limit is widened by the deletions in the overlay, so that a limited list stays right around
-    unfinished writes.
+    unfinished writes. Rows that are over at `now_ms` are left out and count for no limit.
     """
     deletions = sum(value is None for value in overlay.values())
     low, high = wanted.start, wanted.end
@@ -98,16 +104,15 @@ async def committed_pages(
         page = await store.scan(
             object_id, KeyRange(start=low, end=high, reverse=wanted.reverse, limit=left)
         )
-        stop = not page.more or not page.rows
-        edge = None if stop else page.rows[-1][0]
-        stretch = _stretch(overlay, low, high, edge, reverse=wanted.reverse)
-        yield page.rows, stretch
-        if edge is None:
-            return
+        live = [row for row in page.rows if row[1][0] != EXPIRING or not expired(row[1], now_ms)]
+        cut = left is not None and len(page.rows) == left  # by us; then the store knows of no more
         if left is not None:
-            left -= len(page.rows)
-            if left <= 0:
-                return
+            left -= len(live)
+        stop = not page.rows or (not page.more and not (cut and left))
+        edge = None if stop else page.rows[-1][0]
+        yield live, _stretch(overlay, low, high, edge, reverse=wanted.reverse)
+        if edge is None or left == 0:
+            return
         low, high = (low, edge) if wanted.reverse else (edge + b"\0", high)
 
 

@@ -26,12 +26,14 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar, overload
 
 from ..core.errors import Overloaded, RoomAborted, Unsupported
-from ..core.storage_codec import decode_value
+from ..core.storage_codec import decode_value, with_expiry
 from ..core.values import Receipt
 from .alarms import RoomAlarms
 from .buffer import Absence
 from .commits import CommitLane
 from .entries import at_most_128, stored_key, stored_value
+from .expiry import RowExpiry
+from .instants import milliseconds
 from .reading import RowReader
 from .scan import Rows, key_range
 
@@ -71,6 +73,7 @@ class StorageParts:
         lane: Has the buffer that is written to.
         reader: What is read.
         alarms: The object's alarms.
+        expiry: Sees to the removal of rows that expire.
         unit_bytes: The most one event may write between commit points.
         use: What may be done; it ends with the instance.
     """
@@ -79,6 +82,7 @@ class StorageParts:
     lane: CommitLane
     reader: RowReader
     alarms: RoomAlarms
+    expiry: RowExpiry
     unit_bytes: int
     use: Use = Use.ALL
 
@@ -162,20 +166,33 @@ class RoomStorage:
                         yield key.decode(), decode_value(value)
 
     def put(
-        self, key: str, value: Any, *, allow_unconfirmed: bool = False, no_cache: bool = False
+        self,
+        key: str,
+        value: Any,
+        *,
+        expires_at: datetime | int | None = None,
+        allow_unconfirmed: bool = False,
+        no_cache: bool = False,
     ) -> Awaitable[None]:
         """See `sdk.Storage.put`."""
         raw = stored_key(key)
         stored = stored_value(value)
+        if expires_at is not None:
+            return self._write_expiring({raw: stored}, expires_at, not allow_unconfirmed, no_cache)
         return self._write({raw: stored}, confirmed=not allow_unconfirmed, no_cache=no_cache)
 
     def put_many(
-        self, entries: Mapping[str, Any], *, allow_unconfirmed: bool = False, no_cache: bool = False
+        self,
+        entries: Mapping[str, Any],
+        *,
+        expires_at: datetime | int | None = None,
+        allow_unconfirmed: bool = False,
+        no_cache: bool = False,
     ) -> Awaitable[None]:
         """See `sdk.Storage.put_many`."""
-        writes: dict[bytes, bytes | None] = {
-            stored_key(key): stored_value(entries[key]) for key in at_most_128(entries)
-        }
+        writes = {stored_key(key): stored_value(entries[key]) for key in at_most_128(entries)}
+        if expires_at is not None:
+            return self._write_expiring(writes, expires_at, not allow_unconfirmed, no_cache)
         return self._write(writes, confirmed=not allow_unconfirmed, no_cache=no_cache)
 
     def delete(self, key: str, *, allow_unconfirmed: bool = False) -> Awaitable[bool]:
@@ -272,8 +289,21 @@ class RoomStorage:
         async with self._transaction() as transaction:
             return await closure(transaction)
 
+    def _write_expiring(
+        self,
+        writes: Mapping[bytes, bytes],
+        expires_at: datetime | int,
+        confirmed: bool,  # noqa: FBT001 - between two calls of this class
+        no_cache: bool,  # noqa: FBT001 - between two calls of this class
+    ) -> Awaitable[None]:
+        expires_ms = milliseconds(expires_at)
+        expiring = {raw: with_expiry(stored, expires_ms) for raw, stored in writes.items()}
+        written = self._write(expiring, confirmed=confirmed, no_cache=no_cache)
+        self._parts.expiry.expect(expires_ms, confirmed=confirmed)
+        return written
+
     def _write(
-        self, writes: dict[bytes, bytes | None], *, confirmed: bool, no_cache: bool
+        self, writes: Mapping[bytes, bytes | None], *, confirmed: bool, no_cache: bool
     ) -> Awaitable[None]:
         self._check_storing()
         lane = self._lane

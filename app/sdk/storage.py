@@ -68,21 +68,43 @@ class Storage(Protocol):
         ...
 
     def put(
-        self, key: str, value: Any, *, allow_unconfirmed: bool = False, no_cache: bool = False
+        self,
+        key: str,
+        value: Any,
+        *,
+        expires_at: datetime | int | None = None,
+        allow_unconfirmed: bool = False,
+        no_cache: bool = False,
     ) -> Awaitable[None]:
         """Store a copy of `value`. It is done when the call returns; awaiting is optional.
 
         Awaiting applies back-pressure while the object's buffer is full. With
         `allow_unconfirmed`, sends do not wait for this write.
 
+        Args:
+            key: Under which it stands, in place of what stood there.
+            value: What is stored.
+            expires_at: From this time on, by `ctx.now()`, there is no such key: an aware
+                datetime, or milliseconds since 1970. The row is removed within some minutes
+                after. A later put without it does away with the expiry. A time in the past is
+                allowed.
+            allow_unconfirmed: See above.
+            no_cache: Keeps the value out of the object's cache.
+
         Raises:
             StorageRefused: Key or value is too large, or of a type that cannot be stored.
+            Overloaded: The event has written more than it may.
             Unsupported: The namespace has durability `none`.
         """
         ...
 
     def put_many(
-        self, entries: Mapping[str, Any], *, allow_unconfirmed: bool = False, no_cache: bool = False
+        self,
+        entries: Mapping[str, Any],
+        *,
+        expires_at: datetime | int | None = None,
+        allow_unconfirmed: bool = False,
+        no_cache: bool = False,
     ) -> Awaitable[None]:
         """Store at most 128 entries, all or (if one is refused) none."""
         ...

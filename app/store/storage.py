@@ -19,6 +19,7 @@ from ..core.clock import Clock, SystemClock
 from ..core.errors import LeaseLost, OwnedElsewhere, OwnershipLost
 from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from ..core.limits import PAGE_BYTES, PAGE_ROWS
+from ..core.storage_codec import EXPIRING, expiry_ms
 from ..core.values import Alarm, Claim, KeyRange, Page
 from .alarms import read_alarm, read_alarms
 from .database import Database
@@ -89,6 +90,13 @@ order by page.key
 
 READ: Final = """
 select key, value from object_row where object_id = $1 and key = any($2::bytea[])
+"""
+
+# $1 object, $2 rows, $3 the form. Only the first bytes of a value are sent.
+EXPIRING_ROWS: Final = """
+select key, substring(value from 1 for 9) as form from object_row
+where object_id = $1 and substring(value from 1 for 1) = $3
+order by form, key limit $2
 """
 
 # $1 object, $2 start, $3 end, $4 rows, $5 bytes. A value is sent only if its row is wanted.
@@ -196,6 +204,11 @@ class PostgresObjectStore:
         if wanted.limit is not None and len(page.rows) >= wanted.limit:
             return Page(rows=page.rows[: wanted.limit], more=False)
         return page
+
+    async def expiring(self, object_id: ObjectId, *, limit: int) -> list[tuple[bytes, int]]:
+        """See `ObjectStore.expiring`."""
+        found = await self._database.fetch(EXPIRING_ROWS, object_id.uuid, limit, bytes((EXPIRING,)))
+        return [(row["key"], expiry_ms(row["form"])) for row in found]
 
     async def alarm(self, object_id: ObjectId, name: str) -> Alarm | None:
         """See `ObjectStore.alarm`."""

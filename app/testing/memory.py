@@ -28,6 +28,7 @@ from ..core.errors import (
 from ..core.ids import CommitSeq, ObjectId, WorkerId
 from ..core.limits import PAGE_BYTES, PAGE_ROWS
 from ..core.ports import BatchSource
+from ..core.storage_codec import EXPIRING, expiry_ms
 from ..core.values import (
     Alarm,
     Claim,
@@ -109,6 +110,14 @@ class MemoryObjectStore:
         self._database.check()
         found = self._database.objects.get(object_id.uuid)
         return _page(found.rows if found else {}, wanted, PAGE_ROWS, PAGE_BYTES)
+
+    async def expiring(self, object_id: ObjectId, *, limit: int) -> list[tuple[bytes, int]]:
+        """See `ObjectStore.expiring`."""
+        self._database.check()
+        found = self._database.objects.get(object_id.uuid)
+        rows = found.rows.items() if found else ()
+        times = [(key, expiry_ms(value)) for key, value in rows if value[:1] == bytes((EXPIRING,))]
+        return sorted(times, key=lambda each: (each[1], each[0]))[:limit]
 
     async def alarm(self, object_id: ObjectId, name: str) -> Alarm | None:
         """See `ObjectStore.alarm`."""

@@ -6,6 +6,7 @@ import pytest
 
 from app.core.errors import LeaseLost, OwnedElsewhere, OwnershipLost
 from app.core.ids import CommitSeq, ObjectId, WorkerId
+from app.core.storage_codec import encode_value, with_expiry
 from app.core.values import Claim, CommitResult, KeyRange
 from tests.contract.worlds import ADDRESS, World, identity, live_worker
 from tests.doubles.batch_source import Lease, Writes, commit
@@ -268,3 +269,18 @@ async def test_releasing_under_an_old_epoch_changes_nothing(world: World) -> Non
         await world.store.claim(room(world), await live_worker(world))
     await world.store.release(new)
     await world.store.release(new)
+
+
+async def test_keys_that_expire_are_told_with_their_times_the_earliest_first(world: World) -> None:
+    rows = {
+        b"plain": encode_value("a"),
+        b"late": with_expiry(encode_value(bytes(100_000)), 9_000),
+        b"early": with_expiry(encode_value({1, 2}), 7),
+        b"same": with_expiry(encode_value(None), 9_000),
+        b"bytes": encode_value(b"\x03"),
+        b"empty": b"",
+    }
+    object_id = (await store_rows(world, rows)).object_id
+    times = [(b"early", 7), (b"late", 9_000), (b"same", 9_000)]
+    assert await world.store.expiring(object_id, limit=9) == times
+    assert await world.store.expiring(object_id, limit=2) == times[:2]

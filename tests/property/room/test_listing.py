@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.core.clock import DatabaseClock
 from app.core.values import KeyRange, Page
 from app.room.alarms import RoomAlarms
+from app.room.expiry import RowExpiry
 from app.room.reading import RowReader
 from app.room.storage import RoomStorage, StorageParts
 from app.testing.memory import MemoryObjectStore
@@ -114,12 +115,15 @@ async def _check(
     if cached:
         bench.lane.cache.fill([], complete=True)
     store = SmallPages(bench.database)
+    clock = DatabaseClock(bench.clock)
+    alarms = RoomAlarms(bench.lane, store, clock, heard=False)
     storage = RoomStorage(
         StorageParts(
             host=bench.unit,
             lane=bench.lane,
-            reader=RowReader(bench.lane, store),
-            alarms=RoomAlarms(bench.lane, store, DatabaseClock(bench.clock), heard=False),
+            reader=RowReader(bench.lane, store, clock),
+            alarms=alarms,
+            expiry=RowExpiry(bench.lane, store, alarms, clock),
             unit_bytes=10**6,
         )
     )
