@@ -25,7 +25,8 @@ from .expiry import RowExpiry
 from .instance import ClassTraits, start_instance
 from .outputs import Output
 from .reading import RowReader
-from .storage import RoomStorage, StorageParts, Use
+from .storage import RoomStorage
+from .storage_parts import StorageParts, Use
 from .timers import InstanceTimers
 from .unit import RunningUnit
 

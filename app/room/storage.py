@@ -10,7 +10,6 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
-    Generator,
     Iterable,
     Mapping,
 )
@@ -19,89 +18,22 @@ from contextlib import (
     aclosing,
     asynccontextmanager,
 )
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, overload
 
 from ..core.errors import Overloaded, RoomAborted, Unsupported
 from ..core.storage_codec import decode_value, with_expiry
 from ..core.values import Receipt
-from .alarms import RoomAlarms
 from .buffer import Absence
-from .commits import CommitLane
+from .effects import DONE, Done
 from .entries import at_most_128, stored_key, stored_value
-from .expiry import RowExpiry
 from .instants import milliseconds
-from .reading import RowReader
 from .scan import Rows, key_range
+from .storage_parts import StorageParts, Use
 
 ResultT = TypeVar("ResultT")
-
-
-class StorageHost(Protocol):
-    """What the storage asks of its room."""
-
-    async def commit_point(self) -> Receipt:
-        """End the running unit here and wait until it is confirmed."""
-        ...
-
-    def wrote(self) -> None:
-        """Note that the running unit has writes."""
-        ...
-
-    async def wait_for_room(self) -> None:
-        """Wait until the buffer of finished units is below its bound."""
-        ...
-
-
-class Use(Enum):
-    """What an instance may do with its storage."""
-
-    ALL = auto()
-    READING = auto()  # durability none: there is never anything to find
-    NOTHING = auto()  # the instance is over; another one may have taken its place
-
-
-@dataclass(slots=True, kw_only=True)
-class StorageParts:
-    """What the storage of one instance is made of, its transactions' included.
-
-    Attributes:
-        host: The running unit.
-        lane: Has the buffer that is written to.
-        reader: What is read.
-        alarms: The object's alarms.
-        expiry: Sees to the removal of rows that expire.
-        unit_bytes: The most one event may write between commit points.
-        use: What may be done; it ends with the instance.
-    """
-
-    host: StorageHost
-    lane: CommitLane
-    reader: RowReader
-    alarms: RoomAlarms
-    expiry: RowExpiry
-    unit_bytes: int
-    use: Use = Use.ALL
-
-
-class _Done:
-    """An awaitable that costs nothing when it is not awaited."""
-
-    __slots__ = ("_work",)
-
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, Any]] | None = None) -> None:
-        self._work = work
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        if self._work is not None:
-            return (yield from self._work().__await__())
-        return None
-
-
-_DONE = _Done()
 
 
 class RoomStorage:
@@ -202,7 +134,7 @@ class RoomStorage:
         async def existed() -> bool:
             return await count > 0
 
-        return _Done(existed)
+        return Done(existed)
 
     def delete_many(
         self, keys: Iterable[str], *, allow_unconfirmed: bool = False
@@ -217,7 +149,7 @@ class RoomStorage:
             known = sum(isinstance(value, bytes) for value in before.values())
             return known + (len(await self._reader.read(unknown, keep=False)) if unknown else 0)
 
-        return _Done(existed)
+        return Done(existed)
 
     def delete_all(self) -> Awaitable[None]:
         """See `sdk.Storage.delete_all`."""
@@ -228,14 +160,14 @@ class RoomStorage:
         top.wipe()
         top.confirmed = True
         self._host.wrote()
-        return _DONE
+        return DONE
 
     def set_alarm(self, when: datetime | int, *, name: str = "") -> Awaitable[None]:
         """See `sdk.Storage.set_alarm`."""
         self._check_storing()
         self._alarms.set(name, when)
         self._host.wrote()
-        return _DONE
+        return DONE
 
     async def get_alarm(self, *, name: str = "") -> int | None:
         """See `sdk.Storage.get_alarm`."""
@@ -247,7 +179,7 @@ class RoomStorage:
         self._check_storing()
         self._alarms.write(name, None)
         self._host.wrote()
-        return _DONE
+        return DONE
 
     @overload
     def transaction(self) -> AbstractAsyncContextManager["RoomTransaction"]: ...
@@ -319,7 +251,7 @@ class RoomStorage:
             top.uncached.update(writes)
         top.confirmed = top.confirmed or confirmed
         self._host.wrote()
-        return _Done(self._host.wait_for_room) if lane.congested else _DONE
+        return Done(self._host.wait_for_room) if lane.congested else DONE
 
     def _check_storing(self) -> None:
         if self._parts.use is not Use.ALL:

@@ -10,7 +10,6 @@ fail; see `MemoryCommitter`.
 """
 
 import asyncio
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Collection
 from dataclasses import replace
@@ -42,7 +41,7 @@ from ..core.values import (
     WriteBatch,
 )
 from .memory_alarms import MemoryAlarmQueue
-from .memory_database import MemoryAlarm, MemoryDatabase, MemoryObject, MemoryWorker
+from .memory_database import MemoryAlarm, MemoryDatabase, MemoryObject, MemoryWorker, page_of
 
 __all__ = [
     "MemoryAlarmQueue",
@@ -95,7 +94,7 @@ class MemoryObjectStore:
         found = self._database.objects.get(claim.object_id.uuid)
         if found is None or (found.epoch, found.commit_seq) != (claim.epoch, claim.commit_seq):
             raise OwnershipLost
-        page = _page(found.rows, KeyRange(), rows, size_bytes)
+        page = page_of(found.rows, KeyRange(), rows, size_bytes)
         return replace(page, alarmed=bool(found.alarms))
 
     async def read(self, object_id: ObjectId, keys: Collection[bytes]) -> dict[bytes, bytes]:
@@ -109,7 +108,7 @@ class MemoryObjectStore:
         """See `ObjectStore.scan`."""
         self._database.check()
         found = self._database.objects.get(object_id.uuid)
-        return _page(found.rows if found else {}, wanted, PAGE_ROWS, PAGE_BYTES)
+        return page_of(found.rows if found else {}, wanted, PAGE_ROWS, PAGE_BYTES)
 
     async def expiring(self, object_id: ObjectId, *, limit: int) -> list[tuple[bytes, int]]:
         """See `ObjectStore.expiring`."""
@@ -151,25 +150,6 @@ class MemoryObjectStore:
             holder.dead = True
         found.worker_id = worker_id
         found.epoch = self._database.next_epoch()
-
-
-def _page(rows: dict[bytes, bytes], wanted: KeyRange, most_rows: int, most_bytes: int) -> Page:
-    keys = sorted(rows)
-    low = bisect_left(keys, wanted.start) if wanted.start is not None else 0
-    high = bisect_left(keys, wanted.end) if wanted.end is not None else len(keys)
-    chosen = keys[low:high]
-    if wanted.reverse:
-        chosen.reverse()
-    if wanted.limit is not None:
-        del chosen[wanted.limit :]
-    page: list[tuple[bytes, bytes]] = []
-    size = 0
-    for key in chosen:
-        size += len(key) + len(rows[key])
-        if len(page) == most_rows or (page and size > most_bytes):
-            break
-        page.append((key, rows[key]))
-    return Page(rows=page, more=len(page) < len(chosen))
 
 
 class _Flight(NamedTuple):

@@ -1,13 +1,14 @@
 """What the in-memory twins share: the tables, one sequence of epochs and one clock."""
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from ..core.clock import Clock, SystemClock
 from ..core.errors import StoreUnavailable
 from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
-from ..core.values import Alarm, LeaseGrant, WorkerIdentity
+from ..core.values import Alarm, KeyRange, LeaseGrant, Page, WorkerIdentity
 
 # 2024-01-01, so that a lease test reads like the real thing whatever the clock's origin is.
 _BASE_MS = 1_704_067_200_000
@@ -109,3 +110,23 @@ class MemoryDatabase:
         """Raise StoreUnavailable while `away`."""
         if self.away:
             raise StoreUnavailable
+
+
+def page_of(rows: dict[bytes, bytes], wanted: KeyRange, most_rows: int, most_bytes: int) -> Page:
+    """One page of a range of rows, at least one row if there is one."""
+    keys = sorted(rows)
+    low = bisect_left(keys, wanted.start) if wanted.start is not None else 0
+    high = bisect_left(keys, wanted.end) if wanted.end is not None else len(keys)
+    chosen = keys[low:high]
+    if wanted.reverse:
+        chosen.reverse()
+    if wanted.limit is not None:
+        del chosen[wanted.limit :]
+    page: list[tuple[bytes, bytes]] = []
+    size = 0
+    for key in chosen:
+        size += len(key) + len(rows[key])
+        if len(page) == most_rows or (page and size > most_bytes):
+            break
+        page.append((key, rows[key]))
+    return Page(rows=page, more=len(page) < len(chosen))

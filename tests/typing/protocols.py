@@ -29,7 +29,8 @@ from app.room.exchange import CallLane, CallRouter
 from app.room.life import RoomLife
 from app.room.residence import Residence
 from app.room.room import Room
-from app.room.storage import RoomStorage, RoomTransaction, StorageHost
+from app.room.storage import RoomStorage, RoomTransaction
+from app.room.storage_parts import StorageHost
 from app.room.timers import InstanceTimer
 from app.room.unit import RunningUnit
 from app.sdk.connection import Connection

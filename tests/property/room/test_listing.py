@@ -14,7 +14,8 @@ from app.core.values import KeyRange, Page
 from app.room.alarms import RoomAlarms
 from app.room.expiry import RowExpiry
 from app.room.reading import RowReader
-from app.room.storage import RoomStorage, StorageParts
+from app.room.storage import RoomStorage
+from app.room.storage_parts import StorageParts
 from app.testing.memory import MemoryObjectStore
 from tests.unit.room.benches import LaneBench
 

@@ -1,0 +1,58 @@
+"""What the storage of one instance is made of, and what it may do."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from ..core.values import Receipt
+from .alarms import RoomAlarms
+from .commits import CommitLane
+from .expiry import RowExpiry
+from .reading import RowReader
+
+
+class StorageHost(Protocol):
+    """What the storage asks of its room."""
+
+    async def commit_point(self) -> Receipt:
+        """End the running unit here and wait until it is confirmed."""
+        ...
+
+    def wrote(self) -> None:
+        """Note that the running unit has writes."""
+        ...
+
+    async def wait_for_room(self) -> None:
+        """Wait until the buffer of finished units is below its bound."""
+        ...
+
+
+class Use(Enum):
+    """What an instance may do with its storage."""
+
+    ALL = auto()
+    READING = auto()  # durability none: there is never anything to find
+    NOTHING = auto()  # the instance is over; another one may have taken its place
+
+
+@dataclass(slots=True, kw_only=True)
+class StorageParts:
+    """What the storage of one instance is made of, its transactions' included.
+
+    Attributes:
+        host: The running unit.
+        lane: Has the buffer that is written to.
+        reader: What is read.
+        alarms: The object's alarms.
+        expiry: Sees to the removal of rows that expire.
+        unit_bytes: The most one event may write between commit points.
+        use: What may be done; it ends with the instance.
+    """
+
+    host: StorageHost
+    lane: CommitLane
+    reader: RowReader
+    alarms: RoomAlarms
+    expiry: RowExpiry
+    unit_bytes: int
+    use: Use = Use.ALL
