@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ..core.frames import OutgoingMessage
-from ..core.sockets import SocketSink
+from ..core.sockets import NO_GOODBYE, SocketSink
 
 
 class MemorySocket:
@@ -84,9 +84,13 @@ class MemorySocket:
         self._sink.receive(message)
 
     def leave(self, code: int = 1000, reason: str = "", *, clean: bool = True) -> None:
-        """Close from the client's side, or vanish (`clean=False`, code 1006)."""
+        """Close from the client's side, or break the protocol (`clean=False`, code 1002 or so)."""
         assert self._sink is not None, "attach the socket first"  # noqa: S101 - misuse in a test
         self._sink.ended(code, reason, clean=clean)
+
+    def vanish(self) -> None:
+        """Go away without a word."""
+        self.leave(NO_GOODBYE.code, NO_GOODBYE.reason, clean=NO_GOODBYE.clean)
 
     def take(self) -> list[str | bytes]:
         """Return what was received since the last take."""

@@ -179,38 +179,6 @@ async def test_the_context_of_a_dropped_instance_is_refused_everything(
     assert harness.live_room("probe", "a") is room
 
 
-async def test_212_a_message_reaches_only_those_who_were_there_when_it_was_said(
-    harness: ObjectHarness,
-) -> None:
-    alice = await harness.connect("plain", "a")
-    harness.committer.hold()
-    alice.say("count")
-    bob = await harness.connect("plain", "a")
-    alice.say("count")
-    harness.committer.commit_now()
-    assert alice.take() == ["1", "2"]
-    assert bob.take() == ["2"]
-
-
-async def test_195_attachments_and_tags_are_there_after_a_rest(harness: ObjectHarness) -> None:
-    def message(self: Probe, connection: Connection, text: str) -> None:
-        if text == "keep":
-            connection.attachment = {"user": 7}
-            connection.tag("kept")
-        else:
-            mine = self.ctx.connections("kept")
-            connection.send(f"{mine[0].attachment} {mine[0] is connection}")
-
-    Probe.hooks = {"message": message}
-    alice = await harness.connect("probe", "a")
-    alice.say("keep")
-    room = await harness.room("probe", "a")
-    await room.hibernate()
-    alice.say("show")
-    await harness.settle()
-    assert alice.take() == ["{'user': 7} True"]
-
-
 async def test_223_two_objects_of_one_class_share_no_fields(harness: ObjectHarness) -> None:
     alice = await harness.connect("plain", "a")
     bob = await harness.connect("plain", "b")

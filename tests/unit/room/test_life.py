@@ -223,28 +223,6 @@ async def test_with_writes_on_their_way_a_room_does_not_rest(harness: ObjectHarn
     assert awake(room)
 
 
-async def test_199_a_start_that_fails_on_waking_closes_the_socket_that_woke_it(
-    harness: ObjectHarness,
-) -> None:
-    alice = await harness.connect("probe", "a")
-    room = await harness.room("probe", "a")
-    await room.hibernate()
-    Probe.hooks = {"start": lambda _self: 1 / 0}
-    alice.say("wake")
-    await harness.settle()
-    assert closed(alice) == (1011, "object_fault")
-
-
-async def test_200_an_abort_closes_the_sockets_of_a_sleeping_room_too(
-    harness: ObjectHarness,
-) -> None:
-    alice = await harness.connect("plain", "a")
-    room = await harness.room("plain", "a")
-    await room.hibernate()
-    room.abort(RoomAborted())
-    assert closed(alice) == (1012, "room_aborted")
-
-
 async def test_a_lost_lease_drops_what_a_socket_has_not_sent_yet(harness: ObjectHarness) -> None:
     alice = await harness.connect("plain", "a")
     bob = await harness.connect("plain", "a")
