@@ -5,6 +5,8 @@ not handed on by `stateroom`, `stateroom.tinybase` or the pytest plugin is no pu
 """
 
 from app.sdk import (
+    AlarmEntry,
+    AlarmFailure,
     AlarmInfo,
     CallDeadlock,
     CallRefused,
@@ -12,6 +14,7 @@ from app.sdk import (
     Connection,
     ConnectionClosed,
     Context,
+    DeadAlarm,
     DurableObject,
     IdInvalid,
     LinkBroken,
@@ -36,6 +39,7 @@ from app.sdk import (
     StoreUnavailable,
     Stub,
     Timer,
+    TooManyAlarms,
     TooManyRequests,
     Transaction,
     TypedNamespace,
@@ -44,6 +48,8 @@ from app.sdk import (
 )
 
 __all__ = [
+    "AlarmEntry",
+    "AlarmFailure",
     "AlarmInfo",
     "CallDeadlock",
     "CallRefused",
@@ -51,6 +57,7 @@ __all__ = [
     "Connection",
     "ConnectionClosed",
     "Context",
+    "DeadAlarm",
     "DurableObject",
     "IdInvalid",
     "LinkBroken",
@@ -75,6 +82,7 @@ __all__ = [
     "StoreUnavailable",
     "Stub",
     "Timer",
+    "TooManyAlarms",
     "TooManyRequests",
     "Transaction",
     "TypedNamespace",

@@ -11,7 +11,7 @@ from typing import Any, Final
 from ..core.errors import LinkGarbled, RoomAborted, StateroomError
 from ..core.ids import ObjectId
 from ..core.values import DueAlarm, RingOutcome
-from ..room.bell import HANDLER_SECONDS
+from ..room.bell import HANDLER_SECONDS, RunAborted
 from .finder import OwnerFinder
 from .link import Link
 from .link_errors import NotBegun
@@ -75,6 +75,8 @@ class AlarmRinger:
 async def ring_here(registry: RoomRegistry, alarm: DueAlarm) -> RingOutcome:
     """Ring an object whose room is here, or is made here.
 
+    When the object throws itself away in the run, its next room is asked at once to note that.
+
     Raises:
         NotBegun: There is no room of it here that takes events; nothing has happened.
         StateroomError: See `AlarmBell.ring`.
@@ -85,7 +87,11 @@ async def ring_here(registry: RoomRegistry, alarm: DueAlarm) -> RingOutcome:
         raise NotBegun(error) from error
     if not room.open:
         raise NotBegun(RoomAborted())
-    return await room.bell.ring(alarm)
+    try:
+        return await room.bell.ring(alarm)
+    except RunAborted as aborted:
+        next_room = await registry.find(alarm.object_id)
+        return await next_room.bell.note(alarm, aborted)
 
 
 async def _ring_there(link: Link, alarm: DueAlarm) -> RingOutcome:

@@ -35,6 +35,7 @@ away under the call).
     ├── CallRefused                  an argument or result that cannot travel
     ├── MethodUnknown                no such method can be called
     ├── Overloaded                   a bound was reached
+    ├── TooManyAlarms                an object has as many alarms as it may
     │   ├── QueueFull                too many events wait for the object
     │   ├── QueueTooLarge            too many bytes wait for the object
     │   ├── QueuedTooLong            an event waited too long for its turn
@@ -366,6 +367,14 @@ class ProtocolViolated(StateroomError):
         self.close_code = close_code
         """What the client was told: 1002 for a broken frame, 1007 for broken text, 1009 for a
         message that is too large."""
+
+
+class TooManyAlarms(StateroomError):
+    """The object has as many alarms as it may have."""
+
+    code = "too_many_alarms"
+    default_remedy = "Keep the list in storage, and one alarm for the next of its entries."
+    overloaded = True
 
 
 class Unsupported(StateroomError):

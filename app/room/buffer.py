@@ -27,6 +27,8 @@ class Absence(Enum):
     DELETED = auto()  # the newest thing said is that it is gone
 
 
+_ALARM_BYTES: Final = 64
+
 UNKNOWN: Final = Absence.UNKNOWN
 DELETED: Final = Absence.DELETED
 
@@ -68,9 +70,13 @@ class Layer:
 
     def set_alarm(self, name: str, alarm: Alarm | None) -> None:
         """Set an alarm, or None to delete it."""
-        if self.alarms is None:
-            self.alarms = {}
-        self.alarms[name] = alarm
+        alarms = self.alarms
+        if alarms is None:
+            alarms = self.alarms = {}
+        if name in alarms:
+            self.size_bytes -= alarm_bytes(name, alarms[name])
+        self.size_bytes += alarm_bytes(name, alarm)
+        alarms[name] = alarm
 
     def wipe(self) -> None:
         """Delete every key and alarm there is; later writes stay."""
@@ -81,19 +87,25 @@ class Layer:
 
     def absorb(self, newer: "Layer") -> None:
         """Lay a newer layer on this one."""
-        if newer.wiped:
-            self.alarms = newer.alarms
-        elif newer.alarms is not None:
-            self.alarms = (self.alarms or {}) | newer.alarms
-        if newer.wiped or not self.entries:
+        if newer.wiped or not (self.entries or self.alarms):
             self.wiped = self.wiped or newer.wiped
             self.entries = newer.entries
+            self.alarms = newer.alarms
             self.size_bytes = newer.size_bytes
         else:
             for key, value in newer.entries.items():
                 self.set(key, value)
+            if newer.alarms is not None:
+                for name, alarm in newer.alarms.items():
+                    self.set_alarm(name, alarm)
         self.confirmed = self.confirmed or newer.confirmed
         self.uncached |= newer.uncached
+
+
+def alarm_bytes(name: str, alarm: Alarm | None) -> int:
+    """What a change of an alarm weighs, roughly."""
+    payload = alarm.payload if alarm is not None else None
+    return _ALARM_BYTES + len(name) + (0 if payload is None else len(payload))
 
 
 class WriteBuffer:
@@ -154,6 +166,22 @@ class WriteBuffer:
             if layer.wiped:
                 return DELETED
         return UNKNOWN
+
+    @property
+    def alarm_writes(self) -> int:
+        """How many alarms are written at most."""
+        return sum(len(layer.alarms) for layer in self._newest_first() if layer.alarms)
+
+    def overlay_alarms(self) -> tuple[bool, dict[str, Alarm | None]]:
+        """Return whether committed alarms are hidden, and all unconfirmed changes, as of now."""
+        merged: dict[str, Alarm | None] = {}
+        wiped = False
+        for layer in reversed(self._newest_first()):
+            if layer.wiped:
+                wiped = True
+                merged = {}
+            merged.update(layer.alarms or {})
+        return wiped, merged
 
     def overlay(self) -> tuple[bool, dict[bytes, bytes | None]]:
         """Return whether committed rows are hidden, and all unconfirmed entries, as of now."""

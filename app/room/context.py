@@ -46,7 +46,7 @@ class ContextHost(Protocol):
         """Set how long the event of a message may take."""
         ...
 
-    def abort(self, reason: str) -> None:
+    def abort(self, reason: str, *, retry_alarm: bool) -> None:
         """Throw the room away."""
         ...
 
@@ -75,7 +75,7 @@ class _NoHost:
         del seconds
         raise RoomAborted(_OVER)
 
-    def abort(self, reason: str) -> None:
+    def abort(self, reason: str, *, retry_alarm: bool) -> None:
         """There is nothing left to throw away."""
 
     def namespace(self, name: str, cls: type[Any] | None) -> Namespace:
@@ -207,7 +207,9 @@ class RoomContext:
         """See `sdk.Context.log`."""
         _log.info(event, namespace=self.id.namespace, object=self.id.name or str(self.id), **fields)
 
-    def abort(self, reason: str = "the object called abort") -> NoReturn:
+    def abort(
+        self, reason: str = "the object called abort", *, retry_alarm: bool = True
+    ) -> NoReturn:
         """See `sdk.Context.abort`."""
-        self._host.abort(reason)
+        self._host.abort(reason, retry_alarm=retry_alarm)
         raise InstanceAborted(reason)

@@ -13,7 +13,7 @@ from ..core.limits import PRELOAD_BYTES, PRELOAD_ROWS
 from ..core.mounts import Durability, Mount
 from ..sdk.durable_object import DurableObject
 from ..sdk.namespace import Namespace
-from .alarms import RoomAlarms
+from .alarms import Abort, RoomAlarms
 from .auto_response import AutoResponder
 from .backoff import FaultBackoff
 from .calls import RoomCalls
@@ -68,6 +68,7 @@ class Residence:
             environment.store,
             environment.database_clock,
             heard=ClassTraits.of(mount.cls).hears_alarm,
+            unit_bytes=environment.limits.unit_bytes,
         )
         self.expiry = RowExpiry(lane, environment.store, self.alarms, environment.database_clock)
         self._mount = mount
@@ -141,8 +142,9 @@ class Residence:
         """See `ContextHost`."""
         return self.timers.add(seconds, lambda: self._fire(callback))
 
-    def abort(self, reason: str) -> None:
+    def abort(self, reason: str, *, retry_alarm: bool) -> None:
         """See `ContextHost`."""
+        self.alarms.note_abort(Abort.RETRY if retry_alarm else Abort.DROP)
         self._abort(RoomAborted(reason))
 
     def namespace(self, name: str, cls: type[Any] | None) -> Namespace:
@@ -153,11 +155,13 @@ class Residence:
         lane = self._lane
         if self._mount.durability is Durability.NONE:
             lane.cache.fill([], complete=True)
+            await self.alarms.load(alarmed=False)
         else:
             page = await self._environment.store.load(
                 lane.current_claim, rows=PRELOAD_ROWS, size_bytes=PRELOAD_BYTES
             )
             lane.cache.fill(page.rows, complete=not page.more)
+            await self.alarms.load(alarmed=page.alarmed)
         self._loaded = True
 
     def _make_context(self) -> RoomContext:

@@ -23,9 +23,10 @@ from enum import Enum, auto
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from ..core.errors import Overloaded, RoomAborted, Unsupported
+from ..core.errors import Overloaded
 from ..core.storage_codec import decode_value, with_expiry
 from ..core.values import Receipt
+from .alarm_storage import RoomAlarmStorage
 from .buffer import Absence
 from .effects import DONE, Done
 from .entries import at_most_128, stored_key, stored_value
@@ -36,15 +37,13 @@ from .storage_parts import StorageParts, Use
 ResultT = TypeVar("ResultT")
 
 
-class RoomStorage:
+class RoomStorage(RoomAlarmStorage):
     """See the module and `sdk.Storage` for the contract of each call."""
 
     def __init__(self, parts: StorageParts) -> None:
-        self._parts = parts
-        self._host = parts.host
+        super().__init__(parts)
         self._lane = parts.lane
         self._reader = parts.reader
-        self._alarms = parts.alarms
 
     def end(self) -> None:
         """The instance is over: whoever still holds its storage gets RoomAborted from it."""
@@ -162,25 +161,6 @@ class RoomStorage:
         self._host.wrote()
         return DONE
 
-    def set_alarm(self, when: datetime | int, *, name: str = "") -> Awaitable[None]:
-        """See `sdk.Storage.set_alarm`."""
-        self._check_storing()
-        self._alarms.set(name, when)
-        self._host.wrote()
-        return DONE
-
-    async def get_alarm(self, *, name: str = "") -> int | None:
-        """See `sdk.Storage.get_alarm`."""
-        self._check_alive()
-        return await self._alarms.due_ms(name) if self._parts.use is Use.ALL else None
-
-    def delete_alarm(self, *, name: str = "") -> Awaitable[None]:
-        """See `sdk.Storage.delete_alarm`."""
-        self._check_storing()
-        self._alarms.write(name, None)
-        self._host.wrote()
-        return DONE
-
     @overload
     def transaction(self) -> AbstractAsyncContextManager["RoomTransaction"]: ...
     @overload
@@ -252,18 +232,6 @@ class RoomStorage:
         top.confirmed = top.confirmed or confirmed
         self._host.wrote()
         return Done(self._host.wait_for_room) if lane.congested else DONE
-
-    def _check_storing(self) -> None:
-        if self._parts.use is not Use.ALL:
-            self._check_alive()
-            raise Unsupported(
-                "this namespace has durability=none and stores nothing",
-                remedy="Mount the class with durability=commit or relaxed.",
-            )
-
-    def _check_alive(self) -> None:
-        if self._parts.use is Use.NOTHING:
-            raise RoomAborted("this instance of the object is over")
 
     async def _fetched(self, raw: bytes, default: Any, *, keep: bool) -> Any:
         found = (await self._reader.read([raw], keep=keep)).get(raw)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
+from ..core.errors import RoomAborted, Unsupported
 from ..core.values import Receipt
 from .alarms import RoomAlarms
 from .commits import CommitLane
@@ -56,3 +57,23 @@ class StorageParts:
     expiry: RowExpiry
     unit_bytes: int
     use: Use = Use.ALL
+
+
+class CheckedStorage:
+    """Storage that tests before each call whether the instance may make it."""
+
+    def __init__(self, parts: StorageParts) -> None:
+        self._parts = parts
+        self._host = parts.host
+
+    def _check_storing(self) -> None:
+        if self._parts.use is not Use.ALL:
+            self._check_alive()
+            raise Unsupported(
+                "this namespace has durability=none and stores nothing",
+                remedy="Mount the class with durability=commit or relaxed.",
+            )
+
+    def _check_alive(self) -> None:
+        if self._parts.use is Use.NOTHING:
+            raise RoomAborted("this instance of the object is over")

@@ -21,12 +21,13 @@ from ..core.errors import (
     StateroomError,
     StorageRefused,
     StoreUnavailable,
+    TooManyAlarms,
     TooManyRequests,
     Unsupported,
 )
 from ..core.ids import ObjectId
-from ..core.values import Receipt
-from .alarms import AlarmInfo
+from ..core.values import AlarmFailure, Receipt
+from .alarms import AlarmEntry, AlarmInfo, DeadAlarm
 from .connection import Connection
 from .context import Context
 from .durable_object import DurableObject
@@ -35,6 +36,8 @@ from .namespace import Namespace, Stub, TypedNamespace, as_stub
 from .storage import Storage, Transaction
 
 __all__ = [
+    "AlarmEntry",
+    "AlarmFailure",
     "AlarmInfo",
     "CallDeadlock",
     "CallRefused",
@@ -42,6 +45,7 @@ __all__ = [
     "Connection",
     "ConnectionClosed",
     "Context",
+    "DeadAlarm",
     "DurableObject",
     "IdInvalid",
     "LinkBroken",
@@ -66,6 +70,7 @@ __all__ = [
     "StoreUnavailable",
     "Stub",
     "Timer",
+    "TooManyAlarms",
     "TooManyRequests",
     "Transaction",
     "TypedNamespace",

@@ -157,10 +157,17 @@ class Context(Protocol):
         """Write a log line that carries the object's identity. Log no payloads."""
         ...
 
-    def abort(self, reason: str = "the object called abort") -> NoReturn:
+    def abort(
+        self, reason: str = "the object called abort", *, retry_alarm: bool = True
+    ) -> NoReturn:
         """Throw this instance away now.
 
         Unconfirmed writes of the running event are lost and every socket is closed with 1012.
         It raises an exception that no `except Exception` catches.
+
+        An alarm whose `on_alarm` runs at this moment has failed that run: it is retried as if
+        the run had raised, after growing pauses and six times at most. With `retry_alarm=False`
+        it is dropped (of a series, this one time). What was set anew under its name and
+        committed meanwhile is kept either way.
         """
         ...

@@ -15,12 +15,13 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar, overload
 
 from ..core.values import Receipt
+from .alarms import AlarmStorage
 
 ResultT = TypeVar("ResultT")
 
 
-class Storage(Protocol):
-    """See the module."""
+class Storage(AlarmStorage, Protocol):
+    """See the module; the alarms are in `sdk.alarms`."""
 
     def get(
         self, key: str, default: Any = None, *, no_cache: bool = False
@@ -120,42 +121,11 @@ class Storage(Protocol):
         ...
 
     def delete_all(self) -> Awaitable[None]:
-        """Delete every key and the alarm; what is put or set afterwards stays.
+        """Delete every key and every alarm; what is put or set afterwards stays.
 
         Raises:
             RuntimeError: Inside a transaction.
         """
-        ...
-
-    def set_alarm(self, when: datetime | int) -> Awaitable[None]:
-        """Have `on_alarm` run at `when`, in place of the time that was set before.
-
-        It is part of the event's unit like a put, and of an open transaction. A time in the past
-        means at once.
-
-        Args:
-            when: An aware datetime, or milliseconds since 1970 by `ctx.now()`.
-
-        Raises:
-            TypeError: The class has no `on_alarm`, or `when` is no time.
-            ValueError: The datetime is naive, or the time not between 1970 and 9999.
-            Unsupported: The namespace has durability `none`.
-        """
-        ...
-
-    async def get_alarm(self) -> int | None:
-        """Return the time that is set, milliseconds since 1970, or None.
-
-        While `on_alarm` runs it is None unless the alarm was set again; between a run that
-        failed and its retry it is still the time that was set.
-
-        Raises:
-            StoreUnavailable: The database is away.
-        """
-        ...
-
-    def delete_alarm(self) -> Awaitable[None]:
-        """Forget the alarm; harmless when none is set. A run that has begun goes on."""
         ...
 
     @overload

@@ -117,7 +117,7 @@ async def _check(
         bench.lane.cache.fill([], complete=True)
     store = SmallPages(bench.database)
     clock = DatabaseClock(bench.clock)
-    alarms = RoomAlarms(bench.lane, store, clock, heard=False)
+    alarms = RoomAlarms(bench.lane, store, clock, heard=False, unit_bytes=10**6)
     storage = RoomStorage(
         StorageParts(
             host=bench.unit,

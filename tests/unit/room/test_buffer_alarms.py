@@ -182,7 +182,7 @@ async def test_an_alarm_that_is_committed_while_it_is_read_is_found_all_the_same
             return found
 
     store = Overtaken(bench.database)
-    alarms = RoomAlarms(bench.lane, store, _clock(bench), heard=True)
+    alarms = RoomAlarms(bench.lane, store, _clock(bench), heard=True, unit_bytes=1 << 20)
     bench.lane.buffer.top.set_alarm("other", at(1))
     bench.end_unit()
     assert await alarms.find("") is None
