@@ -128,7 +128,7 @@ async def test_times_are_datetimes_or_milliseconds(harness: ObjectHarness) -> No
         with pytest.raises(ValueError, match="naive"):
             lab.storage.put("naive", 1, expires_at=now.replace(tzinfo=None))
         with pytest.raises(TypeError):
-            lab.storage.put("float", 1, expires_at=1.5)
+            lab.storage.put("float", 1, expires_at=1.5)  # type: ignore[arg-type]  # the point
         return await lab.storage.list()
 
     assert await perform(harness, step) == {"later": 1}
