@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from ..core.clock import Clock
 from ..core.errors import StateroomError, TooManyRequests
-from .events import EventLoop
 from .limits import RoomLimits
 from .mailbox import Event
+from .room_events import RoomEvents
 
 _WINDOW_SECONDS: Final = 10.0
 _STEPS: Final = 10
@@ -70,7 +70,7 @@ class Admission:
     """
 
     def __init__(
-        self, events: EventLoop, clock: Clock, limits: RoomLimits, check: Callable[[], None]
+        self, events: RoomEvents, clock: Clock, limits: RoomLimits, check: Callable[[], None]
     ) -> None:
         self._events = events
         self._clock = clock

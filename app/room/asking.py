@@ -127,11 +127,15 @@ class Asking:
             self._unit.stage(Release(lambda: question.resolve(result)))
 
         def fail(error: Exception) -> None:
-            if (result := recover(error)) is None:
-                question.fail(error)
-            else:
+            if (result := recover(error)) is not None:
                 self._unit.stage(Release(lambda: question.resolve(result)))
                 self._unit.finish()
+            elif question.begun and self._unit.alive:
+                # An error tells of what its event has seen, like an answer.
+                self._unit.stage(Release(lambda: question.fail(error)))
+                self._unit.finish()
+            else:
+                question.fail(error)
 
         self._questions.add(question)
         question.answer.add_done_callback(lambda _answer: self._questions.discard(question))

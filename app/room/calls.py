@@ -20,7 +20,6 @@ from .asking import Asking, Question
 from .buffer import TransactionOpen
 from .call_result import CallResult
 from .environment import RoomEnvironment
-from .events import EventLoop, running_event
 from .exchange import CallLane
 from .http_values import checked_response, problem_of_request
 from .instance import finish
@@ -28,6 +27,8 @@ from .mailbox import Event
 from .methods import bind_method, check_method, decode_result, encode_arguments, encode_result
 from .outgoing import CallBody, EventTies, Fetch, OutgoingCall, Rpc, name_of, size_of
 from .outputs import Depart
+from .room_events import RoomEvents
+from .standing import running_event
 from .unit import RunningUnit
 
 _OVER = "this instance of the object is over"
@@ -56,7 +57,7 @@ class RoomCalls:
         environment: RoomEnvironment,
         object_id: ObjectId,
         unit: RunningUnit,
-        events: EventLoop,
+        events: RoomEvents,
         asking: Asking,
     ) -> None:
         self.object_id = object_id

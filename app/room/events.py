@@ -2,12 +2,12 @@
 
 A plain hook of a room with nothing waiting runs inline, in the very call that brought the event.
 Everything else goes through the mailbox and one task, the pump, which lives only while events
-wait.
+wait. The pump has the room's gate locked, so what the object does between its events runs between
+them, in its turn.
 """
 
 import asyncio
 from collections.abc import Callable
-from contextvars import ContextVar
 from enum import Enum, auto
 from typing import Any, Protocol
 
@@ -17,15 +17,15 @@ from ..core.tasks import TaskOwner
 from ..core.workshop import breathe
 from .connections import RoomConnection
 from .context import InstanceAborted
+from .event_ends import EventEnds
+from .input_gate import InputGate
 from .instance import run_hook
 from .mailbox import Event, Mailbox
+from .standing import Standing, running_event, standing
 
 _EVENTS_BETWEEN_BREATHS = 8
 _TURN_SECONDS = 0.005
 """A room with much to do lets the others run after so many events, or after this time."""
-
-running_event: ContextVar[Event | None] = ContextVar("running_event", default=None)
-"""The queued event that this code belongs to; tasks that it starts inherit it."""
 
 Failing = Callable[[Exception], None]
 """Told when an event could not be run or its hook raised."""
@@ -42,20 +42,12 @@ class EventHost(Protocol):
         """
         ...
 
-    def finish_unit(self) -> None:
-        """The event ended well."""
-        ...
-
-    def undo(self, error: Exception) -> None:
-        """The event raised: undo its unit and drop the instance."""
-        ...
-
     def abort(self, error: StateroomError) -> None:
         """Throw the room away."""
         ...
 
-    def turn_away(self, connection: RoomConnection, error: Exception) -> None:
-        """The message of this client could not be handled: close its socket."""
+    def restart(self) -> None:
+        """An event was undone, and the instance is gone."""
         ...
 
     def drained(self) -> None:
@@ -64,9 +56,10 @@ class EventHost(Protocol):
 
 
 class Turn(Enum):
-    """Whether an event runs at the moment, or none ever will."""
+    """Whether an event runs at the moment, waits for the gate to open, or none ever will."""
 
     FREE = auto()
+    WAITING = auto()
     TAKEN = auto()
     OVER = auto()
 
@@ -86,17 +79,26 @@ class EventLoop:
         mailbox: Where events wait.
         tasks: Owner of the pump.
         clock: Measures the room's turns.
+        gate: The room's gate.
         timeout_seconds: The longest a hook may take.
     """
 
     _host: EventHost
+    _ends: EventEnds
 
     def __init__(
-        self, mailbox: Mailbox, tasks: TaskOwner, clock: Clock, *, timeout_seconds: float
+        self,
+        mailbox: Mailbox,
+        tasks: TaskOwner,
+        clock: Clock,
+        gate: InputGate,
+        *,
+        timeout_seconds: float,
     ) -> None:
         self._mailbox = mailbox
         self._tasks = tasks
         self._clock = clock
+        self._gate = gate
         self._timeout = timeout_seconds
         self._turn = Turn.FREE
         self._idle: asyncio.Event = asyncio.Event()
@@ -111,14 +113,25 @@ class EventLoop:
         self.message_timeout_seconds: float | None = None
         """How long the event of a socket's message may take, where that is not as long as any."""
 
-    def serve(self, host: EventHost) -> None:
+    def serve(self, host: EventHost, ends: EventEnds) -> None:
         """Say whose events they are; once, before the first one."""
         self._host = host
+        self._ends = ends
 
     @property
     def free(self) -> bool:
         """Whether an event could run inline now."""
+        return self._turn is Turn.FREE and not self._mailbox and not self._gate.locks
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no event runs or waits."""
         return self._turn is Turn.FREE and not self._mailbox
+
+    @property
+    def mark(self) -> int | None:
+        """How many events have ended, while one runs or waits."""
+        return self.ended if self._turn is Turn.TAKEN or self._mailbox else None
 
     @property
     def running(self) -> bool:
@@ -144,7 +157,7 @@ class EventLoop:
             raise RoomAborted
         self._mailbox.put(event, always=always, uncounted=uncounted)
         if self._turn is Turn.FREE:
-            self._start_pump(None, _ignore)
+            self._wait_for_turn()
 
     def run_inline(
         self,
@@ -161,16 +174,17 @@ class EventLoop:
             result = hook(connection, message)
             if result is None:
                 self._turn = Turn.FREE
-                self._host.finish_unit()
+                self._ends.well()
             else:
-                self._start_pump(lambda: result, _turning_away(self._host, connection))
+                self._gate.lock()
+                self._start_pump(lambda: result, self._turning_away(connection))
         except InstanceAborted as error:
             self._aborted(error)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - author's code
             self._turn = Turn.FREE
-            fault = _blamed(error)
-            self._host.undo(fault)
-            self._host.turn_away(connection, fault)
+            fault = as_blamed(error)
+            self._undo(fault)
+            self._ends.refuse(connection, fault)
         if self._intake is not Intake.OPEN:
             self._rest()
 
@@ -185,22 +199,32 @@ class EventLoop:
     def stop(self, error: Exception) -> None:
         """Fail every waiting event and take no more; the running one is left to end by itself."""
         self._intake = Intake.STOPPED
-        if self._turn is Turn.FREE:
+        if self._turn is not Turn.TAKEN:
             self._turn = Turn.OVER
         self._idle.set()
         for event in self._mailbox.drain():
             event.fail(error)
+        self._gate.break_(error)
 
     def _rest(self) -> None:
         """No event runs any more."""
         self._turn = Turn.FREE if self._intake is Intake.OPEN else Turn.OVER
 
+    def _wait_for_turn(self) -> None:
+        """Let the pump run when the gate is open."""
+        self._turn = Turn.WAITING
+        self._idle.clear()
+        self._gate.enter(lambda: self._start_pump(None, _ignore), _ignore)
+
     def _start_pump(self, first: Callable[[], Any] | None, fail: Failing) -> None:
+        """Let the pump run now; the gate has been locked for it."""
         self._turn = Turn.TAKEN
         self._idle.clear()
         self._tasks.start(self._pump(first, fail), name="events")
 
     async def _pump(self, first: Callable[[], Any] | None, fail: Failing) -> None:
+        gate = self._gate
+        standing.set(Standing(gate, gate))
         try:
             if first is not None:
                 self._take_up(Event(_ignore, fail=fail))
@@ -209,7 +233,7 @@ class EventLoop:
                 self.ended += 1
             clock = self._clock
             count, turn_ends = 0, clock.monotonic() + _TURN_SECONDS
-            while self._mailbox:
+            while self._mailbox and not gate.waiting:
                 current = self._mailbox.take()
                 self._host.drained()
                 self._take_up(current)
@@ -228,7 +252,11 @@ class EventLoop:
         finally:
             self.current = None
             self._rest()
-            self._idle.set()
+            if self._mailbox and self._intake is not Intake.STOPPED:
+                self._wait_for_turn()  # after those who wait at the gate
+            else:
+                self._idle.set()
+            gate.unlock()
 
     def _take_up(self, event: Event) -> None:
         self.current = event
@@ -252,27 +280,30 @@ class EventLoop:
         try:
             await run_hook(hook, timeout_seconds=timeout_seconds or self._timeout)
             if self._intake is not Intake.STOPPED:
-                self._host.finish_unit()
+                self._ends.well()
         except InstanceAborted as error:
             self._aborted(error)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             if self._intake is not Intake.STOPPED:
-                self._host.undo(error)
+                self._undo(error)
             fail(error)
+
+    def _undo(self, error: Exception) -> None:
+        self._ends.undone(error)
+        self._host.restart()
+
+    def _turning_away(self, connection: RoomConnection) -> Failing:
+        return lambda error: self._ends.refuse(connection, error)
 
     def _aborted(self, error: InstanceAborted) -> None:
         self._host.abort(RoomAborted(str(error)))
-
-
-def _turning_away(host: EventHost, connection: RoomConnection) -> Failing:
-    return lambda error: host.turn_away(connection, error)
 
 
 def _ignore(_error: Exception) -> None:
     """Nobody waits for this."""
 
 
-def _blamed(error: BaseException) -> Exception:
+def as_blamed(error: BaseException) -> Exception:
     """What a plain hook raised; a cancelled future's error is an error of the hook like others."""
     if isinstance(error, Exception):
         return error

@@ -23,15 +23,16 @@ from ..core.errors import (
 from ..sdk.durable_object import DurableObject
 from .asking import Asking
 from .brake import ReadingBrake
-from .closing import GOING_AWAY, close_for
+from .closing import GOING_AWAY
 from .commits import CommitLane
-from .connections import ConnectionSet, RoomConnection
+from .connections import ConnectionSet
 from .context import InstanceAborted
 from .environment import RoomEnvironment
-from .events import EventLoop
+from .event_ends import EventEnds, names_of, turn_away
 from .faults import as_fault
 from .mailbox import Event
 from .residence import Residence
+from .room_events import RoomEvents
 from .states import CLOSED_STATES, LEAVING_STATES, RoomState, move
 from .unit import RunningUnit
 from .vitals import Vitals
@@ -51,6 +52,7 @@ class RoomLife:
         events: Stopped when the room is over.
         asking: Those that wait for an answer.
         brake: Released as events leave the mailbox.
+        keeping: Whether an event that raises is not undone.
         hears_evict: Whether the class has an `on_evict`.
         gone: Called once when the room is over.
     """
@@ -63,9 +65,10 @@ class RoomLife:
         unit: RunningUnit,
         members: ConnectionSet,
         residence: Residence,
-        events: EventLoop,
+        events: RoomEvents,
         asking: Asking,
         brake: ReadingBrake,
+        keeping: bool,
         hears_evict: bool,
         gone: Callable[[], None],
     ) -> None:
@@ -77,6 +80,13 @@ class RoomLife:
         self._events = events
         self._asking = asking
         self._brake = brake
+        self.ends = EventEnds(
+            unit,
+            residence,
+            names=self.names,
+            counters=environment.counters,
+            keeping=keeping,
+        )
         self._hears_evict = hears_evict
         self._gone = gone
         self.state = RoomState.LOADING
@@ -97,7 +107,7 @@ class RoomLife:
     def idle(self) -> bool:
         """Whether nothing runs, waits, is unconfirmed or is pending."""
         return (
-            self._events.free
+            self._events.quiet
             and self._lane.clean
             and not self._residence.timers
             and not self.leaving
@@ -110,13 +120,7 @@ class RoomLife:
     @property
     def names(self) -> dict[str, object]:
         """Fields that identify the room in a log line."""
-        claim = self._lane.claim
-        object_id = claim.object_id
-        return {
-            "namespace": object_id.namespace,
-            "object": object_id.name if object_id.name is not None else str(object_id),
-            "epoch": claim.epoch,
-        }
+        return names_of(self._lane.claim)
 
     @property
     def vitals(self) -> Vitals:
@@ -124,7 +128,7 @@ class RoomLife:
         events, lane = self._events, self._lane
         return Vitals(
             confirmed=None if lane.clean else lane.commit_seq,
-            ended=events.ended if events.running else None,
+            ended=events.mark,
             allowed_seconds=events.allowed_seconds,
         )
 
@@ -159,7 +163,7 @@ class RoomLife:
             self.check()
             instance = await residence.start()
             self.check()
-            self.finish_unit()
+            self.ends.well()
         except (OwnershipLost, LeaseLost) as error:
             self.abort(error)  # the claim is worth nothing any more: another room must make one
             raise
@@ -170,45 +174,20 @@ class RoomLife:
             residence.drop(forget_rows=False)
             raise
         except Exception as error:
-            self._blame(error)
+            self.ends.blamed(error)
             fault = as_fault(error)
             fault.object_id = fault.object_id or str(self._lane.claim.object_id)
             raise fault from error
         return instance
 
-    def finish_unit(self) -> None:
-        """The event ended well."""
-        self._unit.finish()
+    def restart(self) -> None:
+        """An event was undone, and the instance is gone.
 
-    def undo(self, error: Exception) -> None:
-        """The event raised: undo its unit and drop the instance.
-
-        While there are clients another instance is started, after the pause that repeated faults
+        While there are clients another one is started, after the pause that repeated faults
         ask for; else the next event does that. A start that fails is not repeated by itself.
-        What could not read because the database is away is undone too, and is no fault of its own.
         """
-        if isinstance(error, StoreUnavailable):
-            self._unit.discard()
-            self._residence.fault(blamed=False)
-            _log.warning("event_undone", **self.names, code=error.code, reason=str(error))
-        else:
-            self._blame(error)
         if self._members and not self.leaving:
             self._events.submit(Event(_do_nothing, fail=_ignore), always=True)
-
-    def _blame(self, error: Exception) -> None:
-        """Undo what the author's code did before it raised, and drop the instance."""
-        self._unit.discard()
-        self._residence.fault()
-        self._environment.counters("object_faults")
-        _log.error("object_fault", **self.names, exc_info=error)
-
-    def turn_away(self, connection: RoomConnection, error: Exception) -> None:
-        """Close the socket of a client that cannot be served: for good, or to come back."""
-        if isinstance(error, StateroomError) and error.retryable:
-            connection.let_go(*close_for(error))
-        else:
-            connection.shut(*close_for(error))
 
     def drained(self) -> None:
         """An event has left the mailbox."""
@@ -262,7 +241,7 @@ class RoomLife:
             member.transport.pause_reading()
         await self._events.join()
         self.check()
-        self.finish_unit()
+        self.ends.well()
         await self._lane.commit_point()
         for member in list(self._members):
             member.let_go(*GOING_AWAY)
@@ -287,7 +266,7 @@ class RoomLife:
         for member in list(self._members):
             if isinstance(error, LeaseLost):
                 member.drop_unsent()
-            self.turn_away(member, error)
+            turn_away(member, error)
         self._end(error)
 
     def _end(self, error: StateroomError) -> None:

@@ -17,6 +17,7 @@ class RoomLimits:
         unit_bytes: The most one event may write between commit points.
         outbox_bytes: The most that may wait in one socket before it is closed with 1013.
         connections: The most sockets of one room.
+        running_events: Events of a class with `interleave` that run at once.
         event_timeout_seconds: The longest a hook may take.
         idle_seconds: Without an event for this long, the instance is dropped.
         relaxed_loss_ms: With durability `relaxed`, the oldest change that may be uncommitted
@@ -32,6 +33,7 @@ class RoomLimits:
     unit_bytes: int = 64 << 20
     outbox_bytes: int = 16 << 20
     connections: int = 32_768
+    running_events: int = 1_000
     event_timeout_seconds: float = 30.0
     idle_seconds: float = 10.0
     relaxed_loss_ms: int = 1_000

@@ -2,11 +2,13 @@
 
 Point reads ask the buffer, then the cache, then the database. Ranges merge committed pages with
 the buffer as it was when the range was asked for. What is committed while the database answers
-does not show: see `open_reads`. What has expired is not there: see `expiry`.
+does not show: see `open_reads`. What has expired is not there: see `expiry`. While the database
+is asked, the room's gate is held, unless the reader wants it otherwise.
 """
 
-from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import AbstractContextManager, aclosing, nullcontext
+from typing import TypeVar
 
 from ..core.clock import DatabaseClock
 from ..core.ports import ObjectStore
@@ -14,7 +16,11 @@ from ..core.storage_codec import EXPIRING, expired
 from ..core.values import KeyRange
 from .buffer import DELETED, UNKNOWN, Absence
 from .commits import CommitLane
+from .input_gate import InputGate
 from .scan import Overlay, Rows, committed_pages, merge_page
+from .standing import holding
+
+PageT = TypeVar("PageT")
 
 
 class RowReader:
@@ -24,12 +30,20 @@ class RowReader:
         lane: Has the buffer, the cache and the open reads.
         store: Where committed rows are read.
         database_clock: The time that rows expire by.
+        gate: The room's gate.
     """
 
-    def __init__(self, lane: CommitLane, store: ObjectStore, database_clock: DatabaseClock) -> None:
+    def __init__(
+        self,
+        lane: CommitLane,
+        store: ObjectStore,
+        database_clock: DatabaseClock,
+        gate: InputGate,
+    ) -> None:
         self._lane = lane
         self._store = store
         self._database_clock = database_clock
+        self._gate = gate
         self._object_id = lane.claim.object_id
 
     def look(self, raw: bytes) -> bytes | Absence | None:
@@ -43,12 +57,14 @@ class RowReader:
             return None if expired(found, self._database_clock.now_ms()) else found
         return found
 
-    async def read(self, raws: Collection[bytes], *, keep: bool) -> dict[bytes, bytes]:
+    async def read(
+        self, raws: Collection[bytes], *, keep: bool, hold: bool = True
+    ) -> dict[bytes, bytes]:
         """Ask the database for committed rows; with `keep` the cache remembers them."""
         lane = self._lane
         cache = lane.cache
         generation = cache.generation
-        with lane.reads.of_keys(raws):
+        with lane.reads.of_keys(raws), self._held(hold=hold):
             found = self._live(await self._store.read(self._object_id, raws))
         if keep:
             for raw in raws:
@@ -63,13 +79,16 @@ class RowReader:
             if value[0] != EXPIRING or not expired(value, now_ms)
         }
 
-    def pages(self, wanted: KeyRange, *, steady: bool) -> AsyncGenerator[Rows, None]:
+    def pages(
+        self, wanted: KeyRange, *, steady: bool, hold: bool = True
+    ) -> AsyncGenerator[Rows, None]:
         """Pages of a range, the buffer as of now laid over the committed rows.
 
         Args:
             wanted: Which rows; a limit may be overshot.
             steady: Whether nothing that is written from now on may show. Only for one who reads
                 to the end without waiting for anything else, for commits wait for it.
+            hold: Whether the gate is held while a page is asked for.
         """
         wiped, overlay = self._lane.buffer.overlay()
         cache = self._lane.cache
@@ -81,17 +100,31 @@ class RowReader:
         if wiped or cache.complete:
             rows = {} if wiped else self._live(cache.rows())
             return _only(merge_page(list(rows.items()), live, wanted))
-        return self._committed(wanted, live, now_ms, steady=steady)
+        return self._committed(wanted, live, now_ms, steady=steady, hold=hold)
 
     async def _committed(
-        self, wanted: KeyRange, overlay: Overlay, now_ms: int, *, steady: bool
+        self, wanted: KeyRange, overlay: Overlay, now_ms: int, *, steady: bool, hold: bool
     ) -> AsyncGenerator[Rows, None]:
         pages = committed_pages(self._store, self._object_id, wanted, overlay, now_ms=now_ms)
         reads = self._lane.reads
         with reads.of_range(wanted, overlay) if steady else nullcontext():
             async with aclosing(pages):
-                async for page, overlaid in pages:
+                async for page, overlaid in self._paged(pages, hold=hold):
                     yield merge_page(page, overlaid, wanted)
+
+    async def _paged(
+        self, pages: AsyncIterator[PageT], *, hold: bool
+    ) -> AsyncGenerator[PageT, None]:
+        """The same pages; the gate is held while one is waited for, and not between."""
+        while True:
+            with self._held(hold=hold):
+                page = await anext(pages, None)
+            if page is None:
+                return
+            yield page
+
+    def _held(self, *, hold: bool) -> AbstractContextManager[None]:
+        return holding(self._gate) if hold else nullcontext()
 
 
 async def _only(rows: Rows) -> AsyncGenerator[Rows, None]:

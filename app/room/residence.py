@@ -22,6 +22,7 @@ from .connections import ConnectionSet
 from .context import RoomContext
 from .environment import RoomEnvironment
 from .expiry import RowExpiry
+from .input_gate import InputGate
 from .instance import ClassTraits, start_instance
 from .outputs import Output
 from .reading import RowReader
@@ -40,6 +41,7 @@ class Residence:
         lane: The room's commit lane, whose cache is filled.
         unit: The running unit.
         members: The room's sockets.
+        gate: The room's input gate, which reads of storage hold.
         fire: Queues a timer's callback as an event.
         limit_messages: Sets how long the event of a message may take.
         abort: Throws the room away.
@@ -55,6 +57,7 @@ class Residence:
         lane: CommitLane,
         unit: RunningUnit,
         members: ConnectionSet,
+        gate: InputGate,
         fire: Callable[[Callable[[], Awaitable[None] | None]], None],
         limit_messages: Callable[[float | None], None],
         abort: Callable[[StateroomError], None],
@@ -76,6 +79,7 @@ class Residence:
         self._lane = lane
         self._unit = unit
         self._members = members
+        self._gate = gate
         self._fire = fire
         self.limit_messages = limit_messages
         self._abort = abort
@@ -170,7 +174,10 @@ class Residence:
             StorageParts(
                 host=self._unit,
                 lane=self._lane,
-                reader=RowReader(self._lane, environment.store, environment.database_clock),
+                reader=RowReader(
+                    self._lane, environment.store, environment.database_clock, self._gate
+                ),
+                gate=self._gate,
                 alarms=self.alarms,
                 expiry=self.expiry,
                 unit_bytes=environment.limits.unit_bytes,

@@ -26,7 +26,9 @@ from .endings import Endings
 from .environment import RoomEnvironment
 from .events import EventLoop
 from .http_values import checked_response
+from .input_gate import InputGate
 from .instance import ClassTraits, finish
+from .interleaving import InterleavingLoop
 from .life import RoomLife
 from .mailbox import Mailbox
 from .outputs import Close, Output, OutputDelivery, Send
@@ -65,10 +67,10 @@ class Room:
         self._mailbox = Mailbox(
             limit_events=limits.mailbox_events, limit_bytes=limits.mailbox_bytes
         )
-        self.event_timeout_seconds = seconds = limits.event_timeout_seconds
-        clock = environment.clock
-        self._events = EventLoop(self._mailbox, environment.tasks, clock, timeout_seconds=seconds)
-        self._submit = Admission(self._events, clock, limits, self._admit).submit
+        self.event_timeout_seconds = limits.event_timeout_seconds
+        self._gate = InputGate()
+        self._events = _events_of(mount, self._mailbox, environment, self._gate)
+        self._submit = Admission(self._events, environment.clock, limits, self._admit).submit
         self._endings = Endings(self._traits, self._submit)
         self._make_parts(environment, claim)
         self._life = RoomLife(
@@ -80,10 +82,12 @@ class Room:
             events=self._events,
             asking=self.asking,
             brake=self._brake,
+            keeping=mount.cls.interleave,
             hears_evict=self._traits.hears_evict,
             gone=lambda: gone(self),
         )
-        self._events.serve(self._life)
+        self._ends = self._life.ends
+        self._events.serve(self._life, self._ends)
         residence = self._residence
         self.bell = AlarmBell(
             self._life, self.asking, residence.alarms, residence.expiry, environment
@@ -119,6 +123,7 @@ class Room:
             lane=self.lane,
             unit=self._unit,
             members=self.members,
+            gate=self._gate,
             fire=self._take_timer,
             limit_messages=self._events.limit_messages,
             abort=self.abort,
@@ -164,7 +169,7 @@ class Room:
         self.members.add(connection)
         self._submit(
             lambda instance: instance.on_connect(connection, request),
-            fail=lambda error: self._life.turn_away(connection, error),
+            fail=lambda error: self._ends.refuse(connection, error),
             always=True,
         )
         return connection
@@ -252,7 +257,7 @@ class Room:
         self._submit(
             lambda current: None if connection.deaf else current.on_message(connection, message),
             size_bytes=len(message),
-            fail=lambda error: self._life.turn_away(connection, error),
+            fail=lambda error: self._ends.refuse(connection, error),
             uncounted=not self._brake.stopped(connection),
             timeout_seconds=self._events.message_timeout_seconds,
             origin=Origin.MESSAGE,
@@ -294,6 +299,20 @@ class Room:
             self._delivery.deliver(outputs)
         else:
             self.abort(LeaseLost())
+
+
+def _events_of(
+    mount: Mount, mailbox: Mailbox, environment: RoomEnvironment, gate: InputGate
+) -> EventLoop | InterleavingLoop:
+    """The events of a class: one at a time, or as the input gate lets them."""
+    tasks, clock, limits = environment.tasks, environment.clock, environment.limits
+    seconds = limits.event_timeout_seconds
+    if mount.cls.interleave:
+        most = limits.running_events
+        return InterleavingLoop(
+            mailbox, tasks, clock, gate, timeout_seconds=seconds, most_running=most
+        )
+    return EventLoop(mailbox, tasks, clock, gate, timeout_seconds=seconds)
 
 
 def _answering(request: Request) -> Callable[[DurableObject], Awaitable[Response]]:

@@ -32,6 +32,7 @@ from .effects import DONE, Done
 from .entries import at_most_128, stored_key, stored_value
 from .instants import milliseconds
 from .scan import Rows, key_range
+from .standing import holding
 from .storage_parts import StorageParts, Use
 
 ResultT = TypeVar("ResultT")
@@ -50,22 +51,29 @@ class RoomStorage(RoomAlarmStorage):
         self._parts.use = Use.NOTHING
 
     def get(
-        self, key: str, default: Any = None, *, no_cache: bool = False
+        self,
+        key: str,
+        default: Any = None,
+        *,
+        no_cache: bool = False,
+        allow_concurrency: bool = False,
     ) -> Coroutine[Any, Any, Any]:
         """See `sdk.Storage.get`."""
         self._check_alive()
         raw = stored_key(key)
         found = self._reader.look(raw)
         if isinstance(found, Absence):
-            return self._fetched(raw, default, keep=not no_cache)
+            return self._fetched(raw, default, keep=not no_cache, hold=not allow_concurrency)
         return _decoded(found, default)
 
-    def get_many(self, keys: Iterable[str]) -> Coroutine[Any, Any, dict[str, Any]]:
+    def get_many(
+        self, keys: Iterable[str], *, allow_concurrency: bool = False
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """See `sdk.Storage.get_many`."""
         self._check_alive()
         raws = sorted({stored_key(key) for key in at_most_128(keys)})
         known = {raw: self._reader.look(raw) for raw in raws}
-        return self._fetched_many(known)
+        return self._fetched_many(known, hold=not allow_concurrency)
 
     def list(
         self,
@@ -77,14 +85,16 @@ class RoomStorage(RoomAlarmStorage):
         reverse: bool = False,
         limit: int | None = None,
         no_cache: bool = False,
+        allow_concurrency: bool = False,
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """See `sdk.Storage.list`."""
         self._check_alive()
         wanted = key_range(prefix, start, start_after, end, reverse=reverse, limit=limit)
         del no_cache  # lists are not kept in the cache
-        return _collected(
-            None if wanted is None else self._reader.pages(wanted, steady=True), limit
-        )
+        if wanted is None:
+            return _collected(None, limit)
+        pages = self._reader.pages(wanted, steady=True, hold=not allow_concurrency)
+        return _collected(pages, limit)
 
     async def stream(self, *, prefix: str | None = None) -> AsyncIterator[tuple[str, Any]]:
         """See `sdk.Storage.stream`."""
@@ -231,15 +241,21 @@ class RoomStorage(RoomAlarmStorage):
             top.uncached.update(writes)
         top.confirmed = top.confirmed or confirmed
         self._host.wrote()
-        return Done(self._host.wait_for_room) if lane.congested else DONE
+        return Done(self._wait_for_room) if lane.congested else DONE
 
-    async def _fetched(self, raw: bytes, default: Any, *, keep: bool) -> Any:
-        found = (await self._reader.read([raw], keep=keep)).get(raw)
+    async def _wait_for_room(self) -> None:
+        with holding(self._parts.gate):
+            await self._host.wait_for_room()
+
+    async def _fetched(self, raw: bytes, default: Any, *, keep: bool, hold: bool) -> Any:
+        found = (await self._reader.read([raw], keep=keep, hold=hold)).get(raw)
         return default if found is None else decode_value(found)
 
-    async def _fetched_many(self, known: Mapping[bytes, bytes | Absence | None]) -> dict[str, Any]:
+    async def _fetched_many(
+        self, known: Mapping[bytes, bytes | Absence | None], *, hold: bool
+    ) -> dict[str, Any]:
         missing = [raw for raw, value in known.items() if isinstance(value, Absence)]
-        read = await self._reader.read(missing, keep=True) if missing else {}
+        read = await self._reader.read(missing, keep=True, hold=hold) if missing else {}
         found: dict[str, Any] = {}
         for raw, value in known.items():
             stored = read.get(raw) if isinstance(value, Absence) else value

@@ -9,6 +9,7 @@ from ..core.values import Receipt
 from .alarms import RoomAlarms
 from .commits import CommitLane
 from .expiry import RowExpiry
+from .input_gate import InputGate
 from .reading import RowReader
 
 
@@ -46,6 +47,7 @@ class StorageParts:
         reader: What is read.
         alarms: The object's alarms.
         expiry: Sees to the removal of rows that expire.
+        gate: The room's gate.
         unit_bytes: The most one event may write between commit points.
         use: What may be done; it ends with the instance.
     """
@@ -55,6 +57,7 @@ class StorageParts:
     reader: RowReader
     alarms: RoomAlarms
     expiry: RowExpiry
+    gate: InputGate
     unit_bytes: int
     use: Use = Use.ALL
 

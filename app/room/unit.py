@@ -33,6 +33,11 @@ class RunningUnit:
         self._stray: asyncio.Handle | None = None
         self._relief = asyncio.Event()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the room still lives: what is staged may leave."""
+        return self._alive()
+
     def stage(self, output: Output) -> None:
         """Make an output part of the unit."""
         self._outputs.append(output)
@@ -69,6 +74,12 @@ class RunningUnit:
         if self._former:
             self._former = {}
 
+    def end_step(self) -> None:
+        """End the unit between events here already, as the code that made it waits."""
+        if self._stray is not None:
+            self._stray.cancel()
+        self._finish_stray()
+
     def discard(self) -> None:
         """Undo the unit: its writes, its outputs, and what it had changed besides."""
         for output in self._outputs:
@@ -87,7 +98,7 @@ class RunningUnit:
 
     async def wait_for_room(self) -> None:
         """Wait until fewer finished units are unconfirmed."""
-        while self._lane.congested and self._alive():
+        while self._lane.congested and self.alive:
             self._relief.clear()
             await self._relief.wait()
 
@@ -97,5 +108,5 @@ class RunningUnit:
 
     def _finish_stray(self) -> None:
         self._stray = None
-        if self._alive() and not self._in_event() and not self._lane.buffer.in_transaction:
+        if self.alive and not self._in_event() and not self._lane.buffer.in_transaction:
             self.finish()  # after a transaction, its end asks again

@@ -3,7 +3,8 @@
 Mount a subclass as a namespace and each name in it is an object of its own, with private
 storage, that exists for ever. One event runs at a time, to its end, and is all or nothing: when
 a hook raises, its writes and sends since the last commit point are undone and the instance is
-built again from storage.
+built again from storage. A class that says `interleave = True` follows the input gates of
+Durable Objects in both instead (docs/guides/gates.md).
 
 A hook may be a plain function (`def on_message`) or a coroutine function. A plain one runs
 without any task switch when nothing else waits, which is the cheapest an event can be.
@@ -27,6 +28,10 @@ class DurableObject:
 
     Attributes:
         ctx: Identity, storage, connections and time.
+        interleave: Whether other events may run while one waits for anything but storage, as on
+            Durable Objects. None runs while one waits for a read of storage, or is in a
+            transaction or a `block_concurrency_while`. An event that raises is then not undone:
+            what it wrote and said before stays, and so does the instance.
         idle_seconds: After this time without an event the instance is dropped and its sockets
             are kept (hibernation); None takes the service's setting.
         event_timeout_seconds: How long one event may take, `on_start` included; None takes the
@@ -44,6 +49,7 @@ class DurableObject:
         overflow_reason: The close reason of a client that reads too slowly (code 1013).
     """
 
+    interleave: ClassVar[bool] = False
     idle_seconds: ClassVar[float | None] = None
     event_timeout_seconds: ClassVar[float | None] = None
     multiplexers: ClassVar[Mapping[str, Callable[[], SocketMultiplexer]]] = {}

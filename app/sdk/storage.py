@@ -24,11 +24,18 @@ class Storage(AlarmStorage, Protocol):
     """See the module; the alarms are in `sdk.alarms`."""
 
     def get(
-        self, key: str, default: Any = None, *, no_cache: bool = False
+        self,
+        key: str,
+        default: Any = None,
+        *,
+        no_cache: bool = False,
+        allow_concurrency: bool = False,
     ) -> Coroutine[Any, Any, Any]:
         """Return the value of `key`, or `default` when there is none.
 
-        `no_cache` never changes the result; it keeps the value out of the object's cache.
+        `no_cache` never changes the result; it keeps the value out of the object's cache. While
+        a read waits for the database nothing else of the object runs; `allow_concurrency` lets
+        other events run meanwhile, where the class lets any (`interleave`).
 
         Raises:
             StorageRefused: The key is too long.
@@ -36,7 +43,9 @@ class Storage(AlarmStorage, Protocol):
         """
         ...
 
-    def get_many(self, keys: Iterable[str]) -> Coroutine[Any, Any, dict[str, Any]]:
+    def get_many(
+        self, keys: Iterable[str], *, allow_concurrency: bool = False
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
         """Return those of at most 128 `keys` that exist, in byte order of the keys."""
         ...
 
@@ -50,6 +59,7 @@ class Storage(AlarmStorage, Protocol):
         reverse: bool = False,
         limit: int | None = None,
         no_cache: bool = False,
+        allow_concurrency: bool = False,
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """Return keys and values in byte order (last first with `reverse`).
 

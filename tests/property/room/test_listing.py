@@ -13,6 +13,7 @@ from app.core.clock import DatabaseClock
 from app.core.values import KeyRange, Page
 from app.room.alarms import RoomAlarms
 from app.room.expiry import RowExpiry
+from app.room.input_gate import InputGate
 from app.room.reading import RowReader
 from app.room.storage import RoomStorage
 from app.room.storage_parts import StorageParts
@@ -118,11 +119,13 @@ async def _check(
     store = SmallPages(bench.database)
     clock = DatabaseClock(bench.clock)
     alarms = RoomAlarms(bench.lane, store, clock, heard=False, unit_bytes=10**6)
+    gate = InputGate()
     storage = RoomStorage(
         StorageParts(
             host=bench.unit,
             lane=bench.lane,
-            reader=RowReader(bench.lane, store, clock),
+            reader=RowReader(bench.lane, store, clock, gate),
+            gate=gate,
             alarms=alarms,
             expiry=RowExpiry(bench.lane, store, alarms, clock),
             unit_bytes=10**6,

@@ -1,0 +1,108 @@
+"""How the events of a room end: well, undone, or failed with all that they did kept.
+
+And what the client hears whose event it was.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from ..core.errors import StateroomError, StoreUnavailable
+from ..core.values import Claim
+from .closing import close_for
+from .connections import RoomConnection
+from .outputs import Release
+from .residence import Residence
+from .unit import RunningUnit
+
+_log = structlog.get_logger("stateroom.room")
+
+
+def names_of(claim: Claim) -> dict[str, object]:
+    """Fields that identify a room in a log line."""
+    object_id = claim.object_id
+    return {
+        "namespace": object_id.namespace,
+        "object": object_id.name if object_id.name is not None else str(object_id),
+        "epoch": claim.epoch,
+    }
+
+
+class EventEnds:
+    """See the module.
+
+    Args:
+        unit: Ended or undone with each event.
+        residence: Where the instance lives.
+        names: Fields that identify the room in a log line.
+        counters: Called with the name of what is counted.
+        keeping: Whether an event that raises is not undone (`interleave`).
+    """
+
+    def __init__(
+        self,
+        unit: RunningUnit,
+        residence: Residence,
+        *,
+        names: dict[str, object],
+        counters: Callable[[str], None],
+        keeping: bool,
+    ) -> None:
+        self._unit = unit
+        self._residence = residence
+        self._names = names
+        self._counters = counters
+        self._keeping = keeping
+
+    def well(self) -> None:
+        """The event ended well: its unit is finished."""
+        self._unit.finish()
+
+    def step(self) -> None:
+        """Code that runs between events, or among them, waits: its unit is finished."""
+        self._unit.end_step()
+
+    def undone(self, error: Exception) -> None:
+        """The event raised: undo its unit and drop the instance.
+
+        What could not read because the database is away is undone too, and is no fault of its own.
+        """
+        if isinstance(error, StoreUnavailable):
+            self._unit.discard()
+            self._residence.fault(blamed=False)
+            _log.warning("event_undone", **self._names, code=error.code, reason=str(error))
+        else:
+            self.blamed(error)
+
+    def blamed(self, error: Exception) -> None:
+        """Undo what the author's code did before it raised, and drop the instance."""
+        self._unit.discard()
+        self._residence.fault()
+        self._count_fault(error)
+
+    def kept(self, error: Exception) -> None:
+        """The event raised: what it did stays, and so does the instance."""
+        if isinstance(error, StoreUnavailable):
+            _log.warning("event_failed", **self._names, code=error.code, reason=str(error))
+        else:
+            self._count_fault(error)
+
+    def refuse(self, connection: RoomConnection, error: Exception) -> None:
+        """The event of this client failed: close its socket, after what stays of the event."""
+        if self._keeping and self._unit.alive:
+            connection.deaf = True
+            self._unit.stage(Release(lambda: turn_away(connection, error)))
+        else:
+            turn_away(connection, error)
+
+    def _count_fault(self, error: Exception) -> None:
+        self._counters("object_faults")
+        _log.error("object_fault", **self._names, exc_info=error)
+
+
+def turn_away(connection: RoomConnection, error: Exception) -> None:
+    """Close the socket of a client that cannot be served: for good, or to come back."""
+    if isinstance(error, StateroomError) and error.retryable:
+        connection.let_go(*close_for(error))
+    else:
+        connection.shut(*close_for(error))

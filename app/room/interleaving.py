@@ -1,0 +1,268 @@
+"""The events of a room whose class says `interleave`: several at once, by the input gate's rules.
+
+Each event is a task of its own, which runs from one await to the next (`stepping`). An event
+starts, and goes on after an await, only while the gate is open; so none of them sees another one
+between its own reads and writes of storage, and all of them may run while one waits for anything
+else. They start in the order they came; at most so many run, the others wait in the mailbox.
+
+Here an event that raises has failed, and nothing more: what it did before stays done, and the
+instance lives on. Only a start is all or nothing, as it is elsewhere.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from ..core.clock import Clock
+from ..core.errors import QueuedTooLong, RoomAborted
+from ..core.tasks import TaskOwner
+from .connections import RoomConnection
+from .context import InstanceAborted
+from .event_ends import EventEnds
+from .events import EventHost, Intake, as_blamed
+from .input_gate import InputGate
+from .instance import finish, run_hook
+from .mailbox import Event, Mailbox
+from .standing import Standing, Walker, running_event, standing
+from .stepping import Stepped
+
+
+class InterleavingLoop:
+    """See the module. It has the face that `room_events` says.
+
+    Args:
+        mailbox: Where events wait to start.
+        tasks: Owner of the events' tasks.
+        clock: Tells which events are too old.
+        gate: The room's gate.
+        timeout_seconds: The longest a hook may take.
+        most_running: So many events run at once.
+    """
+
+    _host: EventHost
+    _ends: EventEnds
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        tasks: TaskOwner,
+        clock: Clock,
+        gate: InputGate,
+        *,
+        timeout_seconds: float,
+        most_running: int,
+    ) -> None:
+        self._mailbox = mailbox
+        self._tasks = tasks
+        self._clock = clock
+        self._gate = gate
+        self._timeout = timeout_seconds
+        self._most_running = most_running
+        self._intake = Intake.OPEN
+        self._running: dict[Event, int] = {}  # by number, so the oldest is the first
+        self._number = 0
+        self._tickets = 0
+        self._whole = False
+        self._farewell: Event | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.current: Event | None = None
+        """The event that an instance is started for, while it is."""
+        self.message_timeout_seconds: float | None = None
+
+    def serve(self, host: EventHost, ends: EventEnds) -> None:
+        """Say whose events they are; once, before the first one."""
+        self._host = host
+        self._ends = ends
+
+    @property
+    def free(self) -> bool:
+        """See `RoomEvents.free`."""
+        return not self._gate.locks and not self._mailbox and self._intake is Intake.OPEN
+
+    @property
+    def quiet(self) -> bool:
+        """See `RoomEvents.quiet`."""
+        return self._idle.is_set()
+
+    @property
+    def running(self) -> bool:
+        """See `RoomEvents.running`: a start, or a plain hook that runs inline."""
+        return self._whole
+
+    @property
+    def mark(self) -> int | None:
+        """See `RoomEvents.mark`: the number of the oldest event that runs."""
+        if self._running:
+            return next(iter(self._running.values()))
+        return self._number if self._mailbox else None
+
+    @property
+    def allowed_seconds(self) -> float:
+        """See `RoomEvents.allowed_seconds`."""
+        oldest = next(iter(self._running), None)
+        own = oldest.timeout_seconds if oldest is not None else None
+        return self._timeout + (own or self._timeout)
+
+    def limit_messages(self, seconds: float | None) -> None:
+        """See `RoomEvents.limit_messages`."""
+        self.message_timeout_seconds = seconds
+
+    async def join(self) -> None:
+        """See `RoomEvents.join`."""
+        await self._idle.wait()
+
+    def submit(self, event: Event, *, always: bool = False, uncounted: bool = False) -> None:
+        """See `RoomEvents.submit`."""
+        if self._intake is not Intake.OPEN:
+            raise RoomAborted
+        self._mailbox.put(event, always=always, uncounted=uncounted)
+        self._idle.clear()
+        self._let_in()
+
+    def run_inline(
+        self,
+        hook: Callable[[RoomConnection, str | bytes], Any],
+        connection: RoomConnection,
+        message: str | bytes,
+    ) -> None:
+        """See `RoomEvents.run_inline`; what returns something to await becomes an event."""
+        self._whole = True
+        try:
+            result = hook(connection, message)
+        except InstanceAborted as error:
+            self._whole = False
+            self._host.abort(RoomAborted(str(error)))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - author's code
+            self._whole = False
+            fault = as_blamed(error)
+            self._ends.kept(fault)
+            self._ends.refuse(connection, fault)
+        else:
+            self._whole = False
+            if result is not None:
+                self._take_up(
+                    Event(
+                        lambda _instance: result,
+                        fail=lambda error: self._ends.refuse(connection, error),
+                        timeout_seconds=self.message_timeout_seconds,
+                    )
+                )
+        self._ends.step()
+
+    def close(self, farewell: Event | None) -> None:
+        """See `RoomEvents.close`."""
+        self._intake = Intake.CLOSING
+        self._farewell = farewell
+        if farewell is not None:
+            self._idle.clear()
+            self._rest()
+
+    def stop(self, error: Exception) -> None:
+        """See `RoomEvents.stop`. The code of those that run is unwound when it would go on."""
+        self._intake = Intake.STOPPED
+        self._farewell = None
+        self._idle.set()
+        for event in self._mailbox.drain():
+            event.fail(error)
+        self._gate.break_(error)
+
+    def _let_in(self) -> None:
+        """Let as many events of the mailbox as may run wait at the gate."""
+        while (
+            self._tickets < len(self._mailbox)
+            and self._tickets + len(self._running) < self._most_running
+        ):
+            self._tickets += 1
+            self._gate.enter(self._begin, _ignore)
+
+    def _begin(self) -> None:
+        """The oldest event of the mailbox has passed the gate."""
+        self._tickets -= 1
+        event = self._mailbox.take()
+        self._host.drained()
+        self._start(event)
+
+    def _take_up(self, event: Event) -> None:
+        """Run an event that has begun inline: the gate is open."""
+        self._idle.clear()
+        self._gate.lock()
+        self._start(event)
+
+    def _start(self, event: Event) -> None:
+        self._number += 1
+        self._running[event] = self._number
+        self._tasks.start(self._run(event), name="event")
+
+    def _rest(self) -> None:
+        """An event is over: let others in, or say that there are none."""
+        self._let_in()
+        if self._running or self._mailbox:
+            return
+        farewell, self._farewell = self._farewell, None
+        if farewell is None:
+            self._idle.set()
+        else:
+            self._mailbox.put(farewell, always=True)
+            self._let_in()
+
+    async def _run(self, event: Event) -> None:
+        """Run one event, from the start of an instance, if there is none, to its end."""
+        locked = True
+        standing.set(Standing(self._gate, self._gate))
+        try:
+            hook = await self._ready(event)
+            if hook is not None:
+                locked = False  # the first step gives the lock back
+                await self._guard(hook, event)
+        except asyncio.CancelledError:
+            # The worker stops without waiting for the event.
+            self._host.abort(RoomAborted())
+            raise
+        finally:
+            if locked:
+                self._gate.unlock()
+            del self._running[event]
+            if self._intake is not Intake.STOPPED:
+                self._rest()
+
+    async def _ready(self, event: Event) -> Callable[[], Any] | None:
+        """What is to be run; None when the event has failed before it began."""
+        if event.good_until is not None and event.good_until < self._clock.monotonic():
+            event.fail(QueuedTooLong())
+            return None
+        self._whole, self.current = True, event
+        running_event.set(event)
+        try:
+            instance = await self._host.ready()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the event has failed
+            event.fail(error)
+            return None
+        finally:
+            self._whole, self.current = False, None
+            running_event.set(None)
+            self._ends.step()
+        return lambda: event.hook(instance)
+
+    async def _guard(self, hook: Callable[[], Any], event: Event) -> None:
+        """Run one hook to its end."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - says so to mypy
+        standing.set(Standing(self._gate, self._gate, Walker(task)))
+
+        async def work() -> None:
+            await finish(hook())
+
+        stepped = Stepped(work(), root=self._gate, step_over=self._ends.step, passed=True)
+        try:
+            await run_hook(lambda: stepped, timeout_seconds=event.timeout_seconds or self._timeout)
+        except InstanceAborted as error:
+            self._host.abort(RoomAborted(str(error)))
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
+            if self._intake is not Intake.STOPPED:
+                self._ends.kept(error)
+            event.fail(error)
+
+
+def _ignore(_error: Exception) -> None:
+    """The room is over: all that waits in its mailbox is told."""

@@ -1,0 +1,116 @@
+"""The driver of an author's code: it goes on after an await only when the gate lets it.
+
+The code is a coroutine; between two awaits it runs a step. Whatever it waits for is handed up to
+asyncio as it is, so every library works, and none needs to know of gates. When the wait is over
+and the gate behind which the code stands is closed, it waits for its turn there as well. Errors
+and cancellations come through the gate like results; when the gate breaks, the code is unwound.
+
+Each step is a unit: what it wrote and said is finished when it is over.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+from .context import InstanceAborted
+from .input_gate import InputGate
+from .standing import standing_in
+
+
+class Stepped:
+    """Something to await: a coroutine, step by step, in the task that awaits it.
+
+    Args:
+        work: The coroutine.
+        root: The room's gate.
+        step_over: Called after each step.
+        passed: The gate has let the first step pass; its lock is given back after it.
+    """
+
+    def __init__(
+        self,
+        work: Coroutine[Any, Any, Any],
+        *,
+        root: InputGate,
+        step_over: Callable[[], None],
+        passed: bool,
+    ) -> None:
+        self._work = work
+        self._root = root
+        self._step_over = step_over
+        self._lock: InputGate | None = root if passed else None
+        self._first_passes = not passed
+        self._refusal: Exception | None = None
+        self._turn: asyncio.Future[None] | None = None
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        try:
+            error = (yield from self._pass(None)) if self._first_passes else None
+            while True:
+                try:
+                    awaited = self._step(error)
+                except StopIteration as end:
+                    return end.value
+                error = None
+                try:
+                    yield awaited
+                except GeneratorExit:
+                    raise
+                except BaseException as thrown:  # noqa: BLE001 - it is handed to the code
+                    error = thrown
+                error = yield from self._pass(error)
+        finally:
+            self._work.close()  # it has ended, unless nobody will ever let it go on
+
+    def _step(self, error: BaseException | None) -> Any:
+        """Run the code up to its next await; returns what it waits for."""
+        try:
+            return self._work.send(None) if error is None else self._work.throw(error)
+        finally:
+            try:
+                self._step_over()
+            finally:
+                self._give_back()
+
+    def _pass(self, error: BaseException | None) -> Generator[Any, Any, BaseException | None]:
+        """Wait until the code may go on; returns the error that it goes on with, if any.
+
+        Being cancelled meanwhile is such an error.
+        """
+        here = standing_in(self._root)
+        gate = here.gate
+        if gate.broken is not None:
+            return InstanceAborted(str(gate.broken))
+        if not gate.locks or (here.walker is not None and here.walker.holds):
+            return error
+        ticket = gate.enter(lambda: self._admit(gate), self._refuse)
+        try:
+            while self._lock is None and self._refusal is None:
+                self._turn = asyncio.get_running_loop().create_future()
+                try:
+                    yield from self._turn
+                except asyncio.CancelledError as cancelled:
+                    error = cancelled
+        except GeneratorExit:
+            if ticket is not None:
+                ticket.cancel()
+            self._give_back()
+            raise
+        return error if self._refusal is None else InstanceAborted(str(self._refusal))
+
+    def _admit(self, gate: InputGate) -> None:
+        self._lock = gate
+        self._wake()
+
+    def _refuse(self, error: Exception) -> None:
+        self._refusal = error
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._turn is not None and not self._turn.done():
+            self._turn.set_result(None)
+
+    def _give_back(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.unlock()
