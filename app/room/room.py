@@ -30,6 +30,7 @@ from .input_gate import InputGate
 from .instance import ClassTraits, finish
 from .interleaving import InterleavingLoop
 from .life import RoomLife
+from .limits import RoomLimits
 from .mailbox import Mailbox
 from .outputs import Close, Output, OutputDelivery, Send
 from .residence import Residence
@@ -64,9 +65,7 @@ class Room:
         self._lease = environment.lease
         self._limits = limits
         self._traits = ClassTraits.of(mount.cls)
-        self._mailbox = Mailbox(
-            limit_events=limits.mailbox_events, limit_bytes=limits.mailbox_bytes
-        )
+        self._mailbox = _mailbox_of(limits)
         self.event_timeout_seconds = limits.event_timeout_seconds
         self._gate = InputGate()
         self._events = _events_of(mount, self._mailbox, environment, self._gate)
@@ -299,6 +298,10 @@ class Room:
             self._delivery.deliver(outputs)
         else:
             self.abort(LeaseLost())
+
+
+def _mailbox_of(limits: RoomLimits) -> Mailbox:
+    return Mailbox(limit_events=limits.mailbox_events, limit_bytes=limits.mailbox_bytes)
 
 
 def _events_of(
