@@ -136,6 +136,7 @@ def test_what_is_put_back_is_as_if_it_had_never_been_altered() -> None:
             table.weight for table in made().tables.values()
         ]
         later = cells("t", "s", {"a": [3, hlc(7)]})
+        later[0][0]["e"] = [{}]
         later[1] = [{"w": [3, hlc(7)]}]
         once = made()
         for each in (merged, once):
