@@ -70,3 +70,6 @@ class ModeratedRoom(TinyBaseRoom):
                     self.del_row("messages", row_id)
         if self.has_table("messages"):
             self.plan_clean_up()
+
+    def on_evict(self, reason: str) -> None:
+        self.ctx.log("room rests", reason=reason, messages=self.get_row_count("messages"))

@@ -176,6 +176,14 @@ class SyncedStore:
         """Return `[tables, values]` as an application sees them."""
         return await self.call("getContent")
 
+    async def watch(self, table: str, cell: str) -> None:
+        """Write down from now on what the cells of that name in a table become."""
+        await self.host.command("watch", store=self.name, table=table, cell=cell)
+
+    async def seen(self) -> list[Json]:
+        """Return everything that the watched cells have become."""
+        return list(await self.host.command("seen", store=self.name))
+
     async def hashes(self) -> Json:
         """Return the two content hashes."""
         return await self.host.command("hashes", store=self.name)

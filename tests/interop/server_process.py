@@ -33,7 +33,7 @@ START_DEADLINE_SECONDS = 60
 STOP_DEADLINE_SECONDS = 30
 REQUEST_DEADLINE_SECONDS = 10
 READY_POLL_SECONDS = 0.05
-KEPT_OUTPUT_LINES = 60
+KEPT_OUTPUT_LINES = 400
 PROJECT_FOLDER = Path(__file__).parents[2]
 
 _READY_LINE = re.compile(r"http://127\.0\.0\.1:(\d+)")
@@ -61,6 +61,25 @@ def our_server() -> ServerRecipe:
             ),
             "STATEROOM_LEASE_SECONDS": "20",  # a busy machine must not end one
             "STATEROOM_ROUTES": "relay/**=relay,ephemeral/**=ephemeral,**=tinybase",
+        },
+    )
+
+
+def example_server(folder: str, target: str, namespace: str = "tinybase") -> ServerRecipe:
+    """Return the recipe of our server with the class of an example, mounted as its page says.
+
+    Args:
+        folder: The example's folder in `examples`.
+        target: The class in it, as `module:Class`.
+        namespace: Where it is mounted; all rooms belong to it.
+    """
+    ours = our_server()
+    return ServerRecipe(
+        command=[*ours.command, "--app-dir", str(PROJECT_FOLDER / "examples" / folder)],
+        environment={
+            **ours.environment,
+            "STATEROOM_NAMESPACES": f"{namespace}={target}",
+            "STATEROOM_ROUTES": f"**={namespace}",
         },
     )
 
@@ -167,18 +186,33 @@ class ServerProcess:
     def _await_ready(self) -> None:
         pause = threading.Event()
         for _ in range(int(START_DEADLINE_SECONDS / READY_POLL_SECONDS)):
-            if self._get("/readyz") == http.client.OK:
+            if self.request("/readyz")[0] == http.client.OK:
                 return
             pause.wait(READY_POLL_SECONDS)
         raise RuntimeError(f"the server never became ready; its output:\n{self.output()}")
 
-    def _get(self, path: str) -> int:
+    def until_told(self, what: str, times: int = 1) -> None:
+        """Wait until the server's output has that many lines with `what` in them."""
+        pause = threading.Event()
+        for _ in range(int(START_DEADLINE_SECONDS / READY_POLL_SECONDS)):
+            if self.told(what) >= times:
+                return
+            pause.wait(READY_POLL_SECONDS)
+        raise AssertionError(f"the server never told {what!r}; its output:\n{self.output()}")
+
+    def told(self, what: str) -> int:
+        """How many of its last lines have `what` in them."""
+        return sum(what in line for line in list(self._output))
+
+    def request(self, path: str, *, method: str = "GET", body: str = "") -> tuple[int, bytes]:
+        """Send an HTTP request; return the status and the body of the answer."""
         connection = http.client.HTTPConnection(
             "127.0.0.1", self._port, timeout=REQUEST_DEADLINE_SECONDS
         )
         try:
-            connection.request("GET", path)
-            return connection.getresponse().status
+            connection.request(method, path, body.encode() or None)
+            response = connection.getresponse()
+            return response.status, response.read()
         finally:
             connection.close()
 

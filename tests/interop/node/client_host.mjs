@@ -25,6 +25,8 @@ const commands = {
   announce: (c) => stores.announce(c.store),
   closes: (c) => stores.linkOf(c.store).closes,
   hashes: (c) => stores.get(c.store).store.getMergeableContentHashes(),
+  watch: (c) => stores.watch(c.store, c.table, c.cell),
+  seen: (c) => stores.get(c.store).seen,
   errors: (c) => stores.get(c.store).errors,
   receipt: (c) => stores.receipt(c.store, c.deadlineMs),
   // Conditions, each with a deadline.

@@ -54,6 +54,13 @@ export class Stores {
     this.#clients.set(name, {store, createWsSynchronizer, errors: []});
   }
 
+  // Every text that the cell of that name has ever had in a table, in the store's own eyes.
+  watch(name, tableId, cellId) {
+    const client = this.get(name);
+    client.seen = [];
+    client.store.addCellListener(tableId, null, cellId, (_store, _tableId, _rowId, _cellId, cell) => client.seen.push(cell));
+  }
+
   // Socket and synchronizer are made in the same tick, as applications do: no early frame is missed.
   async join(name, options) {
     const client = this.get(name);
