@@ -158,8 +158,10 @@ class RoomContext:
         left_out = exclude if isinstance(exclude, RoomConnection) else None
         members = self._members
         if len(members) > (left_out in members):
+            # Whoever carries the tag now: it may be another's when the gate lets the message go.
+            only = None if tag is None else frozenset(members.select(tag, (), ()))
             self._host.stage(
-                Broadcast(OutgoingMessage(message), left_out, members.latest_serial, tag)
+                Broadcast(OutgoingMessage(message), left_out, members.latest_serial, only)
             )
 
     def call_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:

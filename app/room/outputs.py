@@ -19,12 +19,12 @@ class Send(NamedTuple):
 
 
 class Broadcast(NamedTuple):
-    """One message to all members up to `upto`, but one."""
+    """One message to all members up to `upto`, but one; `only` to those, if it says whom."""
 
     message: OutgoingMessage
     exclude: RoomConnection | None
     upto: int
-    tag: str | None
+    only: frozenset[RoomConnection] | None
 
 
 class Close(NamedTuple):
@@ -122,19 +122,17 @@ class OutputDelivery:
                 for output in broadcasts
                 if output.exclude is not member
                 and serial <= output.upto
-                and (output.tag is None or output.tag in member.tags)
+                and (output.only is None or member in output.only)
             ]
             if messages:
                 self._hand_over(member, messages)
 
     def _recipients(self, output: Broadcast) -> Iterable[RoomConnection]:
-        _, exclude, upto, tag = output
+        _, exclude, upto, only = output
         return [
             member
             for member in self._members
-            if member is not exclude
-            and member.serial <= upto
-            and (tag is None or tag in member.tags)
+            if member is not exclude and member.serial <= upto and (only is None or member in only)
         ]
 
     def _hand_over(self, member: RoomConnection, messages: Sequence[OutgoingMessage]) -> None:

@@ -137,7 +137,8 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         It may stand behind a large message that comes slowly, or behind what we do not read at
         the moment; and our ping behind what the client takes slowly.
         """
-        if self.taken_over and self.door is not None and not self.door.reads:
+        reads = self.door.reads if self.taken_over and self.door is not None else True
+        if self.read_paused or not reads:
             return True
         return self._heard or self.transport.get_write_buffer_size() < self._unsent_at_ping
 

@@ -118,6 +118,29 @@ async def test_178_what_is_said_to_a_tag_reaches_those_alone_who_carry_it(
     assert (alice.take(), bob.take()) == ([], ["to blue"])
 
 
+async def test_a_message_to_a_tag_reaches_those_who_carried_it_when_it_was_said(
+    harness: ObjectHarness,
+) -> None:
+    def message(self: Hall, connection: Connection, text: str) -> None:
+        self.ctx.storage.put("said", text)
+        self.ctx.broadcast(f"{text} to red", tag="red")
+        if text == "swap":
+            for each in self.ctx.connections():
+                each.untag("red")
+            connection.tag("red")
+
+    Hall.hooks["message"] = message
+    Hall.hooks["connect"] = lambda _self, connection: connection.tag("red")
+    alice, bob = await harness.connect("hall", "a"), await harness.connect("hall", "a")
+    harness.committer.hold()
+    alice.say("swap")
+    alice.say("more")
+    harness.committer.commit_now()
+    await harness.settle()
+    assert alice.take() == ["swap to red", "more to red"]
+    assert bob.take() == ["swap to red"]
+
+
 async def test_179_a_connection_keeps_its_tags_over_a_sleep(harness: ObjectHarness) -> None:
     """A connection tells the tags it was given, also after the object slept."""
     seen: list[frozenset[str]] = []

@@ -10,10 +10,12 @@ from app.testing.harness import ObjectHarness
 from stateroom import (
     CallDeadlock,
     Connection,
+    ConnectionClosed,
     Context,
     DurableObject,
     Namespace,
     ObjectFault,
+    ProtocolViolated,
     Receipt,
     Request,
     Response,
@@ -56,6 +58,9 @@ class AllCoroutines(DurableObject):
             self.ctx.log(key, value=value)
         return Response.json(rows, status=201)
 
+    async def on_error(self, connection: Connection, error: ProtocolViolated) -> None:
+        self.ctx.log("broken", connection=connection.id, code=error.close_code)
+
     async def on_evict(self, reason: str) -> None:
         self.ctx.log(reason)
 
@@ -73,6 +78,8 @@ class AllPlain(DurableObject):
 
     def on_start(self) -> None:
         self.timer = self.ctx.call_later(1.0, self.tick)
+        self.ctx.set_auto_response("ping", "pong")
+        assert_type(self.ctx.get_auto_response(), tuple[str, str] | None)
 
     def on_connect(self, connection: Connection, request: Request) -> None:
         self.ctx.broadcast(f"{connection.id} asked for {request.query}", exclude=connection)
@@ -80,7 +87,13 @@ class AllPlain(DurableObject):
     def on_message(self, connection: Connection, message: str | bytes) -> None:
         self.ctx.storage.put("last", message, allow_unconfirmed=True)
         for each in self.ctx.connections(all_of={"a", "b"}, any_of=["c"]):
-            each.send(message)
+            try:
+                each.send(message)
+            except ConnectionClosed:
+                self.ctx.log("closed before", answered_at=each.auto_responded_at)
+
+    def on_error(self, connection: Connection, error: ProtocolViolated) -> None:
+        self.ctx.log("broken", connection=connection.id, code=error.close_code)
 
     def on_close(self, connection: Connection, code: int, reason: str, clean: bool) -> None:
         if self.timer is not None:

@@ -37,7 +37,8 @@ class Bench:
         self, text: str, *, exclude: int | None = None, tag: str | None = None
     ) -> Broadcast:
         left_out = None if exclude is None else self.connections[exclude]
-        return Broadcast(OutgoingMessage(text), left_out, self.members.latest_serial, tag)
+        only = None if tag is None else frozenset(self.members.select(tag, (), ()))
+        return Broadcast(OutgoingMessage(text), left_out, self.members.latest_serial, only)
 
     def send(self, to: int, text: str) -> Send:
         return Send(self.connections[to], OutgoingMessage(text))

@@ -12,6 +12,8 @@ from tests.conformance.hall import Hall, asleep, told
 from tests.conformance.wired import WiredClient, wired
 from tests.integration.web.wire_socket import CLOSE, PING, PONG, close_frame, frame, text_frame
 
+from .direct_bench import attach, end, open_socket
+
 
 @pytest.fixture
 async def harness() -> AsyncIterator[ObjectHarness]:
@@ -113,6 +115,17 @@ async def test_a_client_that_is_not_read_is_not_silent_by_its_own_fault(
         member.transport.resume_reading()
         await harness.settle()
         assert told("close") == []
+
+
+async def test_a_client_whose_object_is_still_looked_for_is_not_taken_for_silent() -> None:
+    protocol, wire, application = await open_socket()
+    protocol.data_received(text_frame("early"))
+    assert not wire.is_read()
+    protocol.send_keepalive_ping()
+    protocol.keepalive_timeout()
+    assert not wire.closing
+    await attach(application)
+    await end(protocol)
 
 
 async def test_a_client_that_has_closed_is_not_taken_for_a_silent_one(
