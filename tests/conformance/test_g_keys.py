@@ -279,7 +279,7 @@ async def test_089_no_cache_changes_no_result(harness: ObjectHarness, no_cache: 
 async def test_090_a_get_gives_the_value_as_of_the_call(
     harness: ObjectHarness, *, committed: bool
 ) -> None:
-    """A get gives the value as of the call, even if a put is made, and committed, before its end."""
+    """A get gives the value as of the call, even if a put is committed before its end."""
     slow = SlowStore(harness.store)
 
     async def step(lab: Lab) -> Any:
