@@ -275,26 +275,6 @@ async def test_066_a_transaction_holds_messages_back_if_something_in_it_is_confi
     assert alice.take() == (["said"] if held else [])
 
 
-async def test_067_an_automatic_response_is_not_held(
-    harness: ObjectHarness, alice: MemorySocket
-) -> None:
-    """An automatic response on a WebSocket is sent even while messages are held back."""
-
-    def step(lab: Lab) -> None:
-        lab.ctx.set_auto_response("ping", "pong")
-        lab.storage.put("key", 1)
-        lab.ctx.broadcast("held")
-
-    harness.committer.hold()
-    event = begin(harness, step)
-    await harness.settle()
-    alice.say("ping")
-    assert alice.take() == ["pong"]
-    harness.committer.release()
-    await event
-    assert alice.take() == ["held"]
-
-
 async def test_068_what_another_object_says_of_a_write_comes_after_it(
     harness: ObjectHarness,
 ) -> None:

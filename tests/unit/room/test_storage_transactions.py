@@ -1,12 +1,11 @@
-"""transaction and delete_all: the conformance list, J and K, in the default mode."""
+"""Transactions, beside what the conformance list says of them."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from app.testing.harness import ObjectHarness
-from tests.unit.room.lab import Lab, forget, perform
+from tests.unit.room.lab import Lab, perform
 
 
 @pytest.fixture
@@ -15,29 +14,32 @@ async def harness() -> AsyncIterator[ObjectHarness]:
         yield made
 
 
-async def _read(lab: Lab) -> dict[str, Any]:
-    return await lab.storage.list()
-
-
-# -- J: transaction ----------------------------------------------------------------------------
-
-
-async def test_an_outer_transaction_cannot_be_rolled_back_from_inside_an_inner_one(
+async def test_an_outer_transaction_cannot_be_used_from_inside_an_inner_one(
     harness: ObjectHarness,
 ) -> None:
     async def step(lab: Lab) -> None:
         async with lab.storage.transaction() as outer, lab.storage.transaction():
             with pytest.raises(RuntimeError, match="one inside it is still open"):
                 outer.rollback()
+            with pytest.raises(RuntimeError, match="inside this one is still open"):
+                outer.put("key", 1)
 
     await perform(harness, step)
 
 
-# -- K: delete_all -----------------------------------------------------------------------------
+async def test_sync_inside_a_transaction_is_refused_and_loses_nothing(
+    harness: ObjectHarness,
+) -> None:
+    alice = await harness.connect("lab", "a")
 
+    async def step(lab: Lab) -> None:
+        lab.ctx.broadcast("said before")
+        async with lab.storage.transaction():
+            lab.storage.put("key", 1)
+            with pytest.raises(RuntimeError, match="inside a transaction"):
+                await lab.storage.sync()
+            lab.ctx.broadcast("said inside")
 
-@pytest.fixture
-async def filled(harness: ObjectHarness) -> ObjectHarness:
-    await perform(harness, lambda lab: lab.storage.put_many({"a": 1, "b": 2}))
-    await forget(harness)
-    return harness
+    await perform(harness, step)
+    assert alice.take() == ["said before", "said inside"]
+    assert harness.stored("lab", "a").keys() == {b"key"}
