@@ -81,21 +81,17 @@ class Edits:
 
     def set_table(self, table_id: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Make a table have exactly these rows."""
-        stored = {row_id: _stored_all(cells) for row_id, cells in rows.items() if cells}
-        if not stored:
-            return
-        for row_id, cells in stored.items():
-            self._set_row(table_id, row_id, cells, replace=True)
-        for row_id in self._row_ids(table_id):
-            if row_id not in stored:
-                self.del_row(table_id, row_id)
+        self._set_table(table_id, _stored_rows(rows))
 
     def set_tables(self, tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
         """Make the content have exactly these tables."""
-        for table_id, rows in tables.items():
-            self.set_table(table_id, rows)
+        stored = {table_id: _stored_rows(rows) for table_id, rows in tables.items()}
+        if not any(stored.values()):
+            return
+        for table_id, rows in stored.items():
+            self._set_table(table_id, rows)
         for table_id in list(self._replica.tables):
-            if table_id not in tables:
+            if not stored.get(table_id):
                 self.del_table(table_id)
 
     def del_cell(self, table_id: str, row_id: str, cell_id: str) -> None:
@@ -166,6 +162,15 @@ class Edits:
             body=changes_body(rows_of(tables), values),
         )
 
+    def _set_table(self, table_id: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        for row_id, cells in rows.items():
+            self._set_row(table_id, row_id, cells, replace=True)
+        for row_id in self._row_ids(table_id):
+            if row_id not in rows:
+                self.del_row(table_id, row_id)
+
     def _set_row(
         self, table_id: str, row_id: str, cells: Mapping[str, Any], *, replace: bool
     ) -> None:
@@ -221,6 +226,11 @@ class Edits:
 
 def _stored_all(values: Mapping[str, Any]) -> dict[str, Any]:
     return {each: stored_form(value) for each, value in values.items()}
+
+
+def _stored_rows(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The rows that have a cell; one without is no row."""
+    return {row_id: _stored_all(cells) for row_id, cells in rows.items() if cells}
 
 
 def _deletions(mine: Leaves, but: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class RoomHooks:
 
     ctx: Context
     hook_names: ClassVar[frozenset[str]] = frozenset({"seed"})
+    interleave: ClassVar[bool]
     wakes_on_close: ClassVar[bool] = False
     _clients: Attendance
 
@@ -68,7 +69,7 @@ class RoomHooks:
     @classmethod
     def check_settings(cls, settings: Mapping[str, str]) -> str | None:
         """See `DurableObject.check_settings`."""
-        if getattr(cls, "interleave", False):
+        if cls.interleave:
             return f"{cls.__name__}: a TinyBase room runs one event at a time (interleave = False)"
         for name in _PLAIN_HOOKS:
             if inspect.iscoroutinefunction(getattr(cls, name)):

@@ -91,10 +91,16 @@ class StoreAccess(StoreReads):
     # -- everything ----------------------------------------------------------------------------
 
     def set_content(self, tables: Tables, values: Mapping[str, Any]) -> None:
-        """Make the content have exactly these tables and values."""
-        with self.transaction():
-            self.set_tables(tables)
-            self.set_values(values)
+        """Make the content have exactly these tables and values, or none where there are none."""
+        with self._editing() as edits:
+            if tables:
+                edits.set_tables(tables)
+            else:
+                edits.del_tables()
+            if values:
+                edits.set_values(values)
+            else:
+                edits.del_values()
 
     def set_json(self, tables_and_values: str) -> None:
         """Make the content what a JSON text says, as `get_json` gives it.

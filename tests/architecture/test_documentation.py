@@ -3,7 +3,7 @@
 import re
 
 from app.settings import Settings
-from docs import generate_errors, generate_settings
+from docs import generate_errors, generate_settings, generate_tinybase_room
 from tests.architecture.sources import ROOT, name_of, python_files, tracked
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -29,6 +29,16 @@ def test_the_page_of_errors_is_up_to_date_and_no_code_stands_twice() -> None:
     assert page == generate_errors.page(), "run `make docs`"
     codes = [kind.code for kind in generate_errors.classes()]
     assert len(set(codes)) == len(codes)
+
+
+def test_the_page_of_the_tinybase_room_is_up_to_date() -> None:
+    page = generate_tinybase_room.PAGE.read_text("utf-8")
+    assert page == generate_tinybase_room.page(), "run `make docs`"
+
+
+def test_the_guide_to_the_server_class_shows_the_example_as_it_is() -> None:
+    guide = (ROOT / "docs/guides/tinybase-server-class.md").read_text("utf-8")
+    assert (ROOT / "examples/tinybase-server/server.py").read_text("utf-8") in guide
 
 
 def test_every_setting_stands_in_exactly_one_group_of_the_page() -> None:

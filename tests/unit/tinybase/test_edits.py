@@ -111,8 +111,17 @@ def test_setting_an_empty_row_or_table_does_nothing() -> None:
     edits.set_row("t", "r", {})
     edits.set_table("t", {})
     edits.set_table("t", {"r": {}})
+    edits.set_tables({})
+    edits.set_tables({"t": {"r": {}}, "u": {}})
     edits.set_values({})
     assert edits.finish().body is None
+
+
+def test_a_table_without_rows_is_none_of_those_that_are_to_be() -> None:
+    edited = filled(cells("t", "r", {"a": [1, hlc(0)]}))
+    edits = Edits(edited, NOW)
+    edits.set_tables({"t": {"r": {}}, "u": {"r": {"a": 1}}})
+    assert get_tables(edited) == {"u": {"r": {"a": 1}}}
 
 
 def test_some_values_are_set_without_touching_the_others() -> None:

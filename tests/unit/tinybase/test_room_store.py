@@ -115,6 +115,10 @@ async def test_content_goes_out_and_in_as_json() -> None:
         room.set_json('[{"u":{"r":{"c":true}}},{"w":"x"}]')
         return text, room.get_content()
 
+    def empty(room: Editor) -> Any:
+        room.set_content({}, {})
+        return room.get_content()
+
     def wrong(room: Editor) -> None:
         for text in ("{}", "[{}]", "[1,2]", "no JSON"):
             with pytest.raises(ValueError, match=r"JSON|json|column"):
@@ -126,6 +130,7 @@ async def test_content_goes_out_and_in_as_json() -> None:
             ({"u": {"r": {"c": True}}}, {"w": "x"}),
         )
         await edit(harness, wrong)
+        assert await edit(harness, empty) == ({}, {})
 
 
 async def test_the_hashes_are_those_of_a_client_with_the_same_content() -> None:
