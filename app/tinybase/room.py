@@ -22,7 +22,7 @@ from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
 from .clock import Clock, random_writer
 from .edits import Edited
 from .hooks import RoomHooks
-from .large import LARGE_CHARS, LargeFrames, load_beside, store, takes_long
+from .large import LARGE_CHARS, LargeFrames, is_large, load_beside, store, takes_long
 from .layout import MARK
 from .multiplex import SUBPROTOCOL, Multiplexer
 from .options import RoomOptions
@@ -101,7 +101,7 @@ class TinyBaseRoom(RoomHooks, StoreAccess, LargeFrames, ResumedClients, DurableO
             await self._ask_everybody()
 
     def on_connect(self, connection: Connection, request: Request) -> Awaitable[None] | None:
-        """A client has come."""
+        """A client has come. Returns None: a subclass that calls this needs to await nothing."""
         begun, self._begun = self._begun, True
         self._clients.came(connection)
         if request.resumed:
@@ -111,7 +111,7 @@ class TinyBaseRoom(RoomHooks, StoreAccess, LargeFrames, ResumedClients, DurableO
             self._silent[connection.id] = connection
             self.ctx.call_later(_SILENCE_SECONDS, lambda: self._greet(connection))
         elif not begun:
-            return self._ask_everybody()
+            self._ask_who_is_there()
         return None
 
     def on_close(
@@ -120,17 +120,18 @@ class TinyBaseRoom(RoomHooks, StoreAccess, LargeFrames, ResumedClients, DurableO
         code: int,
         reason: str,
         clean: bool,  # noqa: FBT001 - the sdk's order of arguments
-    ) -> None:
+    ) -> Awaitable[None] | None:
         """A client has gone."""
         del code, reason, clean
         if not self._clients.went(connection):
-            return
+            return None
         self._assemblers.forget(connection.id)
         self._silent.pop(connection.id, None)
         self._paced.forget(connection.id)
         self._returning.forget(connection.id)
         if self._sync is not None:
             self._sync.left(connection.id)
+        return None
 
     def on_message(
         self, connection: Connection, message: str | bytes
@@ -228,6 +229,12 @@ class TinyBaseRoom(RoomHooks, StoreAccess, LargeFrames, ResumedClients, DurableO
             self._say(
                 Outcome(sends=[send._replace(recipient=connection.id) for send in outcome.sends])
             )
+
+    def _ask_who_is_there(self) -> None:
+        if is_large(self._replica):
+            self.ctx.call_later(0.0, self._ask_everybody)
+        elif (sync := self._sync) is not None:
+            self._say(sync.start(self.ctx.monotonic()))
 
     async def _ask_everybody(self) -> None:
         if (sync := self._sync) is not None:

@@ -18,6 +18,14 @@ class Everything(TinyBaseRoom):
         connection.attachment = {"role": request.query}
         super().on_connect(connection, request)
 
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        if (taking := super().on_message(connection, message)) is not None:
+            await taking
+
+    async def on_close(self, connection: Connection, code: int, reason: str, clean: bool) -> None:
+        super().on_close(connection, code, reason, clean)
+        await self.ctx.storage.put("last", connection.id)
+
     async def seed(self) -> None:
         self.set_content({"pets": {"fido": {"age": 3}}}, {"open": True})
 

@@ -177,3 +177,21 @@ async def test_a_subclass_may_use_the_rest_of_the_platform_too() -> None:
     async with ObjectHarness(mounted(Greeting)) as harness:
         refused = await harness.connect(ROOM, "a", request=Request(query="denied"))
         assert refused.closed == (4003, "not here")
+
+
+@pytest.mark.parametrize("rows", [1, 20_000], ids=["small", "large"])
+async def test_a_plain_hook_that_calls_super_keeps_a_relay_asking_its_first_client(
+    rows: int,
+) -> None:
+    class Greeting(Editor):
+        def on_connect(self, connection: Connection, request: Request) -> None:
+            super().on_connect(connection, request)
+
+    def fill(room: Editor) -> None:
+        room.set_table("t", {str(number): {"c": number} for number in range(rows)})
+
+    async with ObjectHarness(mounted(Greeting, sync="relay")) as harness:
+        await edit(harness, fill)
+        alice = await Peer.join(harness)
+        await harness.advance(0.5)
+        assert alice.kinds()[:2] == [("S", 1), ("S", 2)]
