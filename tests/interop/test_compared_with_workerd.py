@@ -15,6 +15,7 @@ import pytest
 
 from tests.interop.compared import (
     about_events,
+    about_gates,
     about_ids,
     about_kills,
     about_sockets,
@@ -26,7 +27,7 @@ from tests.interop.compared.sides import Side, WorkerdProcess, our_server, worke
 from tests.interop.server_process import ServerProcess
 from tests.interop.wire_json import dumps
 
-ABOUT = (about_events, about_ids, about_kills, about_sockets, about_storage)
+ABOUT = (about_events, about_gates, about_ids, about_kills, about_sockets, about_storage)
 AFTER_A_KILL = (53, 54, 167, 214)
 CASE_SECONDS = 60.0
 NUMBERS = sorted((*CASES, *AFTER_A_KILL))
