@@ -135,6 +135,12 @@ def postgres_server(open_folder: Path, pytestconfig: pytest.Config) -> Iterator[
 
 
 @pytest.fixture(scope="session")
+def stateroom_postgres(postgres_server: PostgresServer) -> str:
+    """The plugin makes its databases on the same server."""
+    return postgres_server.url
+
+
+@pytest.fixture(scope="session")
 def pgbouncer(postgres_server: PostgresServer, open_folder: Path) -> Iterator[PgBouncer]:
     """A pooler in transaction mode before the server of this test process."""
     pooler = PgBouncer(postgres_server.url, open_folder / "pgbouncer")

@@ -23,10 +23,14 @@ class FakeClock:
 
     Args:
         start: What `monotonic` says at first, in seconds.
+        moved: Told what `monotonic` says after each `advance`.
     """
 
-    def __init__(self, start: float = 1_000.0) -> None:
+    def __init__(
+        self, start: float = 1_000.0, *, moved: Callable[[float], None] = lambda _now: None
+    ) -> None:
         self._now = start
+        self._moved = moved
         self._timers: list[tuple[float, int, FakeTimer]] = []
         self._order = count()
 
@@ -68,3 +72,4 @@ class FakeClock:
             if timer.callback is not None:
                 timer.callback()
         self._now = end
+        self._moved(end)

@@ -7,7 +7,7 @@ real database.
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, overload
+from typing import Any, Final, TypeVar, overload
 
 from ..core.errors import RoomAborted, StateroomError
 from ..core.ids import ObjectId
@@ -19,16 +19,23 @@ from ..sdk.context import Context
 from ..sdk.messages import Request, Response
 from ..sdk.namespace import ObjectT, Stub
 from .sockets import MemorySocket
-from .worker import HarnessWorker
+from .worker import DrivenCommitter, HarnessWorker
 
 ResultT = TypeVar("ResultT")
 
-_SETTLE_TURNS = 50
+SETTLE_TURNS: Final = 50
 
 
 class Harness(HarnessWorker):
-    """See the module."""
+    """See the module.
 
+    Attributes:
+        committer: Holds commits back (`hold`, `release`) and makes them fail (`fail_next`).
+        database: Where everything is stored; give it to another harness for another worker.
+    """
+
+    committer: DrivenCommitter
+    database: Any
     _connection_number = 0
 
     def object_id(self, namespace: str, name: str) -> ObjectId:
@@ -176,7 +183,7 @@ class Harness(HarnessWorker):
 
     async def settle(self) -> None:
         """Let everything that can run now run: events, commits, deliveries. No time passes."""
-        for _ in range(_SETTLE_TURNS):
+        for _ in range(SETTLE_TURNS):
             await turn()
 
     async def advance(self, seconds: float) -> None:

@@ -44,6 +44,9 @@ class ObjectHarness(Harness):
         node: Which machine the worker stands on.
     """
 
+    committer: MemoryCommitter
+    database: MemoryDatabase
+
     def __init__(
         self,
         classes: Mapping[str, type[Any] | Mount],

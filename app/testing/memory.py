@@ -263,7 +263,7 @@ class MemoryCommitter:
         if self._faults:
             result, error = self._faults.popleft()
             if result is not CommitResult.COMMITTED:
-                return CommitOutcome(result, batch.expected, error or _reason(result))
+                return CommitOutcome(result, batch.expected, error or reason_of(result))
         if self._database.away:
             return _failed(CommitResult.UNAVAILABLE, batch)
         found = self._database.objects.get(batch.object_id.uuid)
@@ -297,10 +297,11 @@ class MemoryCommitter:
 
 
 def _failed(result: CommitResult, batch: WriteBatch) -> CommitOutcome:
-    return CommitOutcome(result, batch.expected, _reason(result))
+    return CommitOutcome(result, batch.expected, reason_of(result))
 
 
-def _reason(result: CommitResult) -> StateroomError:
+def reason_of(result: CommitResult) -> StateroomError:
+    """The error of a commit that ended like that."""
     match result:
         case CommitResult.LOST:
             return OwnershipLost()

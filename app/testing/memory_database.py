@@ -11,7 +11,7 @@ from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from ..core.values import Alarm, KeyRange, LeaseGrant, Page, WorkerIdentity
 
 # 2024-01-01, so that a lease test reads like the real thing whatever the clock's origin is.
-_BASE_MS = 1_704_067_200_000
+BASE_MS = 1_704_067_200_000
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class MemoryDatabase:
 
     def now_ms(self) -> int:
         """The database's clock, milliseconds since 1970."""
-        return _BASE_MS + int(self._clock.monotonic() * 1000)
+        return BASE_MS + int(self._clock.monotonic() * 1000)
 
     def live(self, worker_id: WorkerId) -> bool:
         """Whether the worker is not dead and its lease has not run out."""
