@@ -44,8 +44,14 @@ _CLIENT_DRIVEN_LOGGERS = ("uvicorn.error", "websockets.server", "websockets")
 # Loggers that say at INFO what our own lines say better.
 _CHATTY_LOGGERS = ("alembic", "asyncio", "sqlalchemy", "uvicorn.error", "uvicorn.access")
 
-# What uvicorn says of every connection that we turn away before the handshake, at ERROR.
-_REFUSED_HANDSHAKE = "ASGI callable returned without completing handshake."
+# What uvicorn says, at ERROR, of every connection that we turn away before the handshake, and of
+# every streamed response that we break off; whoever did that has logged why.
+_OUR_DOING = frozenset(
+    {
+        "ASGI callable returned without completing handshake.",
+        "ASGI callable returned without completing response.",
+    }
+)
 
 Event = MutableMapping[str, Any]
 
@@ -100,7 +106,7 @@ def redact(_logger: object, _method: str, event: Event) -> Event:
 
 
 def _says_something(record: logging.LogRecord) -> bool:
-    return record.msg != _REFUSED_HANDSHAKE
+    return record.msg not in _OUR_DOING
 
 
 def _redacted(key: str, value: object) -> object:

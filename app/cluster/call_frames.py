@@ -8,7 +8,7 @@ from ..core.limits import CALL_BYTES
 from ..room.outgoing import CallBody, Fetch, OutgoingCall, Rpc, name_of
 from ..sdk.messages import Response
 from .deadlock import Wait
-from .remote_requests import request_from, request_meta, response_from, response_meta
+from .remote_requests import request_from, request_meta, response_from, response_meta, whole_body
 
 
 class CallMeta(NamedTuple):
@@ -71,7 +71,10 @@ def result_meta(result: bytes | Response) -> tuple[dict[str, Any], bytes]:
     Raises:
         CallRefused: It is too large.
     """
-    meta, payload = ({}, result) if isinstance(result, bytes) else response_meta(result)
+    if isinstance(result, bytes):
+        meta, payload = {}, result
+    else:
+        meta, payload = response_meta(result), whole_body(result)
     if len(payload) > CALL_BYTES:
         raise CallRefused(f"the answer has {len(payload)} bytes, the limit is {CALL_BYTES}")
     return meta, payload

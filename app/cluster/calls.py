@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from ..core.clock import Clock
-from ..core.errors import CallDeadlock, RoomAborted, StateroomError
+from ..core.errors import CallDeadlock, CallTimedOut, RoomAborted, StateroomError
 from ..core.ids import ObjectId, ObjectIds
 from ..core.tasks import TaskOwner
 from ..room.asking import Question
@@ -36,7 +36,7 @@ from .link import Link
 from .link_errors import NotBegun, told
 from .link_service import ASK, LinkService, object_meta
 from .probes import PROBE, Arrival, Prober
-from .questions import wrong_place
+from .questions import answer_of, wrong_place
 from .registry import RoomRegistry
 
 RPC = "rpc"
@@ -66,7 +66,7 @@ class Calls:
 
     def serve(self, service: LinkService) -> None:
         """Answer the calls and probes of other workers."""
-        service.serve(RPC, self._answer)
+        service.serve(RPC, self._answer, given_up=True)
         service.serve(PROBE, self._prober.answer)
 
     async def close(self) -> None:
@@ -125,7 +125,8 @@ class Calls:
                     lane.not_begun(call, told(wrong_place(error), None))
 
         about = CallMeta(call.id, lane.id, again=False, within=call.within, wait=wait_of(call))
-        self._arrive(room, about, copied(call.body), ended)
+        question = self._arrive(room, about, copied(call.body), ended)
+        _when_given_up(call, lambda: None if question.begun else question.fail(CallTimedOut()))
 
     def to_link(self, lane: StubLane, call: OutgoingCall, link: Link, *, again: bool) -> None:
         """See `HandOver`."""
@@ -134,6 +135,7 @@ class Calls:
 
         def ended(answered: "asyncio.Future[tuple[Mapping[str, Any], bytes]]") -> None:
             if answered.cancelled():
+                lane.failed(call, CallTimedOut())  # it has failed already
                 return
             error = answered.exception()
             if error is None:
@@ -144,6 +146,7 @@ class Calls:
                 lane.failed(call, told(error, None))
 
         answer.add_done_callback(ended)
+        _when_given_up(call, answer.cancel)
 
     # -- calls that arrive ---------------------------------------------------------------------
 
@@ -176,7 +179,7 @@ class Calls:
         about, content = call_from(meta, body)
         question = await self._let_in(object_id, about, content)
         try:
-            result = await question.answer
+            result = await answer_of(question)
             if isinstance(result, Declined):
                 raise result.error
             return result_meta(result)
@@ -223,6 +226,19 @@ class Calls:
             if len(self._refused) > _REFUSED_LANES:
                 self._refused.popitem(last=False)
         return NotBegun(error)
+
+
+def _when_given_up(call: OutgoingCall, withdraw: Callable[[], object]) -> None:
+    """Withdraw a call for which somebody has waited in vain: it need not run any more.
+
+    What nobody ever waited for has no such moment, and runs whenever its turn comes.
+    """
+
+    def over(answer: "asyncio.Future[Any]") -> None:
+        if call.awaited and not answer.cancelled() and isinstance(answer.exception(), CallTimedOut):
+            withdraw()
+
+    call.answer.add_done_callback(over)
 
 
 def _nobody(_question: Question) -> None:

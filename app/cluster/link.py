@@ -11,14 +11,17 @@ from typing import Any, Protocol, cast
 import structlog
 
 from ..core.errors import LinkBroken, Overloaded, StateroomError
-from ..core.frames import OutgoingMessage
 from ..core.ids import WorkerId
-from ..core.sockets import LINK_GONE, SocketTransport
-from .link_answers import Answer, PendingAnswers
+from ..core.sockets import SocketTransport
+from ..core.tasks import TaskOwner
+from ..sdk.messages import Request
+from .link_answers import Answer
 from .link_ends import RemoteSink, RemoteTransport
-from .link_errors import NotBegun, error_from, error_meta, failure_from, failure_meta
+from .link_errors import NotBegun, error_meta, failure_meta
+from .link_exchanges import RemoteExchange, ServedExchange
 from .link_frames import FrameKind
 from .link_protocol import LinkProtocol, LinkState, Ready, Spread, Taken, Told
+from .link_streams import LinkStreams
 
 _log = structlog.get_logger("stateroom.link")
 
@@ -43,6 +46,10 @@ class LinkHost(Protocol):
         """A caller at the other side asks an object of ours."""
         ...
 
+    def given_up(self, link: "Link", stream: int) -> None:
+        """That caller does not wait any more."""
+        ...
+
 
 class Link(asyncio.Protocol):
     """See the module.
@@ -51,6 +58,7 @@ class Link(asyncio.Protocol):
         protocol: The pure half, before its first byte.
         host: Takes what the other side opens.
         lost: Called once when the link is over.
+        tasks: Owner of what sends bodies over the link.
         open_seconds: How long the other side may take to let a socket in.
     """
 
@@ -60,17 +68,17 @@ class Link(asyncio.Protocol):
         host: LinkHost,
         lost: Callable[["Link"], None],
         *,
+        tasks: TaskOwner,
         open_seconds: float,
     ) -> None:
+        self._tasks = tasks
         self._protocol = protocol
         self._host = host
         self._lost = lost
         self._open_seconds = open_seconds
         self._transport: asyncio.Transport | None = None
         self._flush_planned = False
-        self._edges: dict[int, RemoteSink] = {}
-        self._owned: dict[int, RemoteTransport] = {}
-        self._answers = PendingAnswers(self._give_up)
+        self._streams = LinkStreams(self, self.give_up)
         self.peer: WorkerId | None = None
         self.ready: asyncio.Future[WorkerId] = asyncio.get_running_loop().create_future()
         self.heard_at = asyncio.get_running_loop().time()
@@ -111,13 +119,14 @@ class Link(asyncio.Protocol):
             return
         if self.alive:  # whoever has not proven itself has no more time for whatever it says
             self.heard_at = asyncio.get_running_loop().time()
+        streams = self._streams
         for event in events:
             if isinstance(event, Told):
-                self._told(event)
+                streams.told(event)
             elif isinstance(event, Spread):
-                self._spread(event)
+                streams.spread(event)
             elif isinstance(event, Taken):
-                self._taken(event)
+                streams.taken(event)
             elif isinstance(event, Ready):
                 self.peer = event.peer
                 if not self.ready.done():
@@ -131,12 +140,7 @@ class Link(asyncio.Protocol):
         if not self.ready.done():
             self.ready.set_exception(LinkBroken())
             self.ready.exception()
-        edges, owned, self._edges, self._owned = self._edges, self._owned, {}, {}
-        for sink in edges.values():
-            sink.broken()
-        for transport in owned.values():
-            transport.ended(LINK_GONE.code, LINK_GONE.reason, clean=LINK_GONE.clean)
-        self._answers.break_all()
+        self._streams.break_all()
         self._lost(self)
 
     # -- the edge's side -----------------------------------------------------------------------
@@ -149,14 +153,14 @@ class Link(asyncio.Protocol):
         """
         stream = self._new_stream()
         sink = RemoteSink(self, stream, transport)
-        answer = self._answers.expect(stream)
-        self._edges[stream] = sink
+        answer = self._streams.answers.expect(stream)
+        self._streams.edges[stream] = sink
         try:
             self.tell(FrameKind.OPEN, stream, meta)
             async with asyncio.timeout(self._open_seconds):
                 await answer
         except BaseException as error:
-            self._give_up(stream)  # also when it was let in in the very step that gave it up
+            self.give_up(stream)  # also when it was let in in the very step that gave it up
             if isinstance(error, TimeoutError):
                 raise LinkBroken(_NO_ANSWER) from error
             raise
@@ -184,26 +188,45 @@ class Link(asyncio.Protocol):
             Overloaded: Too much waits on this link already.
             CallRefused: It is too large for any link; nothing was sent.
         """
-        if self._protocol.queued_bytes > _BEHIND_BYTES:
-            raise Overloaded("the link to the worker that holds the object is behind")
-        stream = self._new_stream()
-        self.tell(FrameKind.CALL, stream, meta, body)
-        return self._answers.expect(stream)
+        return self._streams.answers.expect(self._begin_call(meta, body))
+
+    def exchange(self, meta: Mapping[str, Any], request: Request) -> RemoteExchange:
+        """Send a request in this very step whose body or answer may come in pieces.
+
+        Raises:
+            LinkBroken, Overloaded, CallRefused: See `post`.
+        """
+        stream = self._begin_call(meta, request.body)
+        exchange = RemoteExchange(self, stream, request.pieces, self._tasks)
+        self._streams.exchanges[stream] = exchange
+        return exchange
 
     def forget(self, stream: int) -> None:
-        """The client of a stream is gone."""
-        self._edges.pop(stream, None)
+        """A stream is over on this side."""
+        self._streams.edges.pop(stream, None)
+        self._streams.exchanges.pop(stream, None)
 
     # -- the owner's side ----------------------------------------------------------------------
 
     def own(self, stream: int) -> RemoteTransport:
         """The transport for a stream that the other side opened."""
-        transport = self._owned[stream] = RemoteTransport(self, stream)
+        transport = self._streams.owned[stream] = RemoteTransport(self, stream)
         return transport
+
+    def serve(self, stream: int) -> ServedExchange:
+        """Our end of a request that the other side has sent.
+
+        Raises:
+            LinkBroken: There is nobody any more to be answered.
+        """
+        if not self.alive:
+            raise LinkBroken
+        served = self._streams.exchanges[stream] = ServedExchange(self, stream)
+        return served
 
     def refuse(self, stream: int, error: StateroomError) -> None:
         """Turn a stream away."""
-        self._owned.pop(stream, None)
+        self._streams.owned.pop(stream, None)
         self.tell(FrameKind.REFUSE, stream, error_meta(error))
 
     def fail(self, stream: int, error: StateroomError | NotBegun) -> None:
@@ -244,14 +267,33 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def opened(self, stream: int, meta: Mapping[str, Any]) -> None:
+        """See `StreamHost`."""
+        self._host.opened(self, stream, meta)
+
+    def called(self, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
+        """See `StreamHost`."""
+        self._host.called(self, stream, meta, body)
+
+    def given_up(self, stream: int) -> None:
+        """See `StreamHost`."""
+        self._host.given_up(self, stream)
+
+    def _begin_call(self, meta: Mapping[str, Any], body: bytes) -> int:
+        if self._protocol.queued_bytes > _BEHIND_BYTES:
+            raise Overloaded("the link to the worker that holds the object is behind")
+        stream = self._new_stream()
+        self.tell(FrameKind.CALL, stream, meta, body)
+        return stream
+
     def _new_stream(self) -> int:
         if not self.alive:
             raise LinkBroken
         return self._protocol.new_stream()
 
-    def _give_up(self, stream: int) -> None:
+    def give_up(self, stream: int) -> None:
         """Nobody waits for the answer any more: let both sides forget the stream."""
-        self._edges.pop(stream, None)
+        self.forget(stream)
         self.tell(FrameKind.END, stream, _GIVEN_UP)
 
     def _plan_flush(self) -> None:
@@ -269,40 +311,3 @@ class Link(asyncio.Protocol):
             self.close()
         elif data and not self._transport.is_closing():
             self._transport.write(data)
-
-    def _told(self, told: Told) -> None:
-        kind, stream, meta, body = told
-        if kind is FrameKind.TEXT or kind is FrameKind.BINARY or kind is FrameKind.CLOSE:
-            if (end := self._edges.get(stream) or self._owned.get(stream)) is not None:
-                end.told(kind, meta, body)
-        elif kind is FrameKind.OPEN:
-            self._host.opened(self, stream, meta)
-        elif kind is FrameKind.CALL:
-            self._host.called(self, stream, meta, body)
-        elif kind is FrameKind.ACCEPT or kind is FrameKind.ANSWER:
-            self._answers.answered(stream, meta, body)
-        elif kind is FrameKind.FAIL:
-            self._answers.failed(stream, failure_from(meta))
-        elif kind is FrameKind.REFUSE:
-            self._edges.pop(stream, None)
-            self._answers.failed(stream, error_from(meta))
-        elif kind is FrameKind.END and (ended := self._owned.pop(stream, None)) is not None:
-            ended.told(kind, meta, body)
-
-    def _spread(self, spread: Spread) -> None:
-        """One message of many streams: encoded once for all the clients that it goes to."""
-        kind, streams, body = spread
-        message = _message(kind, body)
-        for stream in streams:
-            if (sink := self._edges.get(stream)) is not None:
-                sink.say(message)
-            elif (transport := self._owned.get(stream)) is not None:
-                transport.told(kind, {}, body)
-
-    def _taken(self, taken: Taken) -> None:
-        if (sink := self._edges.get(taken.stream)) is not None:
-            sink.taken(taken.waiting_bytes)
-
-
-def _message(kind: FrameKind, body: bytes) -> OutgoingMessage:
-    return OutgoingMessage.from_utf8(body) if kind is FrameKind.TEXT else OutgoingMessage(body)

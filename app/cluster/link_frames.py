@@ -37,6 +37,8 @@ class FrameKind(IntEnum):
     CALL = 20  # caller -> owner: one request
     ANSWER = 21  # owner -> caller
     FAIL = 22  # owner -> caller
+    HEAD = 23  # owner -> caller: the answer begins, its body follows in pieces (BINARY)
+    BODY_END = 24  # caller -> owner: that was the last piece of the request's body, or why not
 
 
 class Frame(NamedTuple):

@@ -85,6 +85,8 @@ _WITH_META = frozenset(
         FrameKind.CALL,
         FrameKind.ANSWER,
         FrameKind.FAIL,
+        FrameKind.HEAD,
+        FrameKind.BODY_END,
     }
 )
 _LAST = frozenset({FrameKind.REFUSE, FrameKind.END, FrameKind.ANSWER, FrameKind.FAIL})

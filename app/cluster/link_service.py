@@ -4,19 +4,22 @@ Each kind of call has a handler, registered by whoever serves it. A call is answ
 object's owner or refused; it is never passed on.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from ..core.errors import CallRefused, IdInvalid, LinkGarbled, StateroomError
+from ..core.errors import CallRefused, IdInvalid, LinkBroken, LinkGarbled, StateroomError
 from ..core.ids import ObjectId
+from ..core.pipes import BytePipe
 from ..core.tasks import TaskOwner
+from ..sdk.messages import Response
 from .link import Link
 from .link_ends import RemoteTransport
 from .link_errors import NotBegun
 from .link_frames import FrameKind
 from .questions import ask_here
 from .registry import RoomRegistry
-from .remote_requests import request_from, response_meta
+from .remote_requests import request_from, response_meta, whole_body
 
 Meta = Mapping[str, Any]
 CallHandler = Callable[[ObjectId, Meta, bytes], Awaitable[tuple[dict[str, Any], bytes]]]
@@ -26,6 +29,8 @@ ResultT = TypeVar("ResultT")
 
 ASK = "ask"
 REQUEST = "request"
+STREAMED = "streamed"
+"""Said of a request whose body comes in pieces, when it is asked for."""
 _FAULT = "the worker that holds the object has failed"
 
 
@@ -39,11 +44,21 @@ class LinkService:
     def __init__(self, registry: RoomRegistry) -> None:
         self._registry = registry
         self._tasks = TaskOwner("link-service")
-        self._handlers: dict[str, CallHandler] = {REQUEST: self._request}
+        self._handlers: dict[str, CallHandler] = {}
+        self._to_be_given_up = {REQUEST}
+        self._under_way: dict[tuple[Link, int], asyncio.Task[None]] = {}
 
-    def serve(self, kind: str, handler: CallHandler) -> None:
-        """Answer calls of a kind with this handler."""
+    def serve(self, kind: str, handler: CallHandler, *, given_up: bool = False) -> None:
+        """Answer calls of a kind with this handler.
+
+        Args:
+            kind: What the other side calls it.
+            handler: Serves one call.
+            given_up: Whether it is cancelled when the caller does not wait any more.
+        """
         self._handlers[kind] = handler
+        if given_up:
+            self._to_be_given_up.add(kind)
 
     async def close(self) -> None:
         """Serve nobody any more."""
@@ -57,7 +72,26 @@ class LinkService:
 
     def called(self, link: Link, stream: int, meta: Meta, body: bytes) -> None:
         """See `LinkHost`."""
-        self._tasks.start(self._answer(link, stream, meta, body), name="remote-call")
+        asked = str(meta.get(ASK))
+        if asked == REQUEST:
+            work = self._answer_request(link, stream, meta, body)
+        else:
+            work = self._answer(link, stream, meta, body)
+        task = self._tasks.start(work, name="remote-call")
+        if asked in self._to_be_given_up:
+            call = (link, stream)
+            self._under_way[call] = task
+            task.add_done_callback(lambda done: self._forget(call, done))
+
+    def given_up(self, link: Link, stream: int) -> None:
+        """See `LinkHost`."""
+        task = self._under_way.pop((link, stream), None)
+        if task is not None:
+            task.cancel()
+
+    def _forget(self, call: "tuple[Link, int]", done: "asyncio.Task[None]") -> None:
+        if self._under_way.get(call) is done:  # the number may be another call's by now
+            del self._under_way[call]
 
     async def _take_socket(
         self, link: Link, stream: int, transport: RemoteTransport, meta: Meta
@@ -94,13 +128,32 @@ class LinkService:
             except CallRefused as error:  # the other side would end the link, and all on it
                 link.fail(stream, error)
 
-    async def _request(
-        self, object_id: ObjectId, meta: Meta, body: bytes
-    ) -> tuple[dict[str, Any], bytes]:
-        request = _read(lambda: request_from(meta, body))
-        asked = await ask_here(self._registry, object_id, lambda room: room.put_request(request))
-        answer, payload = response_meta(asked.result)
-        return answer | {"receipt": str(asked.receipt)}, payload
+    async def _answer_request(self, link: Link, stream: int, meta: Meta, body: bytes) -> None:
+        """Serve a request, whose body and answer may come in pieces."""
+        try:
+            served = link.serve(stream)
+        except LinkBroken:
+            return
+        try:
+            pieces = served if meta.get(STREAMED) else None
+            request = _read(lambda: request_from(meta, body, pieces))
+            object_id = _read(lambda: self._object_id(meta))
+            asked = await ask_here(
+                self._registry, object_id, lambda room: room.put_request(request)
+            )
+            answer: Response = asked.result
+            told = response_meta(answer) | {"receipt": str(asked.receipt)}
+            if isinstance(answer.body, BytePipe):
+                await served.stream(told, answer.body)
+            else:
+                served.answer(told, whole_body(answer))
+        except (StateroomError, NotBegun) as error:
+            served.fail(error)
+        except Exception:
+            served.fail(StateroomError(_FAULT))
+            raise
+        finally:
+            served.broken()  # unless it has ended: then that means nothing
 
     def _object_id(self, meta: Meta) -> ObjectId:
         namespace, name = str(meta["namespace"]), meta.get("name")

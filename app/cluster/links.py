@@ -155,6 +155,7 @@ class Links:
             LinkProtocol(handshake, role=role),
             self,
             self._lost,
+            tasks=self._tasks,
             open_seconds=2 * self._silence_seconds + _OPEN_SECONDS,
         )
         self._all.add(link)
@@ -180,6 +181,10 @@ class Links:
     def called(self, link: Link, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
         """See `LinkHost`."""
         self._host.called(link, stream, meta, body)
+
+    def given_up(self, link: Link, stream: int) -> None:
+        """See `LinkHost`."""
+        self._host.given_up(link, stream)
 
     def _lost(self, link: Link) -> None:
         self._all.discard(link)
@@ -217,3 +222,6 @@ class _Nobody:
     def called(self, link: Link, stream: int, meta: Mapping[str, Any], body: bytes) -> None:
         del meta, body
         link.fail(stream, NotBegun(WorkerLeaving()))  # or it would not be asked elsewhere
+
+    def given_up(self, link: Link, stream: int) -> None:
+        """Nothing was begun."""

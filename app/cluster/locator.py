@@ -3,12 +3,15 @@
 Each call says what it means here and over a link; `finder` knows which of the two it is.
 """
 
+import asyncio
+
+from ..core.errors import LinkBroken
 from ..core.ids import ObjectId, ObjectIds
 from ..core.sockets import SocketSink, SocketTransport
 from ..sdk.messages import Request, Response
 from .finder import OwnerFinder
 from .link import Link
-from .link_service import ASK, REQUEST, object_meta
+from .link_service import ASK, REQUEST, STREAMED, object_meta
 from .namespaces import Namespaces
 from .questions import Outcome, ask_here, once_begun
 from .registry import RoomRegistry
@@ -106,5 +109,16 @@ class Locator:
 
 async def _request_there(link: Link, object_id: ObjectId, request: Request) -> tuple[Response, str]:
     meta = object_meta(object_id) | request_meta(request) | {ASK: REQUEST}
-    answer, body = await link.call(meta, request.body, within_seconds=_ANSWER_SECONDS)
+    if request.pieces is not None:
+        meta[STREAMED] = True
+    exchange = link.exchange(meta, request)
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            answer, body = await asyncio.shield(exchange.answer)
+    except TimeoutError as error:
+        exchange.give_up()
+        raise LinkBroken("the worker that holds the object does not answer") from error
+    except asyncio.CancelledError:
+        exchange.give_up()
+        raise
     return response_from(answer, body), str(answer["receipt"])

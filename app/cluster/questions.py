@@ -5,11 +5,13 @@ on a failure is told to whoever asked, who alone can know whether asking again d
 holds here and over links, where the failure travels with the word whether it had begun.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..core.errors import LeaseLost, OwnershipLost, RoomAborted, StateroomError
 from ..core.ids import ObjectId
+from ..core.pipes import BytePipe
 from ..core.values import Receipt
 from ..room.asking import Question
 from ..room.room import Room
@@ -51,6 +53,8 @@ async def ask_here(
 ) -> Answered:
     """Ask the object's room on this worker, which is made if need be.
 
+    Cancelled before the author's code has begun, the question is not asked any more.
+
     Raises:
         NotBegun: It could not be asked; nothing has happened.
         StateroomError: It was asked, and failed.
@@ -61,12 +65,37 @@ async def ask_here(
         raise NotBegun(error) from error
     question = put(room)
     try:
-        result = await question.answer
+        result = await answer_of(question)
     except StateroomError as error:
         if question.begun:
             raise
         raise NotBegun(wrong_place(error)) from error
     return Answered(result, room.lane.receipt)
+
+
+async def answer_of(question: Question) -> Any:
+    """Wait for the answer; cancelled, the question is withdrawn as far as it can be.
+
+    Raises:
+        StateroomError: There will be none.
+    """
+    try:
+        await asyncio.wait([question.answer])
+    except asyncio.CancelledError:
+        if question.begun:
+            question.answer.add_done_callback(_leave_unheard)
+        else:
+            question.fail(RoomAborted("nobody waits for the answer any more"))
+        raise
+    return question.answer.result()
+
+
+def _leave_unheard(answer: "asyncio.Future[Any]") -> None:
+    """Nobody waits for this answer: what it would go on to say is not asked for."""
+    if not answer.cancelled() and answer.exception() is None:
+        body = getattr(answer.result(), "body", None)
+        if isinstance(body, BytePipe):
+            body.close()
 
 
 def wrong_place(error: StateroomError) -> StateroomError:

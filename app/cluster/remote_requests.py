@@ -1,8 +1,9 @@
 """Requests and responses as they travel over a link: all but the body as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from typing import Any
 
+from ..core.pipes import BytePipe
 from ..sdk.messages import Request, Response
 
 
@@ -19,7 +20,9 @@ def request_meta(request: Request) -> dict[str, Any]:
     }
 
 
-def request_from(meta: Mapping[str, Any], body: bytes) -> Request:
+def request_from(
+    meta: Mapping[str, Any], body: bytes, pieces: AsyncIterable[bytes] | None = None
+) -> Request:
     """The request that was told."""
     return Request(
         method=str(meta["method"]),
@@ -27,24 +30,23 @@ def request_from(meta: Mapping[str, Any], body: bytes) -> Request:
         query=str(meta["query"]),
         headers=dict(meta["headers"]),
         body=body,
+        pieces=pieces,
         client=str(meta["client"]),
         subprotocols=tuple(meta["subprotocols"]),
         resumed=bool(meta.get("resumed", False)),
     )
 
 
-def response_meta(response: Response) -> tuple[dict[str, Any], bytes]:
-    """What is told of a response, and its body."""
-    body = response.body.encode() if isinstance(response.body, str) else response.body
-    meta = {
+def response_meta(response: Response) -> dict[str, Any]:
+    """What is told of a response besides its body."""
+    return {
         "status": response.status,
         "headers": dict(response.headers),
         "media_type": response.media_type,
     }
-    return meta, body
 
 
-def response_from(meta: Mapping[str, Any], body: bytes) -> Response:
+def response_from(meta: Mapping[str, Any], body: bytes | BytePipe) -> Response:
     """The response that was told."""
     return Response(
         status=int(meta["status"]),
@@ -52,3 +54,17 @@ def response_from(meta: Mapping[str, Any], body: bytes) -> Response:
         headers=dict(meta["headers"]),
         media_type=meta["media_type"],
     )
+
+
+def whole_body(response: Response) -> bytes:
+    """The body of a response that is none in pieces.
+
+    Raises:
+        TypeError: It is one.
+    """
+    body = response.body
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, str):
+        return body.encode()
+    raise TypeError("a body in pieces where a whole one is asked for")

@@ -42,6 +42,9 @@ away under the call).
     │   └── TooManyRequests          too many requests came in ten seconds
     ├── ConnectionClosed             a send on a connection that its object closed
     ├── ProtocolViolated             a client broke the WebSocket protocol
+    ├── BodyBroken                   the body of a request did not come to its end
+    │   ├── BodyTooLarge
+    │   └── BodyTooSlow
     ├── Unsupported                  the namespace's settings exclude the call
     ├── IdInvalid                    not an id of this namespace
     └── StorageRefused               a key or value that cannot be stored
@@ -375,6 +378,27 @@ class TooManyAlarms(StateroomError):
     code = "too_many_alarms"
     default_remedy = "Keep the list in storage, and one alarm for the next of its entries."
     overloaded = True
+
+
+class BodyBroken(StateroomError):
+    """The body of the request did not come to its end."""
+
+    code = "body_broken"
+    default_remedy = "Send the request again, with its whole body."
+
+
+class BodyTooLarge(BodyBroken):
+    """The body of the request is too large."""
+
+    code = "body_too_large"
+    default_remedy = "Send less at once, or raise the limit in the settings."
+
+
+class BodyTooSlow(BodyBroken):
+    """The body of the request did not come in time."""
+
+    code = "body_too_slow"
+    default_remedy = "Send the request again, and its body without long pauses."
 
 
 class Unsupported(StateroomError):

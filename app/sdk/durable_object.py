@@ -46,6 +46,8 @@ class DurableObject:
             it the socket is closed, and the client comes back by itself.
         hook_names: Names of further hooks that a class has for its subclasses, beside those that
             begin with `on_`: nobody can call them from outside.
+        streams_requests: Whether `on_request` gets a request as soon as its head is there, and
+            reads the body while it comes (`Request.stream`); else it gets it with its body.
         overflow_reason: The close reason of a client that reads too slowly (code 1013).
     """
 
@@ -56,6 +58,7 @@ class DurableObject:
     wakes_on_close: ClassVar[bool] = True
     resumes: ClassVar[bool] = False
     hook_names: ClassVar[frozenset[str]] = frozenset()
+    streams_requests: ClassVar[bool] = False
     overflow_reason: ClassVar[str] = "overloaded"
 
     def __init__(self, ctx: Context) -> None:

@@ -175,6 +175,8 @@ class Settings(BaseSettings):
     """Most bytes that wait for one slow reader; beyond it, the reader is closed with 1013."""
     max_frame_bytes: Annotated[int, Field(ge=1, le=CALL_BYTES)] = 20 << 20
     """Largest WebSocket message that is read; a larger one closes with 1009. At most 31.9 MiB."""
+    max_streamed_body_bytes: Count = 1 << 30
+    """Largest body of a request that its object reads as a stream; else `max_frame_bytes`."""
     socket_ping_seconds: Seconds = 20.0
     """How often every WebSocket is pinged; it wakes no object."""
     socket_pong_seconds: Seconds = 20.0

@@ -4,21 +4,24 @@ The answer carries the receipt of the object's committed state: whoever holds it
 state it shows is stored.
 """
 
-import asyncio
+from collections.abc import Mapping
 
-from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
+from starlette.responses import Response as HttpResponse
 
 from ..cluster.locator import Locator
 from ..core.errors import StateroomError
+from ..core.pipes import BytePipe
+from ..core.tasks import TaskOwner
+from ..sdk.messages import Response
 from .access import AccessPolicy
 from .addresses import check_name, object_address, raw_path_of
+from .bodies import RequestBody
 from .problems import problem, problem_of
 from .requests import request_of
+from .streaming import StreamedAnswer
 
 RECEIPT_HEADER = "stateroom-receipt"
-_BODY_SECONDS = 30.0
 
 
 class ObjectEndpoint:
@@ -27,28 +30,37 @@ class ObjectEndpoint:
     Args:
         locator: Finds objects.
         access: Who may come in.
-        body_bytes: The largest body that is read.
+        tasks: Owner of the watches over clients.
+        body_bytes: The largest body that is read whole.
+        streamed_body_bytes: The largest body that an object reads as a stream.
         name_bytes: The longest name of an object.
     """
 
     def __init__(
-        self, locator: Locator, access: AccessPolicy, *, body_bytes: int, name_bytes: int
+        self,
+        locator: Locator,
+        access: AccessPolicy,
+        *,
+        tasks: TaskOwner,
+        body_bytes: int,
+        streamed_body_bytes: int,
+        name_bytes: int,
     ) -> None:
         self._locator = locator
         self._access = access
+        self._tasks = tasks
         self._body_bytes = body_bytes
+        self._streamed_body_bytes = streamed_body_bytes
         self._name_bytes = name_bytes
 
-    async def handle(self, http: HttpRequest) -> Response:
+    async def handle(self, http: HttpRequest) -> HttpResponse:
         """Answer one request."""
         try:
             return await self._handle(http)
         except StateroomError as error:
             return problem_of(error)
-        except ClientDisconnect:
-            return Response(status_code=400)
 
-    async def _handle(self, http: HttpRequest) -> Response:
+    async def _handle(self, http: HttpRequest) -> HttpResponse:
         address = object_address(raw_path_of(http.scope.get("raw_path") or http.url.path.encode()))
         if address is None or address.namespace not in self._locator.namespaces:
             return problem(status=404, code="not_found", title="There is nothing at this address")
@@ -59,39 +71,36 @@ class ObjectEndpoint:
             return refusal
         name = check_name(address.name, limit_bytes=self._name_bytes)
         object_id = self._locator.ids.from_name(address.namespace, name)
-        body = await self._body(http)
-        if isinstance(body, Response):
-            return body
-        answer, receipt = await self._locator.request(
-            object_id, request_of(http, address.rest, body)
+        mount = self._locator.namespaces.mount(address.namespace)
+        streams: bool = mount.cls.streams_requests
+        body = RequestBody(
+            http.receive,
+            limit_bytes=self._streamed_body_bytes if streams else self._body_bytes,
+            declared=request.headers.get("content-length"),
         )
-        headers = dict(answer.headers)
-        headers[RECEIPT_HEADER] = receipt
-        return Response(
-            answer.body,
-            status_code=answer.status,
-            headers=headers,
-            media_type=answer.media_type,
-        )
-
-    async def _body(self, http: HttpRequest) -> bytes | Response:
-        """Read the body within its bounds of size and time, or say which it broke."""
-        chunks: list[bytes] = []
-        size = 0
+        if streams:
+            request = request_of(http, address.rest, pieces=body)
+        else:
+            request = request_of(http, address.rest, await body.whole())
         try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                async for chunk in http.stream():
-                    size += len(chunk)
-                    if size > self._body_bytes:
-                        return problem(
-                            status=413, code="body_too_large", title="The body is too large"
-                        )
-                    chunks.append(chunk)
-        except TimeoutError:
-            return problem(
-                status=408,
-                code="body_too_slow",
-                title="The body did not come in time",
-                headers={"connection": "close"},
+            answer, receipt = await self._locator.request(object_id, request)
+        except BaseException:
+            body.close()
+            raise
+        return self._response(answer, body, {**answer.headers, RECEIPT_HEADER: receipt})
+
+    def _response(
+        self, answer: Response, request: RequestBody, headers: Mapping[str, str]
+    ) -> HttpResponse:
+        body, status, media_type = answer.body, answer.status, answer.media_type
+        if isinstance(body, BytePipe):
+            return StreamedAnswer(
+                body,
+                status=status,
+                headers=headers,
+                media_type=media_type,
+                request=request,
+                tasks=self._tasks,
             )
-        return b"".join(chunks)
+        request.close()
+        return HttpResponse(body, status_code=status, headers=headers, media_type=media_type)

@@ -7,6 +7,9 @@ code and the request's id, never a traceback.
 from starlette.responses import JSONResponse, Response
 
 from ..core.errors import (
+    BodyBroken,
+    BodyTooLarge,
+    BodyTooSlow,
     EventTimedOut,
     IdInvalid,
     NamespaceUnknown,
@@ -23,6 +26,9 @@ _STATUS: list[tuple[type[StateroomError], int]] = [
     (Unsupported, 409),
     (EventTimedOut, 504),
     (ObjectFault, 500),
+    (BodyTooLarge, 413),
+    (BodyTooSlow, 408),
+    (BodyBroken, 400),
     (TooManyRequests, 429),
     (Overloaded, 503),
 ]
@@ -68,8 +74,14 @@ def problem_of(error: StateroomError) -> Response:
         code=error.code,
         title=error.default_text(),
         detail=_detail(error),
-        headers={"retry-after": str(RETRY_AFTER_SECONDS)} if status in _COME_AGAIN else None,
+        headers=_headers(status, error),
     )
+
+
+def _headers(status: int, error: StateroomError) -> dict[str, str] | None:
+    if isinstance(error, BodyTooSlow):  # the rest of it may still come
+        return {"connection": "close"}
+    return {"retry-after": str(RETRY_AFTER_SECONDS)} if status in _COME_AGAIN else None
 
 
 def _detail(error: StateroomError) -> str:

@@ -1,11 +1,18 @@
 """From an ASGI scope to the sdk's `Request`."""
 
+from collections.abc import AsyncIterable
+
 from starlette.requests import HTTPConnection
 
 from ..sdk.messages import Request
 
 
-def request_of(connection: HTTPConnection, path: str, body: bytes = b"") -> Request:
+def request_of(
+    connection: HTTPConnection,
+    path: str,
+    body: bytes = b"",
+    pieces: AsyncIterable[bytes] | None = None,
+) -> Request:
     """Build the request an object sees; `path` is what remains after its own address."""
     headers: dict[str, str] = {}
     for name, value in connection.headers.items():
@@ -17,6 +24,7 @@ def request_of(connection: HTTPConnection, path: str, body: bytes = b"") -> Requ
         query=connection.scope["query_string"].decode("latin-1"),
         headers=headers,
         body=body,
+        pieces=pieces,
         client=client.host if client is not None else "",
         subprotocols=tuple(connection.scope.get("subprotocols", ())),
     )

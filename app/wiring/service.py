@@ -305,7 +305,9 @@ class Service:
             objects=ObjectEndpoint(
                 locator,
                 self._access,
+                tasks=self._tasks,
                 body_bytes=settings.max_frame_bytes,
+                streamed_body_bytes=settings.max_streamed_body_bytes,
                 name_bytes=settings.name_bytes,
             ),
             health=HealthEndpoints(membership, mover, registry.watchdog, ping),

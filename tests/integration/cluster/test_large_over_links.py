@@ -80,8 +80,8 @@ async def test_a_socket_whose_handshake_is_too_large_is_refused_and_the_link_sta
     link = next(iter(edge.links._all))
     with pytest.raises(CallRefused):
         await link.open({"headers": {"x": "y" * LARGE}}, await edge.connect("c", "x"))
-    assert len(link._edges) == 2
-    for sink in list(link._edges.values())[1:]:
+    assert len(link._streams.edges) == 2
+    for sink in list(link._streams.edges.values())[1:]:
         sink.ended(1000, "", clean=True)
 
 

@@ -60,8 +60,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 async def ask(worker: Worker, name: str = "x") -> str:
     response, _ = await worker.locator.request(worker.object_id("c", name), Request())
-    body = response.body
-    return body if isinstance(body, str) else body.decode()
+    return (await response.read()).decode()
 
 
 def holds(worker: Worker, name: str = "x") -> bool:

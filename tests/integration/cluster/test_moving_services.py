@@ -58,7 +58,7 @@ class Pair:
         locator = self.services[number].locator
         assert locator is not None
         response, _ = await locator.request(self.object_id(name), Request())
-        return int(response.body)
+        return int(await response.read())
 
     async def keep_asking(self, number: int, name: str) -> None:
         """Ask one object at one service, again and again; what it answers only ever grows."""

@@ -158,7 +158,7 @@ async def test_requests_in_one_write_are_answered_in_order(port: int, name: str)
 async def test_a_body_that_does_not_come_is_given_up(
     port: int, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.web.objects._BODY_SECONDS", 0.1)
+    monkeypatch.setattr("app.web.bodies._BODY_SECONDS", 0.1)
     wire = await WireSocket.dial(port)
     headers = [("Content-Length", "1000")]
     await wire.send(request_text("POST", f"/objects/counter/{name}", headers=headers))
