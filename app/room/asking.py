@@ -28,6 +28,7 @@ class Submit(Protocol):
         size_bytes: int = 0,
         timeout_seconds: float | None = None,
         origin: Origin = Origin.ROOM,
+        always: bool = False,
     ) -> None:
         """`fail` is told when the event could not be run or raised."""
         ...
@@ -102,6 +103,7 @@ class Asking:
         recover: Callable[[Exception], Any] = _give_no_answer,
         ended: Callable[[Question], None] | None = None,
         origin: Origin = Origin.ROOM,
+        always: bool = False,
     ) -> Question:
         """Queue a hook as an event at once; questions are asked in the order they are put.
 
@@ -116,6 +118,7 @@ class Asking:
                 its own.
             ended: Called once, in the very step in which there is an answer or none will be.
             origin: Who asks.
+            always: See `Mailbox.put`.
         """
         question = Question(ended)
 
@@ -140,7 +143,12 @@ class Asking:
         self._questions.add(question)
         question.answer.add_done_callback(lambda _answer: self._questions.discard(question))
         self._submit(
-            run, size_bytes=size_bytes, fail=fail, timeout_seconds=timeout_seconds, origin=origin
+            run,
+            size_bytes=size_bytes,
+            fail=fail,
+            timeout_seconds=timeout_seconds,
+            origin=origin,
+            always=always,
         )
         return question
 

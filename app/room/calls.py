@@ -7,6 +7,7 @@ What is awaited by a task that does not belong to the current event leaves when 
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..core.errors import CallDeadlock, CallRefused, RoomAborted, StateroomError
@@ -27,6 +28,7 @@ from .mailbox import Event
 from .methods import bind_method, check_method, decode_result, encode_arguments, encode_result
 from .outgoing import CallBody, EventTies, Fetch, OutgoingCall, Rpc, name_of, size_of
 from .outputs import Depart
+from .response_streams import ResponseStreams, collect
 from .room_events import RoomEvents
 from .standing import running_event
 from .unit import RunningUnit
@@ -68,6 +70,7 @@ class RoomCalls:
         self._asking = asking
         self._longest_seconds = environment.limits.event_timeout_seconds / 2
         self._open: set[OutgoingCall] = set()
+        self.streams = ResponseStreams(environment.tasks, environment.clock, unit, asking)
         self._instance = 0
 
     # -- calls that the object makes -----------------------------------------------------------
@@ -84,6 +87,7 @@ class RoomCalls:
         What has left, or is only held back by the gate, goes its way.
         """
         self._instance += 1
+        self.streams.end_instance()
         for call in list(self._open):
             call.fail(RoomAborted(_OVER))
 
@@ -292,9 +296,16 @@ def result_of(call: OutgoingCall, result: Any) -> Any:
     return decode_result(result) if isinstance(call.body, Rpc) else result
 
 
+async def _collected(response: Response) -> Response:
+    """A response as objects get it: whole, also if its body is a stream."""
+    if isinstance(response.body, bytes | str):
+        return response
+    return replace(response, body=await collect(response.body, limit_bytes=CALL_BYTES))
+
+
 async def _serve(instance: DurableObject, body: CallBody) -> Any:
     if isinstance(body, Fetch):
-        return checked_response(await finish(instance.on_request(body.request)))
+        return await _collected(checked_response(await finish(instance.on_request(body.request))))
     try:
         bound: Awaitable[Any] = bind_method(instance, body.method, body.arguments)
     except StateroomError as error:

@@ -7,13 +7,15 @@ from collections.abc import Callable
 
 import structlog
 
-from ..core.errors import StateroomError, StoreUnavailable
+from ..core.errors import BodyBroken, StateroomError, StoreUnavailable
 from ..core.values import Claim
 from .closing import close_for
 from .connections import RoomConnection
 from .outputs import Release
 from .residence import Residence
 from .unit import RunningUnit
+
+_NOT_TO_BLAME = (StoreUnavailable, BodyBroken)
 
 _log = structlog.get_logger("stateroom.room")
 
@@ -65,9 +67,10 @@ class EventEnds:
     def undone(self, error: Exception) -> None:
         """The event raised: undo its unit and drop the instance.
 
-        What could not read because the database is away is undone too, and is no fault of its own.
+        What could not read because the database or the client is away is undone too, and is no
+        fault of its own.
         """
-        if isinstance(error, StoreUnavailable):
+        if isinstance(error, _NOT_TO_BLAME):
             self._unit.discard()
             self._residence.fault(blamed=False)
             _log.warning("event_undone", **self._names, code=error.code, reason=str(error))
@@ -82,7 +85,7 @@ class EventEnds:
 
     def kept(self, error: Exception) -> None:
         """The event raised: what it did stays, and so does the instance."""
-        if isinstance(error, StoreUnavailable):
+        if isinstance(error, _NOT_TO_BLAME):
             _log.warning("event_failed", **self._names, code=error.code, reason=str(error))
         else:
             self._count_fault(error)

@@ -109,7 +109,7 @@ class RoomLife:
         return (
             self._events.quiet
             and self._lane.clean
-            and not self._residence.timers
+            and not self._residence.pending
             and not self.leaving
         )
 

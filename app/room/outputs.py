@@ -42,7 +42,7 @@ class Release(NamedTuple):
 
 
 class Depart(NamedTuple):
-    """A call of another object, which leaves as a message would."""
+    """What leaves as a message would and is no socket's: a call, a piece of an answer."""
 
     run: Callable[[], None]
     size_bytes: int

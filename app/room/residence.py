@@ -90,6 +90,11 @@ class Residence:
         self._context: RoomContext | None = None
         self._faulted = False
 
+    @property
+    def pending(self) -> bool:
+        """Whether the instance has something to do besides events: timers, answers on their way."""
+        return bool(self.timers) or bool(self._calls.streams)
+
     async def prepare(self) -> None:
         """Sit out the pause after faults, and load the first page of rows.
 

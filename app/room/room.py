@@ -25,9 +25,8 @@ from .connections import ConnectionSet, RoomConnection
 from .endings import Endings
 from .environment import RoomEnvironment
 from .events import EventLoop
-from .http_values import checked_response
 from .input_gate import InputGate
-from .instance import ClassTraits, finish
+from .instance import ClassTraits
 from .interleaving import InterleavingLoop
 from .life import RoomLife
 from .limits import RoomLimits
@@ -185,7 +184,9 @@ class Room:
     def put_request(self, request: Request) -> Question:
         """Queue `on_request`; the question says how it ended, and whether it had begun."""
         return self.asking.put(
-            _answering(request), size_bytes=len(request.body), origin=Origin.REQUEST
+            self.calls.streams.answering(request),
+            size_bytes=len(request.body),
+            origin=Origin.REQUEST,
         )
 
     @property
@@ -316,13 +317,6 @@ def _events_of(
             mailbox, tasks, clock, gate, timeout_seconds=seconds, most_running=most
         )
     return EventLoop(mailbox, tasks, clock, gate, timeout_seconds=seconds)
-
-
-def _answering(request: Request) -> Callable[[DurableObject], Awaitable[Response]]:
-    async def hook(instance: DurableObject) -> Response:
-        return checked_response(await finish(instance.on_request(request)))
-
-    return hook
 
 
 def _ignore(_error: Exception) -> None:

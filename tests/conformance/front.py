@@ -66,7 +66,14 @@ async def front_of(harness: ObjectHarness) -> AsyncIterator[httpx.AsyncClient]:
 
     asgi = build_application(
         gateway=gateway,
-        objects=ObjectEndpoint(locator, access, body_bytes=1 << 20, name_bytes=settings.name_bytes),
+        objects=ObjectEndpoint(
+            locator,
+            access,
+            tasks=tasks,
+            body_bytes=1 << 20,
+            streamed_body_bytes=1 << 20,
+            name_bytes=settings.name_bytes,
+        ),
         health=HealthEndpoints(harness.membership, mover, registry.watchdog, ping),
         access=access,
         reserved=frozenset(settings.reserved_segments),
