@@ -45,6 +45,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "requests_per_10_seconds",
         "outbox_bytes",
         "max_frame_bytes",
+        "max_streamed_body_bytes",
         "max_connections",
         "socket_ping_seconds",
         "socket_pong_seconds",

@@ -16,6 +16,7 @@ from ..core.errors import (
     OwnedElsewhere,
     RoomAborted,
     StateroomError,
+    is_ours,
 )
 from ..core.ids import ObjectId
 from ..core.limits import FAULT_TEXT_CHARACTERS
@@ -120,6 +121,6 @@ def _worker_id(text: object) -> UUID | None:
 def _by_code(root: type[StateroomError]) -> dict[str, type[StateroomError]]:
     found = {root.code: root}
     for cls in root.__subclasses__():
-        if cls.__module__ == StateroomError.__module__:  # not those that an author has derived
+        if is_ours(cls):
             found |= _by_code(cls)
     return found

@@ -6,7 +6,7 @@ are of the types that travel. No trace, nothing private, and no more than a boun
 
 from typing import Any
 
-from ..core.errors import ObjectFault, StateroomError, StorageRefused
+from ..core.errors import ObjectFault, StateroomError, StorageRefused, is_ours
 from ..core.limits import FAULT_BYTES, FAULT_TEXT_CHARACTERS
 from ..core.storage_codec import decode_value, encode_value
 
@@ -18,8 +18,7 @@ _OURS = frozenset({*_FLAGS, "remote", "object_id", "detail", "remedy"})
 
 def as_fault(error: Exception) -> StateroomError:
     """The error that others are told when author's code raised."""
-    ours = type(error).__module__ == StateroomError.__module__  # and not derived by an author
-    if isinstance(error, StateroomError) and ours:
+    if isinstance(error, StateroomError) and is_ours(type(error)):
         return error
     text = _text_of(error)
     fault = ObjectFault(f"{type(error).__name__}: {text}")

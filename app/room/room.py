@@ -183,11 +183,8 @@ class Room:
 
     def put_request(self, request: Request) -> Question:
         """Queue `on_request`; the question says how it ended, and whether it had begun."""
-        return self.asking.put(
-            self.calls.streams.answering(request),
-            size_bytes=len(request.body),
-            origin=Origin.REQUEST,
-        )
+        hook = self.calls.streams.answering(request)
+        return self.asking.put(hook, size_bytes=len(request.body), origin=Origin.REQUEST)
 
     @property
     def open(self) -> bool:

@@ -142,7 +142,7 @@ async def test_the_owner_hears_of_sockets_whose_link_broke(pair: tuple[Worker, W
     await until(lambda: members(owner) == 1)
     near.say("who")
     await until(lambda: near.received)
-    assert "1006  False" in str(near.received[0])
+    assert "1006 the worker that held the socket is gone False" in str(near.received[0])
 
 
 async def test_after_the_owners_death_the_object_moves_when_its_lease_has_run_out() -> None:
