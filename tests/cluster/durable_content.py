@@ -104,9 +104,9 @@ async def until_served(url: str, room: str) -> None:
 def _stored(room: str, key: bytes, value: bytes) -> Iterator[Change]:
     """The leaves of one row of `object_row`."""
     assert value.startswith(_RAW), value[:20]
-    kind, ids, payload = key[:1], loads(b"[" + key[1:] + b"]"), loads(value[1:])
-    if kind == b"r":
+    kind, ids, payload = key[:2], loads(b"[" + key[2:] + b"]"), loads(value[1:])
+    if kind == b"~r":
         table, row = ids
         yield from changes_in(room, [{table: [{row: payload}]}], [{}])
-    elif kind == b"v":
+    elif kind == b"~v":
         yield from changes_in(room, [{}], [{ids[0]: payload}])
