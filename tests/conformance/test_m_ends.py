@@ -170,8 +170,10 @@ async def test_a_close_that_is_undone_leaves_the_connection_to_be_sent_to(
         connection.close()
         raise RuntimeError("as asked")
 
+    kept: list[Connection] = []
     Hall.hooks["request"] = request
-    Hall.hooks["message"] = lambda _self, connection, _text: connection.send("still here")
+    Hall.hooks["connect"] = lambda _self, connection: kept.append(connection)
+    Hall.hooks["message"] = lambda _self, *_rest: kept[0].send("still here")
     alice = await harness.connect("hall", "a")
     with pytest.raises(Exception, match="as asked"):
         await harness.request("hall", "a", Request())
@@ -179,6 +181,11 @@ async def test_a_close_that_is_undone_leaves_the_connection_to_be_sent_to(
     alice.say("x")
     await harness.settle()
     assert (alice.take(), closed(alice)) == (["still here"], None)
+    alice.vanish()
+    bob = await harness.connect("hall", "a")
+    bob.say("x")
+    await harness.settle()
+    assert closed(bob) is None, "a send to one that vanished raised"
 
 
 @pytest.mark.parametrize("sleeps", [False, True], ids=["awake", "asleep"])

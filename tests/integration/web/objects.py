@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from typing import Any, ClassVar
 
-from app.sdk import Connection, DurableObject, Request, Response
+from app.sdk import Connection, DurableObject, ProtocolViolated, Request, Response
 
 
 class Counter(DurableObject):
@@ -40,10 +40,11 @@ class Speaker(DurableObject):
 
     heard: ClassVar[dict[str, list[str | bytes]]] = defaultdict(list)
     ends: ClassVar[dict[str, list[tuple[int, str, bool]]]] = defaultdict(list)
+    breaches: ClassVar[dict[str, list[int]]] = defaultdict(list)
 
     def on_connect(self, connection: Connection, request: Request) -> None:
         if request.path == "/no":
-            connection.close(4001, "not you")
+            connection.close(int(request.query or 4001), "not you")
         elif request.path == "/told":
             connection.send(f"{','.join(request.subprotocols)} {request.query}")
 
@@ -61,6 +62,9 @@ class Speaker(DurableObject):
 
     def on_close(self, connection: Connection, code: int, reason: str, clean: bool) -> None:
         self.ends[self.ctx.id.name or ""].append((code, reason, clean))
+
+    def on_error(self, connection: Connection, error: ProtocolViolated) -> None:
+        self.breaches[self.ctx.id.name or ""].append(error.close_code)
 
 
 class Doorkeeper(DurableObject):

@@ -11,7 +11,7 @@ from app.core.sockets import NO_GOODBYE
 from .objects import Speaker
 from .patience import until
 from .running_service import RunningService, ServerKind
-from .wire_socket import BINARY, CLOSE, WireSocket, close_frame, frame, text_frame
+from .wire_socket import BINARY, CLOSE, TEXT, WireSocket, close_frame, frame, text_frame
 
 
 async def speaker(port: int, name: str, rest: str = "") -> WireSocket:
@@ -118,6 +118,33 @@ async def test_a_close_frame_that_is_none_is_answered_with_its_fault(
     await wire.send(frame(CLOSE, body))
     assert (await wire.closed())[0] == code
     await the_end(name)
+
+
+@pytest.mark.parametrize(
+    ("broken", "code"),
+    [
+        (frame(TEXT, b"\xff"), 1007),
+        (frame(3, b""), 1002),
+        (frame(BINARY, b"x" * ((1 << 20) + 1)), 1009),
+    ],
+)
+async def test_a_breach_of_the_protocol_is_heard_before_the_end(
+    port: int, name: str, broken: bytes, code: int
+) -> None:
+    wire = await speaker(port, name)
+    wire.write(broken)
+    end = await the_end(name)
+    assert (end[0], end[2]) == (code, False)
+    assert Speaker.breaches[name] == [code]
+
+
+async def test_a_close_by_the_object_with_the_code_of_a_breach_is_none(
+    port: int, name: str
+) -> None:
+    wire = await speaker(port, name, "/no?1009")
+    assert (await wire.closed())[0] == 1009
+    assert (await the_end(name))[::2] == (1009, True)
+    assert Speaker.breaches[name] == []
 
 
 async def test_what_follows_a_close_frame_is_ignored(port: int, name: str) -> None:

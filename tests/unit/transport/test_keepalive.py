@@ -135,6 +135,7 @@ async def test_a_client_that_has_closed_is_not_taken_for_a_silent_one(
         ping(client)
         client.say(close_frame(4001, "bye"))
         wait_in_vain(client)
+        wait_in_vain(client)
         await asyncio.gather(*client.protocol.tasks)
         await harness.settle()
         assert told("close") == [(4001, "bye", True)]
