@@ -8,16 +8,9 @@ away under the call).
 
     StateroomError
     ├── StartupError                 the service cannot start
-    │   ├── ConfigurationInvalid
-    │   ├── NamespaceUnknown
-    │   ├── NamespaceClassInvalid
-    │   ├── PortTaken
-    │   ├── DatabaseUnreachable
-    │   ├── DatabaseRefused
-    │   ├── MigrationMissing
-    │   ├── DataDirectoryInUse
-    │   ├── EmbeddedPostgresFailed
-    │   └── WorkerSlotTaken
+    │   ├── ConfigurationInvalid, NamespaceUnknown, NamespaceClassInvalid, PortTaken
+    │   ├── DatabaseUnreachable, DatabaseRefused, MigrationMissing, WorkerSlotTaken
+    │   └── DataDirectoryInUse, EmbeddedPostgresFailed
     ├── StoreUnavailable             Postgres is away
     ├── OwnershipLost                the fence refused a commit
     ├── OwnedElsewhere               another worker holds the object
@@ -36,6 +29,7 @@ away under the call).
     ├── MethodUnknown                no such method can be called
     ├── Overloaded                   a bound was reached
     ├── TooManyAlarms                an object has as many alarms as it may
+    │   ├── SectionTimedOut          a critical section took too long
     │   ├── QueueFull                too many events wait for the object
     │   ├── QueueTooLarge            too many bytes wait for the object
     │   ├── QueuedTooLong            an event waited too long for its turn
@@ -252,6 +246,14 @@ class Overloaded(StateroomError):
     code = "overloaded"
     default_remedy = "Send less at once, or raise the named limit."
     overloaded = True
+
+
+class SectionTimedOut(Overloaded):
+    """A critical section or transaction took too long, and the object was thrown away."""
+
+    code = "section_timed_out"
+    default_remedy = "Do less inside of it: nothing else of the object runs meanwhile."
+    reset = True
 
 
 class QueueFull(Overloaded):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from ..sdk.durable_object import DurableObject
 from .admission import Origin
 from .faults import as_fault
-from .instance import finish
+from .hooks import finish
 from .outputs import Release
 from .unit import RunningUnit
 

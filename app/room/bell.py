@@ -36,7 +36,7 @@ from .asking import Asking
 from .buffer import Absence
 from .environment import RoomEnvironment
 from .expiry import EXPIRY_ALARM, RowExpiry
-from .instance import finish
+from .hooks import finish
 
 _log = structlog.get_logger("stateroom.alarms")
 

@@ -115,6 +115,8 @@ class WriteBuffer:
         self._stack: list[Layer] = [Layer()]  # the unit, then one layer a savepoint
         self._pending = Layer()
         self._in_flight: Layer | None = None
+        self.undone = 0
+        """How often open transactions were undone, which then are no more."""
 
     @property
     def top(self) -> Layer:
@@ -212,6 +214,12 @@ class WriteBuffer:
     def discard(self) -> None:
         """Undo the running unit and every open transaction."""
         self._stack = [Layer()]
+        self.undone += 1
+
+    def discard_transactions(self) -> None:
+        """Undo every open transaction, and not the unit below."""
+        del self._stack[1:]
+        self.undone += 1
 
     def savepoint(self) -> int:
         """Open a transaction; returns its depth."""

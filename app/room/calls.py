@@ -22,8 +22,8 @@ from .buffer import TransactionOpen
 from .call_result import CallResult
 from .environment import RoomEnvironment
 from .exchange import CallLane
+from .hooks import finish
 from .http_values import checked_response, problem_of_request
-from .instance import finish
 from .mailbox import Event
 from .methods import bind_method, check_method, decode_result, encode_arguments, encode_result
 from .outgoing import CallBody, EventTies, Fetch, OutgoingCall, Rpc, name_of, size_of
@@ -128,6 +128,10 @@ class RoomCalls:
         call = staged.call
         event = self.current_event()
         if event is None:
+            if self._unit.in_transaction and not self._events.running:
+                problem = TransactionOpen("a call inside a transaction")
+                staged.withdraw(CallRefused(str(problem)))
+                raise problem
             return None
         if call.target == self.object_id and call.place is None:
             deadlock = CallDeadlock(ring=(name_of(self.object_id),))

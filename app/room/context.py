@@ -16,7 +16,9 @@ from ..core.workshop import Workshop, breathe
 from ..sdk.connection import Connection
 from ..sdk.namespace import Namespace
 from .auto_response import AutoResponder, auto_response
+from .background import discard
 from .connections import ConnectionSet, RoomConnection
+from .faults import InstanceAborted
 from .outputs import Broadcast, Output
 from .storage import RoomStorage
 
@@ -25,10 +27,6 @@ ResultT = TypeVar("ResultT")
 _log = structlog.get_logger("stateroom.object")
 
 _OVER = "this instance of the object is over"
-
-
-class InstanceAborted(BaseException):
-    """Raised by `Context.abort`; no `except Exception` of an author catches it."""
 
 
 class ContextHost(Protocol):
@@ -40,6 +38,16 @@ class ContextHost(Protocol):
 
     def run_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
         """Run a callback as an event."""
+        ...
+
+    def block_concurrency_while(
+        self, callback: Callable[[], Awaitable[ResultT]]
+    ) -> Awaitable[ResultT]:
+        """Run a callback as a critical section."""
+        ...
+
+    def wait_until(self, work: Awaitable[Any]) -> None:
+        """Run something beside the events."""
         ...
 
     def limit_messages(self, seconds: float | None) -> None:
@@ -69,6 +77,16 @@ class _NoHost:
 
     def run_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
         del seconds, callback
+        raise RoomAborted(_OVER)
+
+    def block_concurrency_while(
+        self, callback: Callable[[], Awaitable[ResultT]]
+    ) -> Awaitable[ResultT]:
+        del callback
+        raise RoomAborted(_OVER)
+
+    def wait_until(self, work: Awaitable[Any]) -> None:
+        discard(work)
         raise RoomAborted(_OVER)
 
     def limit_messages(self, seconds: float | None) -> None:
@@ -173,6 +191,16 @@ class RoomContext:
             return callback() if self._host is host else None
 
         return host.run_later(seconds, run)
+
+    def block_concurrency_while(
+        self, callback: Callable[[], Awaitable[ResultT]]
+    ) -> Awaitable[ResultT]:
+        """See `sdk.Context.block_concurrency_while`."""
+        return self._host.block_concurrency_while(callback)
+
+    def wait_until(self, work: Awaitable[Any]) -> None:
+        """See `sdk.Context.wait_until`."""
+        self._host.wait_until(work)
 
     def set_message_timeout(self, milliseconds: int | None = None) -> None:
         """See `sdk.Context.set_message_timeout`."""

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from ..core.errors import ProtocolViolated
 from ..core.sockets import VANISHED
 from .connections import RoomConnection
-from .instance import ClassTraits, finish
+from .hooks import finish
+from .instance import ClassTraits
 
 Hook = Callable[[Any], Awaitable[Any] | Any]
 

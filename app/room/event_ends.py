@@ -8,7 +8,6 @@ from collections.abc import Callable
 import structlog
 
 from ..core.errors import BodyBroken, StateroomError, StoreUnavailable
-from ..core.values import Claim
 from .closing import close_for
 from .connections import RoomConnection
 from .outputs import Release
@@ -18,16 +17,6 @@ from .unit import RunningUnit
 _NOT_TO_BLAME = (StoreUnavailable, BodyBroken)
 
 _log = structlog.get_logger("stateroom.room")
-
-
-def names_of(claim: Claim) -> dict[str, object]:
-    """Fields that identify a room in a log line."""
-    object_id = claim.object_id
-    return {
-        "namespace": object_id.namespace,
-        "object": object_id.name if object_id.name is not None else str(object_id),
-        "epoch": claim.epoch,
-    }
 
 
 class EventEnds:
@@ -82,6 +71,10 @@ class EventEnds:
         self._unit.discard()
         self._residence.fault()
         self._count_fault(error)
+
+    def unfinished(self) -> None:
+        """The event has left transactions open: undo them, and nothing else."""
+        self._unit.discard_transactions()
 
     def kept(self, error: Exception) -> None:
         """The event raised: what it did stays, and so does the instance."""

@@ -12,15 +12,16 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from ..core.clock import Clock
-from ..core.errors import ObjectFault, QueuedTooLong, RoomAborted, StateroomError
+from ..core.errors import QueuedTooLong, RoomAborted, StateroomError
 from ..core.tasks import TaskOwner
 from ..core.workshop import breathe
 from .connections import RoomConnection
-from .context import InstanceAborted
 from .event_ends import EventEnds
+from .faults import InstanceAborted, as_blamed
+from .hooks import run_hook
 from .input_gate import InputGate
-from .instance import run_hook
 from .mailbox import Event, Mailbox
+from .sections import Sections
 from .standing import Standing, running_event, standing
 
 _EVENTS_BETWEEN_BREATHS = 8
@@ -85,6 +86,7 @@ class EventLoop:
 
     _host: EventHost
     _ends: EventEnds
+    _sections: Sections
 
     def __init__(
         self,
@@ -113,10 +115,11 @@ class EventLoop:
         self.message_timeout_seconds: float | None = None
         """How long the event of a socket's message may take, where that is not as long as any."""
 
-    def serve(self, host: EventHost, ends: EventEnds) -> None:
+    def serve(self, host: EventHost, ends: EventEnds, sections: Sections) -> None:
         """Say whose events they are; once, before the first one."""
         self._host = host
         self._ends = ends
+        self._sections = sections
 
     @property
     def free(self) -> bool:
@@ -172,7 +175,7 @@ class EventLoop:
         self._turn = Turn.TAKEN
         try:
             result = hook(connection, message)
-            if result is None:
+            if result is None and not self._gate.locks:
                 self._turn = Turn.FREE
                 self._ends.well()
             else:
@@ -278,7 +281,10 @@ class EventLoop:
     ) -> None:
         """Run one hook to its end, and end its unit one way or the other."""
         try:
-            await run_hook(hook, timeout_seconds=timeout_seconds or self._timeout)
+            seconds = timeout_seconds or self._timeout
+            await run_hook(hook, timeout_seconds=seconds)
+            if self._gate.sections:
+                await run_hook(self._sections_over, timeout_seconds=seconds)
             if self._intake is not Intake.STOPPED:
                 self._ends.well()
         except InstanceAborted as error:
@@ -287,6 +293,9 @@ class EventLoop:
             if self._intake is not Intake.STOPPED:
                 self._undo(error)
             fail(error)
+
+    async def _sections_over(self) -> None:
+        await self._sections.over(self._gate)
 
     def _undo(self, error: Exception) -> None:
         self._ends.undone(error)
@@ -301,12 +310,3 @@ class EventLoop:
 
 def _ignore(_error: Exception) -> None:
     """Nobody waits for this."""
-
-
-def as_blamed(error: BaseException) -> Exception:
-    """What a plain hook raised; a cancelled future's error is an error of the hook like others."""
-    if isinstance(error, Exception):
-        return error
-    fault = ObjectFault("what the hook asked for was cancelled")
-    fault.__cause__ = error
-    return fault

@@ -16,6 +16,19 @@ _OURS = frozenset({*_FLAGS, "remote", "object_id", "detail", "remedy"})
 """What the error says anyway, also when an author derives his from one of ours."""
 
 
+class InstanceAborted(BaseException):
+    """Unwinds code of an instance that is over; no `except Exception` of an author catches it."""
+
+
+def as_blamed(error: BaseException) -> Exception:
+    """What author's code raised; a cancelled future's error is an error of it like others."""
+    if isinstance(error, Exception):
+        return error
+    fault = ObjectFault("what the hook asked for was cancelled")
+    fault.__cause__ = error
+    return fault
+
+
 def as_fault(error: Exception) -> StateroomError:
     """The error that others are told when author's code raised."""
     if isinstance(error, StateroomError) and is_ours(type(error)):

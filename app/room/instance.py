@@ -1,17 +1,14 @@
 """One instance of an author's class: how it is made, and which of its hooks need a task."""
 
-import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..core.errors import EventTimedOut, ObjectFault
 from ..core.mounts import Mount
 from ..sdk.durable_object import DurableObject
 from .context import RoomContext
-
-_WAITED_IN_VAIN = "what the hook waited for was cancelled"
+from .hooks import finish, run_hook
+from .sections import Sections
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,39 +47,19 @@ class ClassTraits:
 
 
 async def start_instance(
-    mount: Mount, context: RoomContext, *, timeout_seconds: float
+    mount: Mount, context: RoomContext, sections: Sections, *, timeout_seconds: float
 ) -> DurableObject:
-    """Make an instance and run its `on_start`; raises what `run_hook` raises."""
-    instance: DurableObject = mount.cls(context)
-    await run_hook(instance.on_start, timeout_seconds=timeout_seconds)
-    return instance
+    """Make an instance and run its `on_start`; raises what `run_hook` raises.
 
-
-async def run_hook(hook: Callable[[], Awaitable[Any] | Any], *, timeout_seconds: float) -> None:
-    """Run code of the author to its end.
-
-    Raises:
-        EventTimedOut: It took too long.
-        ObjectFault: It waited for something that was cancelled, which is not the same as being
-            cancelled itself.
-        CancelledError: The task that runs it is cancelled.
-        BaseException: Whatever it raised.
+    What the constructor runs as critical sections is over before that, and what `on_start` does
+    before it returns.
     """
-    deadline = asyncio.timeout(timeout_seconds)
-    try:
-        async with deadline:
-            await finish(hook())
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
-        raise ObjectFault(_WAITED_IN_VAIN) from error
-    except Exception as error:
-        if deadline.expired():
-            raise EventTimedOut from error
-        raise
+    instance: DurableObject = mount.cls(context)
 
+    async def start() -> None:
+        await sections.over(sections.gate)
+        await finish(instance.on_start())
+        await sections.over(sections.gate)
 
-async def finish(result: Awaitable[Any] | Any) -> Any:
-    """Await what a hook returned, if it is something to await."""
-    return await result if inspect.isawaitable(result) else result
+    await run_hook(start, timeout_seconds=timeout_seconds)
+    return instance

@@ -16,14 +16,16 @@ from typing import Any
 from ..core.clock import Clock
 from ..core.errors import QueuedTooLong, RoomAborted
 from ..core.tasks import TaskOwner
+from .buffer import TransactionOpen
 from .connections import RoomConnection
-from .context import InstanceAborted
 from .event_ends import EventEnds
-from .events import EventHost, Intake, as_blamed
+from .events import EventHost, Intake
+from .faults import InstanceAborted, as_blamed
+from .hooks import finish, run_hook
 from .input_gate import InputGate
-from .instance import finish, run_hook
 from .mailbox import Event, Mailbox
-from .standing import Standing, Walker, running_event, standing
+from .sections import Sections
+from .standing import Standing, Walker, running_event, standing, standing_in
 from .stepping import Stepped
 
 
@@ -41,6 +43,7 @@ class InterleavingLoop:
 
     _host: EventHost
     _ends: EventEnds
+    _sections: Sections
 
     def __init__(
         self,
@@ -70,10 +73,11 @@ class InterleavingLoop:
         """The event that an instance is started for, while it is."""
         self.message_timeout_seconds: float | None = None
 
-    def serve(self, host: EventHost, ends: EventEnds) -> None:
+    def serve(self, host: EventHost, ends: EventEnds, sections: Sections) -> None:
         """Say whose events they are; once, before the first one."""
         self._host = host
         self._ends = ends
+        self._sections = sections
 
     @property
     def free(self) -> bool:
@@ -140,7 +144,7 @@ class InterleavingLoop:
             self._ends.refuse(connection, fault)
         else:
             self._whole = False
-            if result is not None:
+            if result is not None or self._gate.sections:
                 self._take_up(
                     Event(
                         lambda _instance: result,
@@ -251,7 +255,11 @@ class InterleavingLoop:
         standing.set(Standing(self._gate, self._gate, Walker(task)))
 
         async def work() -> None:
-            await finish(hook())
+            try:
+                await finish(hook())
+                await self._sections.over(self._gate)
+            finally:
+                self._close_transactions()
 
         stepped = Stepped(work(), root=self._gate, step_over=self._ends.step, passed=True)
         try:
@@ -262,6 +270,14 @@ class InterleavingLoop:
             if self._intake is not Intake.STOPPED:
                 self._ends.kept(error)
             event.fail(error)
+
+    def _close_transactions(self) -> None:
+        """An event must not leave a transaction open: nothing else could ever run."""
+        here = standing_in(self._gate)
+        if here.gate is not self._gate:
+            self._sections.abandon(here.gate)
+            self._ends.unfinished()
+            raise TransactionOpen("the event has left a transaction open")
 
 
 def _ignore(_error: Exception) -> None:

@@ -26,10 +26,10 @@ from .brake import ReadingBrake
 from .closing import GOING_AWAY
 from .commits import CommitLane
 from .connections import ConnectionSet
-from .context import InstanceAborted
 from .environment import RoomEnvironment
-from .event_ends import EventEnds, names_of, turn_away
-from .faults import as_fault
+from .event_ends import EventEnds, turn_away
+from .faults import InstanceAborted, as_fault
+from .log_names import names_of
 from .mailbox import Event
 from .residence import Residence
 from .room_events import RoomEvents
@@ -240,6 +240,7 @@ class RoomLife:
         for member in self._members:
             member.transport.pause_reading()
         await self._events.join()
+        await self._residence.background.close()
         self.check()
         self.ends.well()
         await self._lane.commit_point()
@@ -272,8 +273,8 @@ class RoomLife:
     def _end(self, error: StateroomError) -> None:
         self.state = move(self.state, RoomState.GONE)
         self._lane.break_(error)
-        self._residence.drop(forget_rows=True)
         self._events.stop(error)
+        self._residence.drop(forget_rows=True)
         self._asking.fail_all(error)
         self._unit.relieve()
         self._gone()

@@ -19,6 +19,7 @@ class RoomLimits:
         connections: The most sockets of one room.
         running_events: Events of a class with `interleave` that run at once.
         event_timeout_seconds: The longest a hook may take.
+        background_seconds: The longest that work given to `wait_until` may take.
         idle_seconds: Without an event for this long, the instance is dropped.
         relaxed_loss_ms: With durability `relaxed`, the oldest change that may be uncommitted
             while sends still leave at once.
@@ -35,6 +36,7 @@ class RoomLimits:
     connections: int = 32_768
     running_events: int = 1_000
     event_timeout_seconds: float = 30.0
+    background_seconds: float = 900.0
     idle_seconds: float = 10.0
     relaxed_loss_ms: int = 1_000
     relaxed_loss_bytes: int = 1 << 20

@@ -5,7 +5,7 @@ Making one loads the first page of rows into the cache (unless the cache is stil
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..core.clock import Timer
 from ..core.errors import RoomAborted, StateroomError
@@ -15,6 +15,7 @@ from ..sdk.durable_object import DurableObject
 from ..sdk.namespace import Namespace
 from .alarms import Abort, RoomAlarms
 from .auto_response import AutoResponder
+from .background import Background
 from .backoff import FaultBackoff
 from .calls import RoomCalls
 from .commits import CommitLane
@@ -24,12 +25,16 @@ from .environment import RoomEnvironment
 from .expiry import RowExpiry
 from .input_gate import InputGate
 from .instance import ClassTraits, start_instance
+from .log_names import names_of
 from .outputs import Output
 from .reading import RowReader
+from .sections import Sections
 from .storage import RoomStorage
 from .storage_parts import StorageParts, Use
 from .timers import InstanceTimers
 from .unit import RunningUnit
+
+ResultT = TypeVar("ResultT")
 
 
 class Residence:
@@ -41,7 +46,7 @@ class Residence:
         lane: The room's commit lane, whose cache is filled.
         unit: The running unit.
         members: The room's sockets.
-        gate: The room's input gate, which reads of storage hold.
+        gate: The room's input gate.
         fire: Queues a timer's callback as an event.
         limit_messages: Sets how long the event of a message may take.
         abort: Throws the room away.
@@ -80,6 +85,15 @@ class Residence:
         self._unit = unit
         self._members = members
         self._gate = gate
+        self.sections = Sections(
+            gate,
+            tasks=environment.tasks,
+            clock=environment.clock,
+            abort=abort,
+            step_over=unit.end_step,
+            driven=mount.cls.interleave,
+        )
+        self.background = self._make_background()
         self._fire = fire
         self.limit_messages = limit_messages
         self._abort = abort
@@ -92,8 +106,11 @@ class Residence:
 
     @property
     def pending(self) -> bool:
-        """Whether the instance has something to do besides events: timers, answers on their way."""
-        return bool(self.timers) or bool(self._calls.streams)
+        """Whether the instance has something to do besides events.
+
+        Timers, answers on their way, work in the background.
+        """
+        return bool(self.timers) or bool(self._calls.streams) or bool(self.background)
 
     async def prepare(self) -> None:
         """Sit out the pause after faults, and load the first page of rows.
@@ -118,6 +135,7 @@ class Residence:
         instance = await start_instance(
             self._mount,
             context,
+            self.sections,
             timeout_seconds=self._environment.limits.event_timeout_seconds,
         )
         self._faulted = False
@@ -127,6 +145,8 @@ class Residence:
         """Let the instance go; with `forget_rows` the cache as well, to free memory."""
         self.instance = None
         self.timers.cancel_all()
+        self.sections.end_all()
+        self.background.cancel_all()
         if self._context is not None:
             self._context.end()
             self._context = None
@@ -151,6 +171,16 @@ class Residence:
         """See `ContextHost`."""
         return self.timers.add(seconds, lambda: self._fire(callback))
 
+    def block_concurrency_while(
+        self, callback: Callable[[], Awaitable[ResultT]]
+    ) -> Awaitable[ResultT]:
+        """See `ContextHost`."""
+        return self.sections.run(callback)
+
+    def wait_until(self, work: Awaitable[Any]) -> None:
+        """See `ContextHost`."""
+        self.background.add(work)
+
     def abort(self, reason: str, *, retry_alarm: bool) -> None:
         """See `ContextHost`."""
         self.alarms.note_abort(Abort.RETRY if retry_alarm else Abort.DROP)
@@ -159,6 +189,18 @@ class Residence:
     def namespace(self, name: str, cls: type[Any] | None) -> Namespace:
         """See `ContextHost`."""
         return self._calls.namespace(name, cls)
+
+    def _make_background(self) -> Background:
+        environment = self._environment
+        return Background(
+            self._gate,
+            tasks=environment.tasks,
+            clock=environment.clock,
+            seconds=environment.limits.background_seconds,
+            step_over=self._unit.end_step,
+            names=names_of(self._lane.claim),
+            counters=environment.counters,
+        )
 
     async def _load(self) -> None:
         lane = self._lane
@@ -182,7 +224,7 @@ class Residence:
                 reader=RowReader(
                     self._lane, environment.store, environment.database_clock, self._gate
                 ),
-                gate=self._gate,
+                sections=self.sections,
                 alarms=self.alarms,
                 expiry=self.expiry,
                 unit_bytes=environment.limits.unit_bytes,

@@ -26,7 +26,7 @@ from ..sdk.messages import Request, Response
 from .asking import Asking
 from .faults import as_fault
 from .http_values import checked_piece, checked_response
-from .instance import finish
+from .hooks import finish
 from .outputs import Depart
 from .side_steps import SideSteps
 from .unit import RunningUnit

@@ -85,7 +85,7 @@ class Room:
             gone=lambda: gone(self),
         )
         self._ends = self._life.ends
-        self._events.serve(self._life, self._ends)
+        self._events.serve(self._life, self._ends, self._residence.sections)
         residence = self._residence
         self.bell = AlarmBell(
             self._life, self.asking, residence.alarms, residence.expiry, environment

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-from .context import InstanceAborted
+from .faults import InstanceAborted
 from .input_gate import InputGate
 from .standing import standing_in
 

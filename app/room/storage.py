@@ -202,8 +202,9 @@ class RoomStorage(RoomAlarmStorage):
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator["RoomTransaction"]:
         self._check_alive()
-        with RoomTransaction(self._parts) as transaction:
-            yield transaction
+        async with self._parts.sections.exclusive():
+            with RoomTransaction(self._parts) as transaction:
+                yield transaction
 
     async def _run_transaction(
         self, closure: Callable[["RoomTransaction"], Awaitable[ResultT]]
@@ -244,7 +245,7 @@ class RoomStorage(RoomAlarmStorage):
         return Done(self._wait_for_room) if lane.congested else DONE
 
     async def _wait_for_room(self) -> None:
-        with holding(self._parts.gate):
+        with holding(self._parts.sections.gate):
             await self._host.wait_for_room()
 
     async def _fetched(self, raw: bytes, default: Any, *, keep: bool, hold: bool) -> Any:
@@ -279,10 +280,12 @@ class RoomTransaction(RoomStorage):
         super().__init__(parts)
         self._buffer = parts.lane.buffer
         self._depth = 0
+        self._undone = 0
         self._stand = _Stand.ENDED
 
     def __enter__(self) -> Self:
         self._depth = self._buffer.savepoint()
+        self._undone = self._buffer.undone
         self._stand = _Stand.OPEN
         return self
 
@@ -293,6 +296,8 @@ class RoomTransaction(RoomStorage):
         trace: TracebackType | None,
     ) -> None:
         try:
+            if self._undone != self._buffer.undone:
+                return
             if error is not None:
                 self._buffer.rollback(self._depth)
             self._buffer.keep(self._depth)

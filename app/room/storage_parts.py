@@ -9,8 +9,8 @@ from ..core.values import Receipt
 from .alarms import RoomAlarms
 from .commits import CommitLane
 from .expiry import RowExpiry
-from .input_gate import InputGate
 from .reading import RowReader
+from .sections import Sections
 
 
 class StorageHost(Protocol):
@@ -47,7 +47,7 @@ class StorageParts:
         reader: What is read.
         alarms: The object's alarms.
         expiry: Sees to the removal of rows that expire.
-        gate: The room's gate.
+        sections: What a transaction is one of, and the room's gate.
         unit_bytes: The most one event may write between commit points.
         use: What may be done; it ends with the instance.
     """
@@ -57,7 +57,7 @@ class StorageParts:
     reader: RowReader
     alarms: RoomAlarms
     expiry: RowExpiry
-    gate: InputGate
+    sections: Sections
     unit_bytes: int
     use: Use = Use.ALL
 

@@ -91,6 +91,15 @@ class RunningUnit:
             put_back()
         self._lane.buffer.discard()
 
+    def discard_transactions(self) -> None:
+        """Undo the transactions that are open, and no other writes of the unit."""
+        self._lane.buffer.discard_transactions()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the unit cannot end now."""
+        return self._lane.buffer.in_transaction
+
     async def commit_point(self) -> Receipt:
         """End the unit here and wait until everything so far is committed."""
         self.finish()

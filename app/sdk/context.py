@@ -93,6 +93,38 @@ class Context(Protocol):
         """
         ...
 
+    def block_concurrency_while(
+        self, callback: Callable[[], Awaitable[ResultT]]
+    ) -> Awaitable[ResultT]:
+        """Run `callback` while nothing else of this object runs; awaiting gives what it returns.
+
+        It begins whether or not it is awaited, also in `__init__`, and the event or the start that
+        began it does not end before it. Neither a new event nor code of another one that waits
+        for something goes on meanwhile. Sections begun in one event run one after the other; they
+        may be nested, 64 deep.
+
+        A callback that raises, or takes longer than 30 seconds, resets the object: what it has
+        committed stays, and whoever waits for it gets the error. The code that awaits the
+        callback is unwound, and does not see the error.
+
+        Raises:
+            RuntimeError: They are nested too deep. Nothing has happened.
+        """
+        ...
+
+    def wait_until(self, work: Awaitable[Any]) -> None:
+        """Go on with `work` after the event, which does not wait for it.
+
+        It keeps the object in memory for 15 minutes at most, and is cancelled when the instance
+        goes. Between two awaits it runs between events, and what it writes and says there is a
+        unit of its own: committed together, and never undone with an event that raises. An
+        exception of it is logged and harms nothing.
+
+        Raises:
+            Overloaded: 1,000 such works are not over.
+        """
+        ...
+
     def set_message_timeout(self, milliseconds: int | None = None) -> None:
         """Set how long `on_message` may take for messages that come from now on.
 

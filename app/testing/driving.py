@@ -13,7 +13,7 @@ from ..core.errors import RoomAborted, StateroomError
 from ..core.ids import ObjectId
 from ..core.storage_codec import decode_value
 from ..core.values import CommitResult, DueAlarm, LiveWorker, RingOutcome
-from ..room.instance import finish
+from ..room.hooks import finish
 from ..room.room import Room
 from ..sdk.context import Context
 from ..sdk.messages import Request, Response

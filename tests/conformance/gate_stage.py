@@ -1,7 +1,7 @@
 """Objects whose events a test writes on the spot, and a store whose reads it may hold back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from typing import Any, ClassVar
 
 from app.core.ids import ObjectId
@@ -13,7 +13,7 @@ from app.testing.memory import MemoryDatabase, MemoryObjectStore
 
 _tasks = TaskOwner("test")
 
-Step = Callable[..., Awaitable[Any]]
+Step = Callable[..., Any]
 Call = asyncio.Task[Any]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from app.core.values import Alarm, DueAlarm, RingOutcome
 from app.room import bell
 from app.room.bell import AlarmBell
-from app.room.instance import finish
+from app.room.hooks import finish
 from app.sdk.alarms import AlarmInfo
 from app.sdk.durable_object import DurableObject
 from app.store import alarms, commit_statement

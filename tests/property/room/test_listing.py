@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.clock import DatabaseClock
+from app.core.tasks import TaskOwner
 from app.core.values import KeyRange, Page
 from app.room.alarms import RoomAlarms
 from app.room.expiry import RowExpiry
 from app.room.input_gate import InputGate
 from app.room.reading import RowReader
+from app.room.sections import Sections
 from app.room.storage import RoomStorage
 from app.room.storage_parts import StorageParts
 from app.testing.memory import MemoryObjectStore
@@ -120,12 +122,20 @@ async def _check(
     clock = DatabaseClock(bench.clock)
     alarms = RoomAlarms(bench.lane, store, clock, heard=False, unit_bytes=10**6)
     gate = InputGate()
+    sections = Sections(
+        gate,
+        tasks=TaskOwner("test"),
+        clock=bench.clock,
+        abort=lambda error: pytest.fail(str(error)),
+        step_over=bench.unit.end_step,
+        driven=False,
+    )
     storage = RoomStorage(
         StorageParts(
             host=bench.unit,
             lane=bench.lane,
             reader=RowReader(bench.lane, store, clock, gate),
-            gate=gate,
+            sections=sections,
             alarms=alarms,
             expiry=RowExpiry(bench.lane, store, alarms, clock),
             unit_bytes=10**6,

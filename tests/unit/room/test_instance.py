@@ -6,7 +6,8 @@ import pytest
 
 from app.core.errors import EventTimedOut, ObjectFault
 from app.core.tasks import TaskOwner
-from app.room.instance import ClassTraits, finish, run_hook
+from app.room.hooks import finish, run_hook
+from app.room.instance import ClassTraits
 from app.sdk import DurableObject
 from tests.unit.room.objects import Counter, PlainCounter, Probe, Script
 

@@ -1,0 +1,115 @@
+"""Work of an instance beside its events: `wait_until`.
+
+It delays no answer, keeps the object in memory, and ends with the instance. Its code is driven
+like that of an event that interleaves, in every class: each of its steps runs between events and
+is a unit of its own, so nothing of it is undone with an event that raises.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from ..core.clock import Clock
+from ..core.errors import Overloaded
+from ..core.limits import BACKGROUND_TASKS
+from ..core.tasks import TaskOwner
+from .faults import InstanceAborted
+from .hooks import finish
+from .input_gate import InputGate
+from .standing import Standing, Walker, running_event, standing
+from .stepping import Stepped
+
+_log = structlog.get_logger("stateroom.room")
+
+
+class Background:
+    """See the module.
+
+    Args:
+        gate: The room's gate.
+        tasks: Owner of the tasks.
+        clock: For the limit.
+        seconds: How long each work may take.
+        step_over: Called after each step.
+        names: Fields that identify the room in a log line.
+        counters: Called with the name of what is counted.
+    """
+
+    def __init__(
+        self,
+        gate: InputGate,
+        *,
+        tasks: TaskOwner,
+        clock: Clock,
+        seconds: float,
+        step_over: Callable[[], None],
+        names: dict[str, object],
+        counters: Callable[[str], None],
+    ) -> None:
+        self._gate = gate
+        self._tasks = tasks
+        self._clock = clock
+        self._seconds = seconds
+        self._step_over = step_over
+        self._names = names
+        self._counters = counters
+        self._works: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._works)
+
+    def add(self, work: Awaitable[Any]) -> None:
+        """Run something to its end.
+
+        Raises:
+            Overloaded: The instance has as much to do as it may.
+        """
+        if len(self._works) >= BACKGROUND_TASKS:
+            discard(work)
+            raise Overloaded(f"{BACKGROUND_TASKS} works wait beside the events of this object")
+        task = self._tasks.start(self._run(work), name="background")
+        self._works.add(task)
+        task.add_done_callback(lambda _task: discard(work))
+        task.add_done_callback(self._works.discard)
+
+    def cancel_all(self) -> None:
+        """The instance is over."""
+        for task in self._works:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Cancel what still runs, and wait for it to end."""
+        while self._works:
+            self.cancel_all()
+            await asyncio.wait(self._works)
+
+    async def _run(self, work: Awaitable[Any]) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - says so to mypy
+        standing.set(Standing(self._gate, self._gate, Walker(task)))
+        running_event.set(None)
+        limit = self._clock.call_later(self._seconds, lambda: _end(task))
+        try:
+            await Stepped(finish(work), root=self._gate, step_over=self._step_over, passed=False)
+        except InstanceAborted:
+            return  # the room is over, and has said so
+        except asyncio.CancelledError:
+            _log.info("background_cancelled", **self._names)
+            raise
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
+            self._counters("object_faults")
+            _log.error("background_failed", **self._names, exc_info=error)
+        finally:
+            limit.cancel()
+
+
+def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+
+
+def discard(work: Awaitable[Any]) -> None:
+    """It will not be awaited, or not any more."""
+    if asyncio.iscoroutine(work):
+        work.close()
