@@ -25,8 +25,8 @@ from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
 from .asking import Asking
 from .faults import as_fault
-from .http_values import checked_piece, checked_response
 from .hooks import finish
+from .http_values import checked_piece, checked_response
 from .outputs import Depart
 from .side_steps import SideSteps
 from .unit import RunningUnit
