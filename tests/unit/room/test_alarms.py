@@ -1,7 +1,4 @@
-"""Alarms as an author meets them: set, read, deleted, and part of the event's unit.
-
-The numbers in names are those of the conformance list, section L.
-"""
+"""Alarms as an author meets them: set, read, deleted, and part of the event's unit."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -38,19 +35,6 @@ async def set_alarm(harness: ObjectHarness, when: datetime | int) -> None:
     await perform(harness, lambda lab: lab.storage.set_alarm(when))
 
 
-async def test_139_there_is_no_alarm_at_first(harness: ObjectHarness) -> None:
-    assert await get_alarm(harness) is None
-
-
-async def test_140_an_alarm_that_was_set_can_be_read(harness: ObjectHarness) -> None:
-    due = now(harness) + 60_000
-    await set_alarm(harness, due)
-    assert await get_alarm(harness) == due
-    assert harness.alarm("lab", "a") == due
-    await forget(harness)
-    assert await get_alarm(harness) == due
-
-
 async def test_a_datetime_is_taken_in_any_timezone(harness: ObjectHarness) -> None:
     when = datetime(2124, 2, 29, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     await set_alarm(harness, when)
@@ -59,22 +43,6 @@ async def test_a_datetime_is_taken_in_any_timezone(harness: ObjectHarness) -> No
     after = await get_alarm(harness)
     assert after is not None
     assert datetime.fromtimestamp(after / 1000, UTC).microsecond == 1000, "never before the time"
-
-
-async def test_141_setting_replaces_and_only_one_run_happens(harness: ObjectHarness) -> None:
-    await set_alarm(harness, now(harness) + 1_000)
-    later = now(harness) + 5_000
-    await set_alarm(harness, later)
-    await harness.advance(3)
-    assert Alarmed.runs == []
-    await harness.advance(3)
-    assert [run.scheduled_for for run in Alarmed.runs] == [later]
-
-
-@pytest.mark.parametrize("when", [0, -1, 253_402_300_800_000])
-async def test_142_a_time_that_is_none_is_refused(harness: ObjectHarness, when: int) -> None:
-    with pytest.raises(ObjectFault, match="ValueError"):
-        await set_alarm(harness, when)
 
 
 @pytest.mark.parametrize("when", [1.5, "1", None, True])
@@ -88,18 +56,6 @@ async def test_a_naive_datetime_is_refused(harness: ObjectHarness) -> None:
         await set_alarm(harness, datetime(2124, 1, 1))  # noqa: DTZ001 - that is the point
 
 
-async def test_142_a_time_in_the_past_means_at_once(harness: ObjectHarness) -> None:
-    await set_alarm(harness, 5)
-    await harness.settle()
-    assert [run.scheduled_for for run in Alarmed.runs] == [5]
-
-
-async def test_143_a_class_without_on_alarm_cannot_set_one(harness: ObjectHarness) -> None:
-    Lab.step = lambda lab: lab.storage.set_alarm(5)
-    with pytest.raises(ObjectFault, match="on_alarm"):
-        await harness.request("deaf", "a", _REQUEST)
-
-
 async def test_nothing_is_set_or_deleted_where_nothing_is_stored(harness: ObjectHarness) -> None:
     Lab.step = lambda lab: lab.storage.set_alarm(5)
     with pytest.raises(Unsupported):
@@ -110,29 +66,6 @@ async def test_nothing_is_set_or_deleted_where_nothing_is_stored(harness: Object
     Lab.step = lambda lab: lab.storage.get_alarm()
     await harness.request("fleeting", "c", _REQUEST)
     assert Lab.result is None
-
-
-async def test_149_a_deleted_alarm_does_not_run(harness: ObjectHarness) -> None:
-    await set_alarm(harness, now(harness) + 1_000)
-    await perform(harness, lambda lab: lab.storage.delete_alarm())
-    assert await get_alarm(harness) is None
-    await harness.advance(3)
-    assert Alarmed.runs == []
-    await perform(harness, lambda lab: lab.storage.delete_alarm())
-
-
-async def test_162_alarm_and_data_are_one_commit(harness: ObjectHarness) -> None:
-    due = now(harness) + 60_000
-
-    def step(lab: Lab) -> None:
-        lab.storage.put("key", 1)
-        lab.storage.set_alarm(due)
-
-    await perform(harness, step)
-    (batch,) = harness.committer.committed
-    assert set(batch.entries) == {b"key"}
-    assert batch.alarms[""] is not None
-    assert batch.alarms[""].due_ms == due
 
 
 async def test_an_event_that_raises_has_set_and_deleted_nothing(harness: ObjectHarness) -> None:
@@ -162,31 +95,6 @@ async def test_an_alarm_of_a_unit_that_was_never_committed_does_not_exist(
     assert await get_alarm(harness) is None
 
 
-async def test_a_transaction_that_is_rolled_back_leaves_the_alarm_as_it_was(
-    harness: ObjectHarness,
-) -> None:
-    due = now(harness) + 60_000
-    await set_alarm(harness, due)
-
-    async def step(lab: Lab) -> list[int | None]:
-        seen = []
-        async with lab.storage.transaction() as transaction:
-            await lab.storage.set_alarm(due + 1)
-            seen.append(await lab.storage.get_alarm())
-            transaction.rollback()
-            seen.append(await lab.storage.get_alarm())
-            await lab.storage.delete_alarm()
-            seen.append(await lab.storage.get_alarm())
-            transaction.rollback()
-        seen.append(await lab.storage.get_alarm())
-        async with lab.storage.transaction():
-            await lab.storage.set_alarm(due + 2)
-        return seen
-
-    assert await perform(harness, step) == [due + 1, due, None, due]
-    assert await get_alarm(harness) == due + 2
-
-
 async def test_132_delete_all_deletes_the_alarm(harness: ObjectHarness) -> None:
     await set_alarm(harness, now(harness) + 1_000)
     await perform(harness, lambda lab: lab.storage.delete_all())
@@ -194,28 +102,6 @@ async def test_132_delete_all_deletes_the_alarm(harness: ObjectHarness) -> None:
     assert harness.alarm("lab", "a") is None
     await harness.advance(3)
     assert Alarmed.runs == []
-
-
-async def test_133_an_alarm_that_is_set_after_delete_all_survives(harness: ObjectHarness) -> None:
-    due = now(harness) + 60_000
-    await set_alarm(harness, due)
-
-    def step(lab: Lab) -> None:
-        lab.storage.set_alarm(due + 1)
-        lab.storage.delete_all()
-        lab.storage.set_alarm(due + 2)
-        lab.storage.put("key", 1)
-
-    await perform(harness, step)
-    assert await get_alarm(harness) == due + 2
-    assert harness.contents("lab", "a") == {"key": 1}
-
-
-async def test_171_setting_the_same_time_again_writes_nothing(harness: ObjectHarness) -> None:
-    due = now(harness) + 60_000
-    await set_alarm(harness, due)
-    await set_alarm(harness, due)
-    assert len(harness.committer.committed) == 1
 
 
 async def test_what_the_object_says_waits_for_its_alarm(harness: ObjectHarness) -> None:

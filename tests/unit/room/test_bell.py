@@ -1,7 +1,4 @@
-"""What becomes of an alarm when it is rung.
-
-The numbers in names are those of the conformance list, section L.
-"""
+"""What becomes of an alarm when it is rung."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,19 +38,7 @@ def ringing(harness: ObjectHarness, due: DueAlarm) -> "asyncio.Task[RingOutcome]
     return _tasks.start(harness.ringer.ring(due), name="ring")
 
 
-async def test_144_a_run_never_begins_before_its_time(harness: ObjectHarness) -> None:
-    seen: list[int] = []
-    Alarmed.on_ring = lambda lab, _info: seen.append(lab.ctx.now())
-    due = now(harness) + 1_234
-    await set_alarm(harness, due)
-    await harness.advance(1.2)
-    assert Alarmed.runs == []
-    await harness.advance(0.1)
-    assert len(seen) == 1
-    assert seen[0] >= due
-
-
-async def test_144_a_database_clock_that_is_ahead_of_our_estimate_is_waited_for(
+async def test_a_database_clock_that_is_ahead_of_our_estimate_is_waited_for(
     harness: ObjectHarness,
 ) -> None:
     await perform(harness, lambda _lab: None)
@@ -65,46 +50,6 @@ async def test_144_a_database_clock_that_is_ahead_of_our_estimate_is_waited_for(
     await harness.advance(0.3)
     assert await task is RingOutcome.DONE
     assert len(Alarmed.runs) == 1
-
-
-async def test_145_146_the_alarm_is_not_seen_in_its_run_nor_after(harness: ObjectHarness) -> None:
-    seen: list[int | None] = []
-
-    async def look(lab: Alarmed, _info: AlarmInfo) -> None:
-        seen.append(await lab.storage.get_alarm())
-
-    Alarmed.on_ring = look
-    await set_alarm(harness, 5)
-    await harness.settle()
-    assert seen == [None]
-    assert await get_alarm(harness) is None
-    assert row(harness) is None
-    assert harness.counted["alarms_done"] == 1
-
-
-async def test_147_a_run_is_told_what_it_is_for(harness: ObjectHarness) -> None:
-    due = now(harness) + 1_000
-    await set_alarm(harness, due)
-    await harness.advance(1)
-    (info,) = Alarmed.runs
-    assert (info.scheduled_for, info.retry_count, info.is_retry, info.name) == (due, 0, False, "")
-
-
-@pytest.mark.parametrize("ahead_ms", [2_000, 0, -60_000])
-async def test_148_an_alarm_that_is_set_in_its_run_runs_once_more(
-    harness: ObjectHarness, ahead_ms: int
-) -> None:
-    async def again(lab: Alarmed, _info: AlarmInfo) -> None:
-        if len(Alarmed.runs) == 1:
-            lab.storage.set_alarm(lab.ctx.now() + ahead_ms)
-            assert await lab.storage.get_alarm() == lab.ctx.now() + ahead_ms
-
-    Alarmed.on_ring = again
-    await set_alarm(harness, now(harness) + 1_000)
-    await harness.advance(1)
-    await harness.advance(10)
-    assert len(Alarmed.runs) == 2
-    assert row(harness) is None
 
 
 async def test_an_alarm_that_is_set_anew_for_the_very_same_time_in_its_run_runs_once_more(
@@ -122,22 +67,6 @@ async def test_an_alarm_that_is_set_anew_for_the_very_same_time_in_its_run_runs_
     await harness.advance(1)
     await harness.advance(10)
     assert [info.scheduled_for for info in Alarmed.runs] == [due, due]
-    assert row(harness) is None
-
-
-async def test_150_deleting_in_the_run_ends_what_was_set_in_it_and_not_the_run(
-    harness: ObjectHarness,
-) -> None:
-    async def set_and_delete(lab: Alarmed, _info: AlarmInfo) -> None:
-        lab.storage.set_alarm(lab.ctx.now() + 1_000)
-        lab.storage.delete_alarm()
-        lab.storage.put("ended", value=True)
-
-    Alarmed.on_ring = set_and_delete
-    await set_alarm(harness, 5)
-    await harness.advance(5)
-    assert len(Alarmed.runs) == 1
-    assert harness.contents("lab", "a") == {"ended": True}
     assert row(harness) is None
 
 
@@ -166,27 +95,6 @@ async def test_with_a_commit_point_inside_the_alarm_ends_with_the_last_unit(
     assert (set(second.entries), dict(second.alarms)) == ({b"second"}, {"": None})
 
 
-async def test_161_rings_of_one_attempt_make_one_run(harness: ObjectHarness) -> None:
-    gate: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    Alarmed.on_ring = lambda _lab, _info: gate
-    await set_alarm(harness, 5)
-    await harness.settle()
-    stored = row(harness)
-    assert stored is not None
-    assert stored.next_attempt_ms is not None
-    due = DueAlarm(
-        object_id=harness.object_id("lab", "a"),
-        name="",
-        due_ms=5,
-        attempt_ms=stored.next_attempt_ms,
-    )
-    others = [ringing(harness, due) for _ in range(3)]
-    await harness.settle()
-    gate.set_result(None)
-    assert [await task for task in others] == [RingOutcome.SUPERSEDED] * 3
-    assert len(Alarmed.runs) == 1
-
-
 async def test_a_ring_that_comes_after_a_failed_run_is_not_the_retry(
     harness: ObjectHarness,
 ) -> None:
@@ -196,17 +104,6 @@ async def test_a_ring_that_comes_after_a_failed_run_is_not_the_retry(
     await harness.settle()
     assert await harness.ringer.ring(a_ring(harness, due)) is RingOutcome.SUPERSEDED
     assert len(Alarmed.runs) == 1
-
-
-async def test_163_164_a_ring_for_another_time_or_for_no_alarm_runs_nothing(
-    harness: ObjectHarness,
-) -> None:
-    assert await harness.ringer.ring(a_ring(harness, 5)) is RingOutcome.SUPERSEDED
-    due = now(harness) + 60_000
-    await set_alarm(harness, due)
-    assert await harness.ringer.ring(a_ring(harness, 5)) is RingOutcome.SUPERSEDED
-    assert Alarmed.runs == []
-    assert await get_alarm(harness) == due
 
 
 async def test_a_row_that_was_changed_by_hand_is_read_again(harness: ObjectHarness) -> None:
@@ -219,16 +116,6 @@ async def test_a_row_that_was_changed_by_hand_is_read_again(harness: ObjectHarne
     assert row(harness) is None
 
 
-async def test_165_166_an_alarm_wakes_an_object_that_nobody_holds(harness: ObjectHarness) -> None:
-    names: list[str | None] = []
-    Alarmed.on_ring = lambda lab, _info: names.append(lab.ctx.id.name)
-    await set_alarm(harness, now(harness) + 100_000)
-    await harness.advance(90)
-    assert harness.live_room("lab", "a") is None
-    await harness.advance(11)
-    assert names == ["a"]
-
-
 async def test_a_hibernated_object_is_woken(harness: ObjectHarness) -> None:
     await harness.connect("lab", "a")
     await set_alarm(harness, now(harness) + 60_000)
@@ -236,14 +123,6 @@ async def test_a_hibernated_object_is_woken(harness: ObjectHarness) -> None:
     Alarmed.on_ring = lambda lab, _info: lab.ctx.broadcast("rung")
     await harness.advance(61)
     assert len(Alarmed.runs) == 1
-
-
-async def test_137_delete_all_in_the_run_leaves_nothing_to_run(harness: ObjectHarness) -> None:
-    Alarmed.on_ring = lambda lab, _info: lab.storage.delete_all()
-    await set_alarm(harness, 5)
-    await harness.advance(10)
-    assert len(Alarmed.runs) == 1
-    assert row(harness) is None
 
 
 async def test_a_class_that_lost_its_handler_loses_its_alarms_with_a_warning(
