@@ -21,11 +21,11 @@ async def harness() -> AsyncIterator[ObjectHarness]:
         yield opened
 
 
-async def set_before_now(harness: ObjectHarness, **attempts: int) -> None:
+async def set_before_now(harness: ObjectHarness, *, counted: int = 0, uncounted: int = 0) -> None:
     """Set an alarm that has failed so often already, and let it become due."""
     await set_alarm(harness, now(harness) + 1_000)
     await forget(harness)
-    change_by_hand(harness, **attempts)
+    change_by_hand(harness, counted_attempts=counted, uncounted_attempts=uncounted)
     await harness.advance(1)
 
 
@@ -63,7 +63,7 @@ async def test_151_a_run_that_raises_is_undone_and_retried_after_doubling_pauses
 async def test_152_after_six_retries_there_is_no_alarm(harness: ObjectHarness) -> None:
     """After six retries that count the alarm is given up: there is none any more."""
     Alarmed.on_ring = fail
-    await set_before_now(harness, counted_attempts=5)
+    await set_before_now(harness, counted=5)
     await harness.advance(82)
     assert [info.retry_count for info in Alarmed.runs] == [5, 6]
     assert await get_alarm(harness) is None
@@ -93,7 +93,7 @@ async def test_154_the_first_fault_of_the_author_after_others_is_retried_after_t
 ) -> None:
     """The first fault of the author after others is retried after two seconds."""
     Alarmed.on_ring = fail
-    await set_before_now(harness, uncounted_attempts=8)
+    await set_before_now(harness, uncounted=8)
     stored = row(harness)
     assert stored is not None
     assert (stored.counted_attempts, stored.uncounted_attempts) == (1, 8)
@@ -106,7 +106,7 @@ async def test_155_retries_that_do_not_count_are_at_most_1024_seconds_apart(
 ) -> None:
     """Retries that do not count are at most 1,024 seconds apart (and up to a quarter)."""
     Alarmed.on_ring = away
-    await set_before_now(harness, uncounted_attempts=1_000_000)
+    await set_before_now(harness, uncounted=1_000_000)
     stored = row(harness)
     assert stored is not None
     assert stored.next_attempt_ms is not None
@@ -270,7 +270,7 @@ async def test_170_giving_an_alarm_up_leaves_a_newer_one_alone(harness: ObjectHa
             raise ValueError("the seventh")
 
     Alarmed.on_ring = set_commit_raise
-    await set_before_now(harness, counted_attempts=6)
+    await set_before_now(harness, counted=6)
     assert [info.retry_count for info in Alarmed.runs] == [6]
     assert await get_alarm(harness) == later
     assert harness.counted["alarms_given_up"] == 0

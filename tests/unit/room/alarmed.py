@@ -66,6 +66,12 @@ def row(harness: ObjectHarness, name: str = "a") -> Alarm | None:
     return stored.alarm if stored is not None else None
 
 
+def rows(harness: ObjectHarness, name: str = "a") -> dict[str, Alarm]:
+    """Every committed alarm of the object, by name."""
+    found = harness.database.objects[harness.object_id("lab", name).uuid]
+    return {alarm_name: stored.alarm for alarm_name, stored in found.alarms.items()}
+
+
 def change_by_hand(harness: ObjectHarness, name: str = "a", **changes: Any) -> None:
     """What somebody with a database client could do."""
     stored = harness.database.objects[harness.object_id("lab", name).uuid].alarms[""]
