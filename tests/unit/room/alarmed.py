@@ -68,8 +68,9 @@ def row(harness: ObjectHarness, name: str = "a") -> Alarm | None:
 
 def rows(harness: ObjectHarness, name: str = "a") -> dict[str, Alarm]:
     """Every committed alarm of the object, by name."""
-    found = harness.database.objects[harness.object_id("lab", name).uuid]
-    return {alarm_name: stored.alarm for alarm_name, stored in found.alarms.items()}
+    found = harness.database.objects.get(harness.object_id("lab", name).uuid)
+    alarms = found.alarms if found is not None else {}
+    return {alarm_name: stored.alarm for alarm_name, stored in alarms.items()}
 
 
 def change_by_hand(harness: ObjectHarness, name: str = "a", **changes: Any) -> None:
