@@ -1,16 +1,23 @@
 """When a worker asks the database for due alarms, for how many, and which it rings. Pure.
 
 The database is asked about twice a second, and besides at the very instants of alarms that were
-set on this worker. At most `AT_ONCE` alarms are rung at a time; a full answer means that more may
-be due, so it is asked again as soon as a part of them has ended, not at each one's end.
+set on this worker. At most `AT_ONCE` alarms are rung at a time. When more are due than were given,
+it is asked again at once while there are places, and then as soon as a part of the rings has
+ended, not at each one's end.
+
+**No object keeps the others waiting.** The alarms of one object are run one after another, so of
+one that has many only a few take up places here, and while it is busy with those it is left out
+of what is asked for.
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Collection
 from itertools import count
 from typing import Final
 
-from ..core.ids import WorkerId
+from ..core.ids import ObjectId, WorkerId
+from ..core.limits import ALARMS_CLAIMED_OF_ONE
 from ..core.values import DueAlarm
 
 POLL_SECONDS: Final = 0.5
@@ -18,6 +25,7 @@ AT_ONCE: Final = 64
 _REFILL: Final = 16
 _EXPECTED: Final = 10_000
 _SHORTEST_SECONDS: Final = 0.005
+_BUSY: Final = ALARMS_CLAIMED_OF_ONE // 2
 
 
 class AlarmAgenda:
@@ -27,6 +35,9 @@ class AlarmAgenda:
         self._expected: list[int] = []
         self._news = False
         self._more = False
+        self._again = False
+        self._of_object: Counter[ObjectId] = Counter()
+        self._crowded: set[ObjectId] = set()
         self._ringing: dict[int, tuple[WorkerId, DueAlarm]] = {}
         self._numbers = count()
 
@@ -43,6 +54,8 @@ class AlarmAgenda:
 
     def pause_seconds(self, now_ms: int) -> float:
         """How long to wait before the database is asked next."""
+        if self._again and self.vacancies >= _REFILL:
+            return 0.0
         if not self.vacancies or not self._expected:
             return POLL_SECONDS
         shortest = 0.0 if self._news else _SHORTEST_SECONDS
@@ -53,12 +66,24 @@ class AlarmAgenda:
         """How many more alarms may be rung now."""
         return AT_ONCE - len(self._ringing)
 
-    def asked(self, now_ms: int, *, full: bool) -> None:
-        """Note that everything due until `now_ms` was asked for; `full`: not all was given."""
+    @property
+    def busy(self) -> Collection[ObjectId]:
+        """The objects that have enough to do with what is rung already."""
+        return [object_id for object_id, rings in self._of_object.items() if rings >= _BUSY]
+
+    def asked(self, now_ms: int, *, more: bool = False, given: int = 0) -> None:
+        """Note that everything due until `now_ms` was asked for.
+
+        Args:
+            now_ms: By the database's clock.
+            more: Not all of it was given.
+            given: How much was.
+        """
         while self._expected and self._expected[0] <= now_ms:
             heapq.heappop(self._expected)
         self._news = False
-        self._more = full
+        self._more = more
+        self._again = more and given > 0
 
     def begin(self, worker_id: WorkerId, due: DueAlarm) -> int:
         """Note that an alarm is rung under a claim of that worker; returns the ring's number.
@@ -68,11 +93,20 @@ class AlarmAgenda:
         """
         number = next(self._numbers)
         self._ringing[number] = (worker_id, due)
+        rings = self._of_object[due.object_id] = self._of_object[due.object_id] + 1
+        if rings >= _BUSY:
+            self._crowded.add(due.object_id)
         return number
 
     def end(self, number: int) -> bool:
         """Note that a ring has ended; returns whether to ask for more now."""
-        del self._ringing[number]
+        _, due = self._ringing.pop(number)
+        rings = self._of_object[due.object_id] = self._of_object[due.object_id] - 1
+        if not rings:
+            del self._of_object[due.object_id]
+        if rings < _BUSY and due.object_id in self._crowded:
+            self._crowded.discard(due.object_id)
+            return True
         return self._more and self.vacancies >= _REFILL
 
     def claimed_by(self, worker_id: WorkerId) -> Collection[DueAlarm]:

@@ -117,17 +117,20 @@ class AlarmScheduler:
         if not limit:
             return
         if membership.standing is not Standing.LIVE or not membership.holds():
-            agenda.asked(now_ms, full=False)
+            agenda.asked(now_ms)
             return
         worker_id = membership.worker_id
         try:
-            found = await self._queue.claim_due(worker_id, limit=limit, seconds=CLAIM_SECONDS)
+            found = await self._queue.claim_due(
+                worker_id, limit=limit, seconds=CLAIM_SECONDS, without=agenda.busy
+            )
         except StateroomError as error:
-            agenda.asked(now_ms, full=False)
+            agenda.asked(now_ms)
             self._note_absence(error)
             return
         self._away = False
-        agenda.asked(found.database_ms, full=len(found.alarms) == limit)
+        given = len(found.alarms)
+        agenda.asked(found.database_ms, more=found.more or given == limit, given=given)
         for due in found.alarms:
             number = agenda.begin(worker_id, due)
             self._tasks.start(self._ring_one(number, worker_id, due), name="ring")

@@ -16,6 +16,7 @@ CLOSE_REASON_BYTES = 123
 ALARM_NAME_BYTES = 256
 ALARM_PAYLOAD_BYTES = 4_096  # in stored form; what is larger belongs under a key
 ALARMS = 1_000  # of one object, that are set
+ALARMS_CLAIMED_OF_ONE = 8  # of one object, in one claim of due alarms
 DEAD_ALARMS = 100  # of one object, that are given up
 ALARM_EVERY_MS = 1_000  # the shortest interval
 ALARM_EVERY_MOST_MS = 100 * 366 * 86_400_000  # the longest: a hundred years

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from .ids import ObjectId, WorkerId
+from .limits import ALARMS_CLAIMED_OF_ONE
 from .values import (
     Alarm,
     Claim,
@@ -219,11 +220,20 @@ class AlarmQueue(Protocol):
     object's owner. It is void when its time is over or its worker is no longer live.
     """
 
-    async def claim_due(self, worker_id: WorkerId, *, limit: int, seconds: float) -> DueAlarms:
+    async def claim_due(
+        self,
+        worker_id: WorkerId,
+        *,
+        limit: int,
+        seconds: float,
+        each: int = ALARMS_CLAIMED_OF_ONE,
+        without: Collection[ObjectId] = (),
+    ) -> DueAlarms:
         """Claim at most `limit` due alarms that nobody has claimed, the longest due first.
 
-        A worker that is not live gets none. Nothing is waited for: what somebody else has locked
-        is left out.
+        At most `each` of one object, and none of the objects `without`: an object with many
+        alarms must not keep those of others waiting. A worker that is not live gets none.
+        Nothing is waited for: what somebody else has locked is left out.
 
         Raises:
             StoreUnavailable: The database is away.

@@ -80,11 +80,14 @@ class DueAlarms(NamedTuple):
 
     Attributes:
         alarms: Those that are claimed now, the longest due first.
-        database_ms: The database's clock: what was due then and is not here is somebody else's.
+        database_ms: The database's clock: what was due then and is not here is somebody else's,
+            or there is more.
+        more: Whether some that are due were left out.
     """
 
     alarms: list[DueAlarm]
     database_ms: int
+    more: bool = False
 
 
 class RingOutcome(Enum):

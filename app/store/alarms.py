@@ -19,6 +19,7 @@ from typing import Any, Final
 import asyncpg
 
 from ..core.ids import ObjectId, WorkerId
+from ..core.limits import ALARMS_CLAIMED_OF_ONE
 from ..core.values import Alarm, AlarmFailure, DueAlarm, DueAlarms
 from .database import Database
 
@@ -37,18 +38,35 @@ READ_ALARM: Final = _ALARM + "and name = $2\n"
 # $1 object
 READ_ALARMS: Final = _ALARM
 
-# $1 worker, $2 how many, $3 seconds. Always one row at least, for the clock's sake.
+_UNCLAIMED: Final = """(a.claimed_by is null or a.claim_until <= now() or not exists (
+          select from worker w
+          where w.worker_id = a.claimed_by and w.state <> 'dead' and w.lease_expires_at > now()
+      ))"""
+
+# $1 worker, $2 how many, $3 seconds, $4 at most of one object, $5 of none of these objects.
+# Always one row at least, for the clock's sake. `seen` looks at a bounded number, unlocked; of
+# those each object's first are taken. The conditions stand again in `due`, where the row is
+# locked: whoever was quicker has changed it since the snapshot.
 CLAIM_DUE: Final = f"""
 with me as materialized (
     select worker_id from worker
     where worker_id = $1 and state = 'live' and lease_expires_at > clock_timestamp()
-), due as materialized (
-    select a.object_id, a.name from object_alarm a
+), seen as materialized (
+    select a.object_id, a.name, a.next_attempt_at from object_alarm a
     where a.next_attempt_at <= now() and exists (select from me)
-      and (a.claimed_by is null or a.claim_until <= now() or not exists (
-          select from worker w
-          where w.worker_id = a.claimed_by and w.state <> 'dead' and w.lease_expires_at > now()
-      ))
+      and a.object_id <> all($5::uuid[])
+      and {_UNCLAIMED}
+    order by a.next_attempt_at
+    limit $2 * 4
+), ranked as (
+    select object_id, name,
+           row_number() over (partition by object_id order by next_attempt_at) as place
+    from seen
+), due as materialized (
+    select a.object_id, a.name
+    from ranked r join object_alarm a on a.object_id = r.object_id and a.name = r.name
+    where r.place <= $4 and a.next_attempt_at <= now()
+      and {_UNCLAIMED}
     order by a.next_attempt_at
     limit $2
     for no key update of a skip locked
@@ -59,6 +77,7 @@ with me as materialized (
     returning a.object_id, a.name, a.due_at, a.next_attempt_at
 )
 select floor(extract(epoch from now()) * 1000)::int8 as database_ms,
+       (select count(*) from seen) as seen,
        o.namespace, o.object_id, o.name as object_name, c.name,
        {_MS.format("c.due_at")} as due_ms,
        {_MS.format("c.next_attempt_at")} as attempt_ms
@@ -124,11 +143,20 @@ class PostgresAlarmQueue:
         self._database = database
         self._object_ids = database.object_ids
 
-    async def claim_due(self, worker_id: WorkerId, *, limit: int, seconds: float) -> DueAlarms:
+    async def claim_due(
+        self,
+        worker_id: WorkerId,
+        *,
+        limit: int,
+        seconds: float,
+        each: int = ALARMS_CLAIMED_OF_ONE,
+        without: Collection[ObjectId] = (),
+    ) -> DueAlarms:
         """See `AlarmQueue.claim_due`. When the answer is lost, the claims end by themselves."""
-        rows = await self._database.fetch(CLAIM_DUE, worker_id, limit, seconds)
+        busy = [object_id.uuid for object_id in without]
+        rows = await self._database.fetch(CLAIM_DUE, worker_id, limit, seconds, each, busy)
         alarms = [self._due(row) for row in rows if row["object_id"] is not None]
-        return DueAlarms(alarms, rows[0]["database_ms"])
+        return DueAlarms(alarms, rows[0]["database_ms"], rows[0]["seen"] > len(alarms))
 
     async def keep(
         self, worker_id: WorkerId, alarms: Collection[DueAlarm], *, seconds: float

@@ -236,6 +236,22 @@ async def test_the_longest_due_are_claimed_first_and_no_more_than_asked_for(desk
     assert names(await desk.claimed(desk.worker_id, limit=2)) == ["1"]
 
 
+async def test_an_object_with_many_alarms_leaves_room_for_those_of_others(desk: Desk) -> None:
+    alarms = {f"{number:03}": at(desk.now_ms - 60_000 + number) for number in range(100)}
+    await commit(desk.committer, await desk.writes("hog"), {}, alarms=alarms)
+    await desk.due(ago_ms=10, name="neighbour")
+    hog = (await desk.writes("hog")).claim.object_id
+    queue = desk.world.alarms
+    first = await queue.claim_due(desk.worker_id, limit=16, seconds=60, each=3)
+    assert [alarm.name for alarm in first.alarms] == ["000", "001", "002"]
+    assert first.more
+    second = await queue.claim_due(desk.worker_id, limit=16, seconds=60, each=3, without=[hog])
+    assert names(second.alarms) == ["neighbour"]
+    assert not second.more
+    third = await queue.claim_due(desk.worker_id, limit=2, seconds=60, each=3)
+    assert [alarm.name for alarm in third.alarms] == ["003", "004"]
+
+
 async def test_an_object_that_was_reached_by_its_id_alone_is_claimed_without_a_name(
     desk: Desk,
 ) -> None:

@@ -59,7 +59,7 @@ READS = {
     "release": (RELEASE, "uuid, int8, uuid"),
     "alarm": (READ_ALARM, "uuid, text"),
     "alarms": (READ_ALARMS, "uuid"),
-    "due alarms": (CLAIM_DUE, "uuid, int8, float8"),
+    "due alarms": (CLAIM_DUE, "uuid, int8, float8, int8, uuid[]"),
     "kept alarms": (KEEP, "uuid, uuid[], text[], int8[], float8"),
 }
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack
 
 import pytest
@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 from app.cluster.alarm_agenda import AT_ONCE
 from app.cluster.alarms import AlarmScheduler
 from app.core.errors import RoomAborted, WorkerLeaving
-from app.core.ids import CommitSeq, Epoch, ObjectIds, WorkerId
+from app.core.ids import CommitSeq, Epoch, ObjectId, ObjectIds, WorkerId
+from app.core.limits import ALARMS_CLAIMED_OF_ONE
 from app.core.values import Alarm, DueAlarm, DueAlarms, RingOutcome
 from app.sdk import DurableObject
 from app.testing.harness import ObjectHarness
@@ -74,9 +75,19 @@ class CountingQueue(MemoryAlarmQueue):
         self.asked = 0
         self.given = 0
 
-    async def claim_due(self, worker_id: WorkerId, *, limit: int, seconds: float) -> DueAlarms:
+    async def claim_due(
+        self,
+        worker_id: WorkerId,
+        *,
+        limit: int,
+        seconds: float,
+        each: int = ALARMS_CLAIMED_OF_ONE,
+        without: Collection[ObjectId] = (),
+    ) -> DueAlarms:
         self.asked += 1
-        answer = await super().claim_due(worker_id, limit=limit, seconds=seconds)
+        answer = await super().claim_due(
+            worker_id, limit=limit, seconds=seconds, each=each, without=without
+        )
         self.given += len(answer.alarms)
         return answer
 
@@ -149,6 +160,22 @@ async def test_slow_handlers_stop_no_others_while_there_is_one_vacancy(bench: Be
         assert bench.rung[-1] == f"quick-{number}"
         bench.done(f"quick-{number}")
         await bench.harness.settle()
+
+
+async def test_an_object_with_a_thousand_due_alarms_keeps_no_other_waiting(bench: Bench) -> None:
+    """Its handlers are stuck; they take up a few places, and nobody waits behind them."""
+    database = bench.harness.database
+    bench.store("hog", in_ms=-60_000)
+    hog = database.objects[IDS.from_name("notes", "hog").uuid]
+    for number in range(1_000):
+        hog.alarms[f"{number}"] = MemoryAlarm(hog.alarms[""].alarm)
+    for number in range(40):
+        bench.store(f"{number}")
+    bench.queue.asked = 0
+    await bench.harness.advance(0.5)
+    assert bench.rung.count("hog") == ALARMS_CLAIMED_OF_ONE
+    assert set(bench.rung) == {"hog", *(f"{number}" for number in range(40))}
+    assert bench.queue.asked < 10
 
 
 async def test_a_claim_is_kept_while_the_handler_runs(bench: Bench) -> None:
