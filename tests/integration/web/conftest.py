@@ -38,7 +38,9 @@ def start_service(postgres_server: PostgresServer, open_folder: Path) -> Iterato
             kind: ServerKind, classes: Mapping[str, type[Any]] = CLASSES, **settings: Any
         ) -> RunningService:
             number = next(_numbers)
-            url = asyncio.run(_database(postgres_server, number))
+            url = settings.pop("database_url", None) or asyncio.run(
+                _database(postgres_server, number)
+            )
             chosen = load_settings(
                 database_url=url,
                 data_dir=open_folder / f"web-{number}",
