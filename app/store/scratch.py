@@ -14,7 +14,7 @@ import asyncpg
 from .database import Cluster, read_cluster
 from .driver import ConnectTarget
 from .migration import migrate
-from .tables import cluster, metadata
+from .tables import cluster, metadata, worker
 
 _CLOCK: Final = """
 create schema test_clock;
@@ -38,9 +38,9 @@ select o.object_id, o.name from object o where o.namespace = $1 and (
     or exists (select from object_alarm a where a.object_id = o.object_id)
 )
 """
-_EMPTY: Final = "truncate " + ", ".join(
-    f'"{table.name}"' for table in metadata.sorted_tables if table is not cluster
-)
+_OF_OBJECTS: Final = [
+    f'"{table.name}"' for table in metadata.sorted_tables if table not in {cluster, worker}
+]
 
 
 class ScratchDatabase:
@@ -93,9 +93,10 @@ class ScratchDatabase:
         rows = await self._connection.fetch(_LISTED, namespace)
         return [(row["object_id"], row["name"]) for row in rows]
 
-    async def empty(self) -> None:
-        """Delete every object and worker."""
-        await self._connection.execute(_EMPTY)
+    async def empty(self, *, workers: bool) -> None:
+        """Delete every object, and every worker as well if that is wanted."""
+        tables = [*_OF_OBJECTS, worker.name] if workers else _OF_OBJECTS
+        await self._connection.execute(f"truncate {', '.join(tables)}")
 
     async def drop(self) -> None:
         """Take the database away."""

@@ -58,7 +58,7 @@ class PostgresDatabase:
 
     def empty(self) -> None:
         """Delete every object and worker, while none is live."""
-        self.ask(self.scratch.empty())
+        self.ask(self.scratch.empty(workers=True))
 
     def close(self) -> None:
         """Drop the database."""
@@ -163,4 +163,4 @@ class PostgresHarness(Harness):
         return CountedPort(port, self._traffic)
 
     def _empty(self) -> None:
-        self.database.ask(self.database.scratch.empty())
+        self.database.ask(self.database.scratch.empty(workers=False))

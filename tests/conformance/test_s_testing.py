@@ -7,21 +7,25 @@ import pytest
 from app.core.errors import StateroomError
 from app.core.tasks import TaskOwner
 from app.sdk import Context
-from app.testing.harness import ObjectHarness
+from app.testing.driving import Harness
+from app.testing.pytest_plugin import HarnessMaker
 from tests.conformance.held import Held, let_go, reset
 from tests.conformance.jotter import Jotter
+from tests.conformance.stores import stateroom_store
 from tests.conformance.verdicts import differs
+
+__all__ = ["stateroom_store"]
 
 _tasks = TaskOwner("test")
 
 
 @pytest.fixture
-async def harness() -> AsyncIterator[ObjectHarness]:
-    async with ObjectHarness({"jotter": Jotter, "held": Held}) as made:
+async def harness(object_harness: HarnessMaker) -> AsyncIterator[Harness]:
+    async with object_harness({"jotter": Jotter, "held": Held}) as made:
         yield made
 
 
-async def test_262_code_runs_inside_a_live_object(harness: ObjectHarness) -> None:
+async def test_262_code_runs_inside_a_live_object(harness: Harness) -> None:
     """`run_in_room` gives the live instance and its state; what it raises arrives as it is."""
     stub = harness.stub("jotter", "a")
     alice = await harness.connect("jotter", "a")
@@ -43,7 +47,7 @@ async def test_262_code_runs_inside_a_live_object(harness: ObjectHarness) -> Non
     assert harness.contents("jotter", "a") == {"seen": 1}, "it is undone like any event"
 
 
-async def test_263_an_alarm_runs_when_the_test_says_so(harness: ObjectHarness) -> None:
+async def test_263_an_alarm_runs_when_the_test_says_so(harness: Harness) -> None:
     """`run_alarm_now` runs an alarm once and is true; without one it is false."""
     stub = harness.stub("jotter", "a")
     assert not await harness.run_alarm_now(stub)
@@ -55,7 +59,7 @@ async def test_263_an_alarm_runs_when_the_test_says_so(harness: ObjectHarness) -
 
 
 async def test_264_the_list_of_rooms_has_those_that_stored_something(
-    harness: ObjectHarness,
+    harness: Harness,
 ) -> None:
     """`list_rooms` lists the objects that have stored something, and no others."""
     await harness.room("jotter", "idle")
@@ -65,7 +69,7 @@ async def test_264_the_list_of_rooms_has_those_that_stored_something(
     assert harness.list_rooms("held") == []
 
 
-async def test_265_an_object_is_evicted_when_its_work_is_done(harness: ObjectHarness) -> None:
+async def test_265_an_object_is_evicted_when_its_work_is_done(harness: Harness) -> None:
     """`evict` waits for what is under way, keeps sockets unless told not to, and needs a room."""
     alice = await harness.connect("jotter", "a")
     alice.say("hello")
@@ -79,7 +83,7 @@ async def test_265_an_object_is_evicted_when_its_work_is_done(harness: ObjectHar
         await harness.evict(harness.stub("jotter", "a"))
 
 
-async def test_eviction_waits_for_the_event_under_way(harness: ObjectHarness) -> None:
+async def test_eviction_waits_for_the_event_under_way(harness: Harness) -> None:
     reset()
     working = _tasks.start(harness.stub("held", "a").hold("work"), name="call")
     await harness.settle()
@@ -92,7 +96,7 @@ async def test_eviction_waits_for_the_event_under_way(harness: ObjectHarness) ->
 
 
 @differs("a stub is an address: it leads to the object's next instance")
-async def test_266_all_objects_are_aborted_or_reset(harness: ObjectHarness) -> None:
+async def test_266_all_objects_are_aborted_or_reset(harness: Harness) -> None:
     """`abort_all` keeps what is stored, `reset` deletes it and the alarms; both break old stubs."""
     stub = harness.stub("jotter", "a")
     await stub.keep("key", 1)
