@@ -15,7 +15,6 @@ from examples.counter.counter import Counter
 from stateroom.pytest_plugin import HarnessMaker
 
 ROOT = Path(__file__).parents[3]
-GUIDE = ROOT / "docs" / "guides" / "test-your-objects.md"
 
 
 async def test_the_fixture_makes_a_worker_for_classes_and_import_strings(
@@ -87,26 +86,3 @@ def test_loading_the_plugin_imports_nothing_of_the_engine() -> None:
         [sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert out == "[]\n"
-
-
-def test_the_tests_of_the_guide_pass_in_a_project_of_their_own(tmp_path: Path) -> None:
-    blocks = [part.split("```")[0] for part in GUIDE.read_text("utf-8").split("```python\n")[1:]]
-    tests = "\n\n".join(block for block in blocks if "def test_" in block)
-    package = tmp_path / "myproject"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "counter.py").write_text(
-        (ROOT / "examples" / "counter" / "counter.py").read_text("utf-8")
-    )
-    (tmp_path / "test_counter.py").write_text(tests)
-    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\npythonpath = .\n")
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert ran.returncode == 0, ran.stdout
-    assert f"{tests.count('def test_')} passed" in ran.stdout
