@@ -232,10 +232,8 @@ class Room:
     # -- sockets (ConnectionHost) --------------------------------------------------------------
 
     def take_message(self, connection: RoomConnection, message: str | bytes) -> None:
-        """Run `on_message` now if nothing waits, else queue it. The hottest path of all.
-
-        What is answered automatically is no event: it neither wakes the object nor keeps it awake.
-        """
+        """Run `on_message` now if nothing waits, else queue it. The hottest path of all."""
+        # First, for it is no event: it neither wakes the object nor keeps it awake.
         if self._auto.pair is not None and self._auto.answers(connection, message):
             return
         self.touched = True
@@ -266,7 +264,9 @@ class Room:
         self.members.remove(connection)
         self._brake.forget(connection)
         asleep = self._residence.instance is None and self._events.free
-        if not self._life.leaving and (self._traits.wakes_on_close or not asleep):
+        if self._life.leaving or (asleep and not self._traits.wakes_on_close):
+            connection.forget()
+        else:
             self._endings.tell(connection, code, reason, clean=clean)
 
     def stage_send(self, connection: RoomConnection, message: OutgoingMessage) -> None:

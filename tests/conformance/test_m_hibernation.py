@@ -86,7 +86,14 @@ async def test_199_an_instance_that_cannot_start_closes_the_socket_that_woke_it(
 async def test_a_class_may_sleep_on_when_a_client_leaves(
     harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kept: list[Connection] = []
+
+    def connect(_self: Hall, connection: Connection) -> None:
+        connection.tag("here")
+        kept.append(connection)
+
     monkeypatch.setattr(Hall, "wakes_on_close", False)
+    Hall.hooks["connect"] = connect
     alice, bob = await harness.connect("hall", "a"), await harness.connect("hall", "a")
     await harness.rest("hall", "a")
     alice.leave()
@@ -94,6 +101,7 @@ async def test_a_class_may_sleep_on_when_a_client_leaves(
     await harness.settle()
     assert asleep(harness)
     assert told("close") == told("error") == []
+    assert [each.tags for each in kept] == [frozenset(), frozenset()]
 
 
 async def test_a_client_that_leaves_while_the_object_sleeps_is_heard_of(
