@@ -98,6 +98,26 @@ def configure_logs(
     logging.getLogger("uvicorn.error").addFilter(_says_something)
 
 
+def hand_to_standard_library() -> None:
+    """Give our lines to the `logging` of an application that has us inside; it decides the rest.
+
+    Nothing is done when structlog is configured already. Left to itself it would print the local
+    variables of every frame of a traceback: secrets, payloads, and half of the worker.
+    """
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_shared_processors(),
+            *_renderers(console=False, colors=False),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
 def redact(_logger: object, _method: str, event: Event) -> Event:
     """Replace secrets by a mark: fields by their name, credentials of URLs in any text."""
     for key, value in event.items():

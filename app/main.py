@@ -14,6 +14,7 @@ from typing import Any, overload
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
+from .logs import hand_to_standard_library
 from .sdk.namespace import ObjectT, Stub
 from .settings import Settings, load_settings
 from .wiring import Service
@@ -66,7 +67,7 @@ class EmbeddedService:
 def create_app(
     settings: Settings | None = None, namespaces: Mapping[str, type[Any]] | None = None
 ) -> EmbeddedService:
-    """Make the ASGI application.
+    """Make the ASGI application. It logs to the standard library's `logging`, a JSON object a line.
 
     Args:
         settings: What is decided; read from the environment when not given.
@@ -75,6 +76,7 @@ def create_app(
     Raises:
         StartupError: A setting or a mount is wrong.
     """
+    hand_to_standard_library()
     return EmbeddedService(Service(settings or load_settings(), namespaces))
 
 

@@ -25,6 +25,7 @@ from app.store.database import Database
 from app.store.driver import ConnectTarget
 from app.store.embedded import EmbeddedPostgres
 from app.store.migration import migrate
+from app.testing.logs import log_plainly
 from bench import haproxy as haproxy_bench
 from tests.doubles import pgbouncer as pgbouncer_double
 from tests.doubles import replicated_postgres
@@ -80,6 +81,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests.mutants.registry import switch_on  # noqa: PLC0415 - imports what it breaks
 
         switch_on(name)
+
+
+def pytest_runtest_setup() -> None:
+    """Keep tracebacks in logs plain, also after a test that has set the logs back."""
+    log_plainly()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

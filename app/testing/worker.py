@@ -28,6 +28,7 @@ from ..core.values import CommitResult, WorkerIdentity
 from ..room.environment import RoomEnvironment
 from ..room.limits import RoomLimits
 from .clock import FakeClock
+from .logs import log_plainly
 from .workshop import InlineWorkshop
 
 _LEASE_SECONDS = 3.0
@@ -100,6 +101,7 @@ class HarnessWorker:
         node: str,
         worker_id: WorkerId | None = None,
     ) -> None:
+        log_plainly()
         self.clock = clock
         self.database_clock = DatabaseClock(clock)
         self.worker_id = worker_id or WorkerId(uuid.uuid4())

@@ -6,7 +6,7 @@ import orjson
 import pytest
 import structlog
 
-from app.logs import configure_logs
+from app.logs import configure_logs, hand_to_standard_library
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +22,10 @@ def _restore_logging() -> Iterator[None]:
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
     return [orjson.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def fail(local: str) -> None:
+    raise RuntimeError(f"not today, {len(local)}")
 
 
 def json_log(level: str = "info") -> io.StringIO:
@@ -138,3 +142,31 @@ def test_values_that_are_no_json_are_written_as_their_repr() -> None:
     structlog.get_logger("app").info("odd", value=object, keys={1: 2})
     (line,) = lines(stream)
     assert line["keys"] == {"1": 2}
+
+
+def test_an_application_that_has_us_inside_gets_our_lines_by_the_standard_library(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    structlog.reset_defaults()
+    hand_to_standard_library()
+    with caplog.at_level("INFO"):
+        try:
+            fail("what a local variable holds")
+        except RuntimeError:
+            structlog.get_logger("stateroom.room").exception("object_fault", token="secret")
+    (record,) = caplog.records
+    assert record.name == "stateroom.room"
+    line = orjson.loads(record.message)
+    assert line["event"] == "object_fault"
+    assert line["token"] == "[redacted]"
+    assert "RuntimeError: not today, 27" in line["exception"]
+    assert "what a local variable holds" not in line["exception"].replace(
+        'fail("what a local variable holds")', ""
+    )
+
+
+def test_what_the_application_decided_about_logs_stays() -> None:
+    with structlog.testing.capture_logs() as logs:
+        hand_to_standard_library()
+        structlog.get_logger("stateroom.room").info("said")
+    assert [line["event"] for line in logs] == ["said"]
