@@ -292,3 +292,22 @@ async def test_a_unique_object_is_reached_by_its_id_from_anywhere(workers: list[
     object_id = here.new_unique_id()
     assert await here.get(object_id).add(1) == 1
     assert await there.get(there.id_from_string(str(object_id))).add(1) == 2
+
+
+async def test_a_call_that_nobody_waits_for_any_more_does_not_begin_over_a_link(
+    workers: list[Worker],
+) -> None:
+    Node.gates = {"gate": asyncio.Event()}
+    running = start(workers[1].stubs.stub("node", "b").wait("gate"))
+    await until(lambda: Node.log)
+    (room,) = workers[1].registry.rooms
+    brief = workers[0].stubs.namespace("node").get_by_name("b", deadline_seconds=0.2)
+    with pytest.raises(CallTimedOut):
+        await brief.note("vain")
+    await until(lambda: len(room.asking._questions) == 1)
+    Node.gates["gate"].set()
+    assert await running == "gate"
+    assert await workers[0].stubs.stub("node", "b").echo("last") == "last"
+    assert Node.log == ["waits gate", "echo 'last'"]
+    (link,) = workers[0].links._by_peer.values()
+    assert link._protocol.streams == 0

@@ -359,3 +359,22 @@ async def test_a_call_of_a_finished_event_leaves_although_a_later_event_raised(
     with pytest.raises(ObjectFault):
         await both[1]
     await both[0]
+
+
+async def test_a_call_that_nobody_waits_for_any_more_does_not_begin(
+    harness: ObjectHarness,
+) -> None:
+    Node.gates = {"gate": asyncio.Event()}
+    stub = harness.stubs.namespace("node").get_by_name("b", deadline_seconds=5.0)
+    patient = harness.stubs.namespace("node").get_by_name("b", deadline_seconds=60.0)
+    running, vain, late = start(stub.wait("gate")), start(stub.note("vain")), patient.note("late")
+    _ = stub.note("unheard")  # nobody ever waits for it: it runs when its turn comes
+    await harness.settle()
+    await harness.advance(5.0)
+    for call in (running, vain):
+        with pytest.raises(CallTimedOut):
+            await call
+    Node.gates["gate"].set()
+    await late
+    await harness.settle()
+    assert sorted(Node.log) == ["late", "unheard", "waits gate"]
