@@ -127,6 +127,8 @@ def test_what_is_put_back_is_as_if_it_had_never_been_altered() -> None:
         merged.alter(cells("new", "r", {"a": [2, hlc(6)]}), former)
         merged.alter(cells("e", "r", {"a": [2, hlc(6)]}), former)
         merged.alter(values({"v": [2, hlc(6)], "w": [2, hlc(6)]}), former)
+        merged.alter(cells("t", "r", {"a": [3, hlc(8)]}), former)
+        merged.alter(values({"v": [3, hlc(8)]}), former)
         if hashed:
             merged.content_hashes()
         merged.restore(former)
