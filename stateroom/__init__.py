@@ -41,8 +41,10 @@ from app.sdk import (
     Timer,
     TooManyAlarms,
     TooManyRequests,
+    TooManyWrites,
     Transaction,
     TypedNamespace,
+    UnitTooLarge,
     Unsupported,
     as_stub,
 )
@@ -84,8 +86,10 @@ __all__ = [
     "Timer",
     "TooManyAlarms",
     "TooManyRequests",
+    "TooManyWrites",
     "Transaction",
     "TypedNamespace",
+    "UnitTooLarge",
     "Unsupported",
     "as_stub",
 ]

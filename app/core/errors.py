@@ -33,7 +33,9 @@ away under the call).
     │   ├── QueueFull                too many events wait for the object
     │   ├── QueueTooLarge            too many bytes wait for the object
     │   ├── QueuedTooLong            an event waited too long for its turn
-    │   └── TooManyRequests          too many requests came in ten seconds
+    │   ├── TooManyRequests          too many requests came in ten seconds
+    │   ├── UnitTooLarge             an event wrote more than it may
+    │   └── TooManyWrites            too much waits to be committed
     ├── ConnectionClosed             a send on a connection that its object closed
     ├── ProtocolViolated             a client broke the WebSocket protocol
     ├── BodyBroken                   the body of a request did not come to its end
@@ -282,6 +284,22 @@ class TooManyRequests(Overloaded):
 
     code = "too_many_requests"
     default_remedy = "Spread the requests, or raise STATEROOM_REQUESTS_PER_10_SECONDS."
+
+
+class UnitTooLarge(Overloaded):
+    """An event wrote more than it may between two commit points."""
+
+    code = "unit_too_large"
+    default_remedy = (
+        "Await ctx.storage.sync() between the parts of the work, or spread it over several events."
+    )
+
+
+class TooManyWrites(Overloaded):
+    """Too much that the object wrote waits for the database."""
+
+    code = "too_many_writes"
+    default_remedy = "Await what put returns, or ctx.storage.sync(), in code that writes much."
 
 
 class ConnectionClosed(StateroomError):

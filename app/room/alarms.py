@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import Any
 
 from ..core.clock import DatabaseClock
-from ..core.errors import Overloaded, TooManyAlarms
+from ..core.errors import TooManyAlarms, UnitTooLarge
 from ..core.limits import ALARMS, DEAD_ALARMS
 from ..core.ports import ObjectStore
 from ..core.values import Alarm
@@ -222,7 +222,7 @@ class RoomAlarms:
     def _check_size(self, name: str, alarm: Alarm | None) -> None:
         size = self._lane.buffer.unit_bytes + alarm_bytes(name, alarm)
         if size > self._unit_bytes:
-            raise Overloaded(f"one event wrote {size} bytes, the limit is {self._unit_bytes}")
+            raise UnitTooLarge(f"one event wrote {size} bytes, the limit is {self._unit_bytes}")
 
 
 def _died_ms(alarm: Alarm) -> int:

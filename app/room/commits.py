@@ -9,7 +9,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from ..core.clock import Clock
-from ..core.errors import LeaseLost, OwnershipLost, RoomAborted, StateroomError, StorageRefused
+from ..core.errors import (
+    LeaseLost,
+    OwnershipLost,
+    RoomAborted,
+    StateroomError,
+    StorageRefused,
+    TooManyWrites,
+)
 from ..core.mounts import Durability
 from ..core.ports import Committer
 from ..core.values import (
@@ -99,6 +106,18 @@ class CommitLane:
         """Whether so much is unconfirmed or held back that sockets should stop reading."""
         waiting = self.buffer.unconfirmed_bytes + self.gate.held_bytes
         return waiting > self._limits.buffer_bytes
+
+    def check_room(self, more_bytes: int) -> None:
+        """See that what is unconfirmed stays bounded, however little its writers wait.
+
+        Raises:
+            TooManyWrites: With so much more it would be over what one event may write, on top of
+                what makes sockets stop reading.
+        """
+        limits = self._limits
+        size = self.buffer.unconfirmed_bytes + more_bytes
+        if size > limits.buffer_bytes + limits.unit_bytes:
+            raise TooManyWrites(f"{size} bytes wait to be committed")
 
     @property
     def receipt(self) -> Receipt:

@@ -7,7 +7,13 @@ from collections.abc import Callable
 
 import structlog
 
-from ..core.errors import BodyBroken, StateroomError, StoreUnavailable
+from ..core.errors import (
+    BodyBroken,
+    StateroomError,
+    StoreUnavailable,
+    TooManyWrites,
+    UnitTooLarge,
+)
 from .closing import close_for
 from .connections import RoomConnection
 from .outputs import Release
@@ -93,7 +99,11 @@ class EventEnds:
 
     def _count_fault(self, error: Exception) -> None:
         self._counters("object_faults")
-        _log.error("object_fault", **self._names, exc_info=error)
+        if isinstance(error, UnitTooLarge | TooManyWrites):
+            # One clear line: where in the author's code the bound was reached says nothing more.
+            _log.error("object_fault", **self._names, code=error.code, reason=str(error))
+        else:
+            _log.error("object_fault", **self._names, exc_info=error)
 
 
 def turn_away(connection: RoomConnection, error: Exception) -> None:

@@ -23,7 +23,7 @@ from enum import Enum, auto
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from ..core.errors import Overloaded
+from ..core.errors import UnitTooLarge
 from ..core.storage_codec import decode_value, with_expiry
 from ..core.values import Receipt
 from .alarm_storage import RoomAlarmStorage
@@ -234,7 +234,11 @@ class RoomStorage(RoomAlarmStorage):
         for raw, stored in writes.items():
             size += len(raw) + (0 if stored is None else len(stored))
         if size > self._parts.unit_bytes:
-            raise Overloaded(f"one event wrote {size} bytes, the limit is {self._parts.unit_bytes}")
+            raise UnitTooLarge(
+                f"one event wrote {size} bytes, the limit is {self._parts.unit_bytes}"
+            )
+        if congested := lane.congested:
+            lane.check_room(size)
         top = lane.buffer.top
         for raw, stored in writes.items():
             top.set(raw, stored)
@@ -242,7 +246,7 @@ class RoomStorage(RoomAlarmStorage):
             top.uncached.update(writes)
         top.confirmed = top.confirmed or confirmed
         self._host.wrote()
-        return Done(self._wait_for_room) if lane.congested else DONE
+        return Done(self._wait_for_room) if congested else DONE
 
     async def _wait_for_room(self) -> None:
         with holding(self._parts.sections.gate):

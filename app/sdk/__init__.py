@@ -23,6 +23,8 @@ from ..core.errors import (
     StoreUnavailable,
     TooManyAlarms,
     TooManyRequests,
+    TooManyWrites,
+    UnitTooLarge,
     Unsupported,
 )
 from ..core.ids import ObjectId
@@ -72,8 +74,10 @@ __all__ = [
     "Timer",
     "TooManyAlarms",
     "TooManyRequests",
+    "TooManyWrites",
     "Transaction",
     "TypedNamespace",
+    "UnitTooLarge",
     "Unsupported",
     "as_stub",
 ]

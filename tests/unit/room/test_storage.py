@@ -1,16 +1,19 @@
-"""get, put and delete: the conformance list, G, in the default mode."""
+"""get, put and delete, beside what the conformance list says of them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from app.core.errors import Overloaded, StorageRefused
+from app.core.errors import Overloaded, StorageRefused, TooManyWrites, UnitTooLarge
 from app.core.limits import CACHE_BYTES
 from app.core.mounts import Durability, Mount
 from app.core.tasks import TaskOwner
 from app.room.limits import RoomLimits
 from app.sdk import ObjectFault, RoomAborted, Storage, Unsupported
+from app.testing.driving import turn
 from app.testing.harness import ObjectHarness
 from tests.unit.room.lab import Lab, forget, perform
 
@@ -133,3 +136,40 @@ async def test_the_storage_of_a_dropped_instance_refuses_everything(
             pass
     with pytest.raises(RoomAborted):
         await anext(aiter(storage.stream()))
+
+
+async def test_an_event_that_wrote_too_much_is_told_in_one_clear_line() -> None:
+    def too_much(lab: Lab) -> None:
+        for number in range(1_000):
+            lab.storage.put(f"key-{number}", bytes(100))
+
+    async with ObjectHarness({"lab": Lab}, limits=RoomLimits(unit_bytes=10_000)) as harness:
+        with capture_logs() as logs, pytest.raises(UnitTooLarge, match="the limit is 10000"):
+            await perform(harness, too_much)
+    (line,) = [log for log in logs if log["event"] == "object_fault"]
+    assert (line["code"], "exc_info" in line) == ("unit_too_large", False)
+
+
+async def test_code_that_never_waits_for_what_it_writes_is_stopped() -> None:
+    """Behind the events: puts of a task of its own, one in each turn of the loop."""
+    flood: list[asyncio.Task[None]] = []
+
+    async def writes_on(lab: Lab) -> None:
+        for number in range(1_000):
+            lab.storage.put(f"key-{number}", bytes(1_000))
+            await turn()
+
+    def starts(lab: Lab) -> None:
+        flood.append(_tasks.start(writes_on(lab), name="flood"))
+
+    limits = RoomLimits(unit_bytes=50_000, buffer_bytes=50_000)
+    async with ObjectHarness({"lab": Lab}, limits=limits) as harness:
+        harness.committer.hold()
+        await perform(harness, starts)
+        with pytest.raises(TooManyWrites, match="bytes wait to be committed"):
+            await flood[0]
+        room = await harness.room("lab", "a")
+        assert 50_000 < room.lane.buffer.unconfirmed_bytes <= 100_000
+        harness.committer.release()
+        await harness.settle()
+        assert 50 <= len(harness.stored("lab", "a")) <= 100
