@@ -13,7 +13,7 @@ from app.testing.sockets import MemorySocket
 from tests.conformance.held import Call
 from tests.conformance.held import begin as begin_call
 from tests.conformance.verdicts import differs, not_offered
-from tests.unit.room.lab import Lab, begin, forget, perform
+from tests.unit.room.lab import LABS, Lab, begin, forget, perform
 from tests.unit.room.seen import closed
 
 
@@ -40,9 +40,9 @@ class Mirror(DurableObject):
         self.ctx.broadcast(str(total))
 
 
-@pytest.fixture
-async def harness() -> AsyncIterator[ObjectHarness]:
-    async with ObjectHarness({"lab": Lab, "ledger": Ledger, "mirror": Mirror}) as made:
+@pytest.fixture(params=LABS)
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[ObjectHarness]:
+    async with ObjectHarness({"lab": request.param, "ledger": Ledger, "mirror": Mirror}) as made:
         yield made
 
 

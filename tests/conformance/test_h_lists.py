@@ -8,16 +8,16 @@ import pytest
 from app.core.tasks import TaskOwner
 from app.testing.harness import ObjectHarness
 from tests.conformance.verdicts import differs
-from tests.unit.room.lab import Lab, perform
+from tests.unit.room.lab import LABS, Lab, perform
 from tests.unit.room.listing import FILLER, MIXED, fill, listed, overflow
 from tests.unit.room.slow_store import SlowStore
 
 _tasks = TaskOwner("test")
 
 
-@pytest.fixture
-async def harness() -> AsyncIterator[ObjectHarness]:
-    async with ObjectHarness({"lab": Lab}) as made:
+@pytest.fixture(params=LABS)
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[ObjectHarness]:
+    async with ObjectHarness({"lab": request.param}) as made:
         yield made
 
 
@@ -134,7 +134,7 @@ async def test_103_a_put_beyond_the_limit_does_not_appear(mixed: ObjectHarness) 
 
     async def step(lab: Lab) -> Any:
         lab.storage.put("ac", "new")
-        listing = _tasks.start(lab.storage.list(limit=3), name="list")
+        listing = _tasks.start(lab.storage.list(limit=3, allow_concurrency=True), name="list")
         await mixed.settle()
         lab.storage.put("b0", "new")
         return list(await listing)
@@ -168,7 +168,7 @@ async def test_105_what_is_written_after_the_list_was_asked_for_does_not_appear(
 
     async def step(lab: Lab) -> Any:
         lab.storage.put("b", "before")
-        listing = _tasks.start(lab.storage.list(end="c"), name="list")
+        listing = _tasks.start(lab.storage.list(end="c", allow_concurrency=True), name="list")
         await slow.asked(1)
         lab.storage.put("aa", "late")
         lab.storage.put("b", "late")

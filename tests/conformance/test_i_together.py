@@ -16,13 +16,13 @@ from tests.conformance.verdicts import differs
 from tests.doubles.batch_source import commit
 from tests.doubles.tcp_proxy import Fault, FaultProxy
 from tests.integration.store.conftest import Site
-from tests.unit.room.lab import Lab, begin, forget, perform
+from tests.unit.room.lab import LABS, Lab, begin, forget, perform
 from tests.unit.room.seen import closed
 
 
-@pytest.fixture
-async def harness() -> AsyncIterator[ObjectHarness]:
-    async with ObjectHarness({"lab": Lab}) as made:
+@pytest.fixture(params=LABS)
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[ObjectHarness]:
+    async with ObjectHarness({"lab": request.param}) as made:
         yield made
 
 

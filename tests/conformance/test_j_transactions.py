@@ -9,12 +9,12 @@ from app.core.errors import OwnershipLost
 from app.core.values import CommitResult
 from app.sdk import Transaction
 from app.testing.harness import ObjectHarness
-from tests.unit.room.lab import Lab, perform
+from tests.unit.room.lab import LABS, Lab, perform
 
 
-@pytest.fixture
-async def harness() -> AsyncIterator[ObjectHarness]:
-    async with ObjectHarness({"lab": Lab}) as made:
+@pytest.fixture(params=LABS)
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[ObjectHarness]:
+    async with ObjectHarness({"lab": request.param}) as made:
         yield made
 
 

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+import pytest
 
 from app.core.tasks import TaskOwner
 from app.sdk import Connection, DurableObject, Request, Response, Storage
@@ -36,6 +38,24 @@ class Lab(DurableObject):
     @property
     def storage(self) -> Storage:
         return self.ctx.storage
+
+
+class InterleavingLab(Lab):
+    """The same, its events running among each other."""
+
+    interleave = True
+
+
+LABS: Final = (
+    pytest.param(Lab, id="one-at-a-time"),
+    pytest.param(InterleavingLab, id="interleave"),
+)
+"""Both modes of events."""
+
+
+def interleaves(harness: ObjectHarness) -> bool:
+    """Whether the lab's events run among each other."""
+    return harness.registry.namespaces.mount("lab").cls is InterleavingLab
 
 
 async def perform(harness: ObjectHarness, step: Step, name: str = "a") -> Any:
