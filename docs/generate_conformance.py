@@ -13,6 +13,8 @@ import pytest
 
 from tests.conformance.catalogue import FOLDER, SECTIONS, Section, Statement, missing, statements
 from tests.conformance.verdicts import Outcome
+from tests.interop.compared.differences import DIFFERENCES
+from tests.interop.compared.numbers import NUMBERS
 
 PAGE = Path(__file__).parent / "reference" / "conformance.md"
 
@@ -24,7 +26,8 @@ What people who know Durable Objects expect of them, in numbered statements, and
 stands to each. Every statement has a test of its own, named by its number, and this page is written
 by a run in which all of them passed. *pass*: the test proves the statement as it stands here.
 *differs on purpose*: the test proves what happens instead. *not offered*: the test proves that it
-is not there, or is refused.
+is not there, or is refused. *workerd*: what the test suite finds when it asks workerd and Stateroom
+the same over HTTP and WebSocket.
 
 Stateroom runs one event at a time, to its end. Statements about events that overlap hold for
 classes that set `interleave = True`; the default is stricter.
@@ -55,14 +58,22 @@ def _counts(name: str, found: Sequence[Statement]) -> str:
 
 def _table(section: Section, found: Sequence[Statement]) -> list[str]:
     by_number = {statement.number: statement for statement in found}
-    rows = ["| | Statement | Outcome |", "|---|---|---|"]
+    rows = ["| | Statement | Outcome | workerd |", "|---|---|---|---|"]
     for number in range(section.first, section.last + 1):
         statement = by_number.get(number)
         if statement is None:
-            rows.append(f"| {number} | | not shown yet |")
+            rows.append(f"| {number} | | not shown yet | {_compared(number)} |")
         else:
-            rows.append(f"| {number} | {_cell(statement.text)} | {_outcome(statement)} |")
+            text, outcome = _cell(statement.text), _outcome(statement)
+            rows.append(f"| {number} | {text} | {outcome} | {_compared(number)} |")
     return rows
+
+
+def _compared(number: int) -> str:
+    if number not in NUMBERS:
+        return ""
+    reason = DIFFERENCES.get(number)
+    return f"differs: {_cell(reason)}" if reason is not None else "agrees"
 
 
 def _outcome(statement: Statement) -> str:

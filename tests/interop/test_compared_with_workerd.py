@@ -7,30 +7,23 @@ started again for the statements about what outlives that. `-rA` or a failure pr
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.interop.compared import (
-    about_events,
-    about_gates,
-    about_ids,
-    about_kills,
-    about_sockets,
-    about_storage,
-)
-from tests.interop.compared.cases import CASES
+from tests.interop.compared import about_kills
+from tests.interop.compared.cases import CASES, Case
 from tests.interop.compared.differences import DIFFERENCES
+from tests.interop.compared.numbers import NUMBERS
 from tests.interop.compared.sides import Side, WorkerdProcess, our_server, workerd_server
 from tests.interop.server_process import ServerProcess
 from tests.interop.wire_json import dumps
 
-ABOUT = (about_events, about_gates, about_ids, about_kills, about_sockets, about_storage)
-AFTER_A_KILL = (53, 54, 167, 214)
 CASE_SECONDS = 60.0
-NUMBERS = sorted((*CASES, *AFTER_A_KILL))
+CASES_AT_A_TIME = 8
 # The first test starts four servers and waits for all cases; a busy machine takes its time.
 pytestmark = pytest.mark.timeout(400)
 
@@ -71,10 +64,11 @@ def test_differences_are_about_statements_that_are_compared() -> None:
 
 async def _first(workerd: WorkerdProcess, ours: ServerProcess) -> Outcomes:
     numbers = list(CASES)
+    turns = asyncio.Semaphore(CASES_AT_A_TIME)
     async with _client() as client:
         sides = _sides(workerd, ours, client)
         rows = await asyncio.gather(
-            *(asyncio.gather(*(_seen(CASES[n].drive, side) for n in numbers)) for side in sides)
+            *(asyncio.gather(*(_seen(CASES[n], side, turns) for n in numbers)) for side in sides)
         )
         await asyncio.gather(*(about_kills.before(side) for side in sides))
     return {
@@ -102,10 +96,10 @@ def _sides(
     return Side("workerd", workerd.port, client), Side("ours", port, client)
 
 
-async def _seen(drive: Any, side: Side) -> Any:
+async def _seen(case: Case, side: Side, turns: asyncio.Semaphore) -> Any:
     """What a case saw, or what went wrong: one case's failure must not hide the others."""
     try:
-        async with asyncio.timeout(CASE_SECONDS):
-            return await drive(side)
+        async with nullcontext() if case.waits else turns, asyncio.timeout(CASE_SECONDS):
+            return await case.drive(side)
     except Exception as error:  # noqa: BLE001 - it is what the case saw
         return f"{side.name} broke the case: {type(error).__name__}: {error}"

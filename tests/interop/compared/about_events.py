@@ -7,7 +7,8 @@ from tests.interop.compared.cases import case
 from tests.interop.compared.sides import Side
 
 POLL_SECONDS = 0.1
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0
+LADDER_MS = (2000, 4000)
 
 
 async def until(side: Side, name: str, key: str, count: int) -> Any:
@@ -34,7 +35,7 @@ async def read_modify_write_loses_nothing(side: Side) -> Any:
     return [await side.run("s32", ["get", "a"], ns=ns) for ns in ("scripted", "interleaved")]
 
 
-@case(40)
+@case(40, waits=True)
 async def a_blocked_object_delays_no_other(side: Side) -> Any:
     async with side.socket("s40-slow") as slow:
         await slow.say('{"steps": [["pause", 1500], ["mark", "done"], ["words"]]}')
@@ -53,7 +54,7 @@ async def an_alarm_keeps_its_time(side: Side) -> Any:
     return await side.run("s140", ["set_alarm_at", due], ["alarm_is", due], ["delete_alarm"])
 
 
-@case(141)
+@case(141, waits=True)
 async def a_second_alarm_replaces_the_first(side: Side) -> Any:
     await side.run("s141", ["set_alarm", 200], ["set_alarm", 400])
     await until(side, "s141", "runs", 1)
@@ -61,32 +62,32 @@ async def a_second_alarm_replaces_the_first(side: Side) -> Any:
     return await side.run("s141", ["get", "runs"], ["alarm_set"])
 
 
-@case(142)
+@case(142, waits=True)
 async def an_alarm_is_in_positive_time(side: Side) -> Any:
     answers = await side.run("s142", ["set_alarm_at", 0], ["set_alarm_at", -1], ["set_alarm_at", 1])
     return [answers, len(await until(side, "s142", "runs", 1))]
 
 
-@case(145)
+@case(145, waits=True)
 async def an_alarm_that_runs_is_not_set(side: Side) -> Any:
     await side.run("s145", ["set_alarm", 100])
     return await until(side, "s145", "runs", 1)
 
 
-@case(146)
+@case(146, waits=True)
 async def an_alarm_that_ran_is_gone(side: Side) -> Any:
     await side.run("s146", ["set_alarm", 100])
     await until(side, "s146", "runs", 1)
     return await side.run("s146", ["alarm_set"])
 
 
-@case(147)
+@case(147, waits=True)
 async def an_alarm_says_how_often_it_was_tried(side: Side) -> Any:
     await side.run("s147", ["put", "failures", 1], ["set_alarm", 100])
     return await until(side, "s147", "runs", 2)
 
 
-@case(148)
+@case(148, waits=True)
 async def an_alarm_may_set_the_next(side: Side) -> Any:
     await side.run("s148", ["put", "again", 300], ["set_alarm", 100])
     await until(side, "s148", "runs", 2)
@@ -94,21 +95,19 @@ async def an_alarm_may_set_the_next(side: Side) -> Any:
     return await side.run("s148", ["get", "runs"], ["alarm_set"])
 
 
-@case(149)
+@case(149, waits=True)
 async def a_deleted_alarm_does_not_run(side: Side) -> Any:
-    await side.run("s149", ["set_alarm", 300])
+    await side.run("s149", ["set_alarm", 6000])
     await side.run("s149", ["delete_alarm"])
-    await later(1.5)
+    await later(8.0)
     return await side.run("s149", ["get", "runs"], ["alarm_set"])
 
 
-@case(151)
-async def a_failed_alarm_is_tried_again_after_two_seconds(side: Side) -> Any:
-    await side.run("s151", ["put", "failures", 1], ["set_alarm", 100])
-    await until(side, "s151", "runs", 1)
-    await later(1.5)
-    (early,) = await side.run("s151", ["get", "runs"])
-    return [len(early), len(await until(side, "s151", "runs", 2))]
+@case(151, waits=True)
+async def a_failed_alarm_is_tried_again_after_two_and_four_seconds(side: Side) -> Any:
+    await side.run("s151", ["put", "failures", 2], ["set_alarm", 100])
+    first, second, third = await until(side, "s151", "times", 3)
+    return [LADDER_MS[0] <= second - first < LADDER_MS[1] <= third - second]
 
 
 @case(213)

@@ -5,6 +5,7 @@ from typing import Any
 from tests.interop.compared.sides import Side
 
 WORDS = 20
+NUMBERS = (53, 54, 167, 214)
 
 
 async def before(side: Side) -> Any:
@@ -20,7 +21,7 @@ async def before(side: Side) -> Any:
 
 
 async def after(side: Side) -> dict[int, Any]:
-    """What each statement about it sees: 53, 54, 167 and 214."""
+    """What each statement of `NUMBERS` sees."""
     return {
         53: await side.run("killed", ["list", {}]),
         54: await side.run("killed-by-socket", ["list", {}]),

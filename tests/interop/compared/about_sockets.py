@@ -6,7 +6,7 @@ from tests.interop.compared.about_events import later, until
 from tests.interop.compared.cases import case
 from tests.interop.compared.sides import Side
 
-LONGER_THAN_A_REST_SECONDS = 12.0
+LONGER_THAN_A_REST_SECONDS = 13.0
 
 
 @case(55)
@@ -113,7 +113,7 @@ async def nothing_is_sent_after_a_close(side: Side) -> Any:
         return await side.run("s193", ["send_after_close"])
 
 
-@case(195)
+@case(195, waits=True)
 async def a_message_wakes_a_resting_object(side: Side) -> Any:
     async with side.socket("s195", ns="resting") as talk:
         before = await talk.steps(["mark", "lost"], ["words"], ["start_count"])
@@ -121,7 +121,7 @@ async def a_message_wakes_a_resting_object(side: Side) -> Any:
         return [before, await talk.steps(["words"], ["start_count"])]
 
 
-@case(196)
+@case(196, waits=True)
 async def a_request_wakes_a_resting_object_with_its_sockets(side: Side) -> Any:
     async with side.socket("s196", "red", ns="resting") as talk:
         await talk.steps(["attach", "kept"])
@@ -146,7 +146,7 @@ async def an_abort_closes_the_sockets(side: Side) -> Any:
         return [code == 1000, await side.run("s200", ["sockets", None])]
 
 
-@case(202)
+@case(202, waits=True)
 async def a_question_is_answered_without_an_event(side: Side) -> Any:
     await side.run("s202", ["auto_response", "ping", "pong"], ns="resting")
     async with side.socket("s202", ns="resting") as talk:

@@ -15,21 +15,26 @@ Drive = Callable[[Side], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One statement, and what is done about it."""
+    """One statement, and what is done about it.
+
+    Attributes:
+        waits: Whether most of it is waiting, so that it costs nothing beside others.
+    """
 
     number: int
     drive: Drive
+    waits: bool
 
 
 CASES: Final[dict[int, Case]] = {}
 
 
-def case(number: int) -> Callable[[Drive], Drive]:
+def case(number: int, *, waits: bool = False) -> Callable[[Drive], Drive]:
     """Register the case of a statement."""
 
     def register(drive: Drive) -> Drive:
         assert number not in CASES
-        CASES[number] = Case(number=number, drive=drive)
+        CASES[number] = Case(number=number, drive=drive, waits=waits)
         return drive
 
     return register

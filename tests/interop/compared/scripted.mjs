@@ -121,6 +121,8 @@ const verbs = {
   mark: (o, word) => void o.words.push(word),
   words: (o) => o.words,
   pause: (_o, ms) => scheduler.wait(ms),
+  wait: (o) => new Promise((resolve) => (o.goOn = resolve)),
+  go_on: (o) => o.goOn(),
   block: (o, steps, end) =>
     o.ctx.blockConcurrencyWhile(async () => {
       const results = await o.play(steps);
@@ -298,6 +300,8 @@ export class Scripted extends DurableObject {
     const standing = (await this.ctx.storage.getAlarm()) !== null;
     runs.push([info?.retryCount ?? 0, info?.isRetry ?? false, standing]);
     await this.ctx.storage.put('runs', runs);
+    const times = (await this.ctx.storage.get('times')) ?? [];
+    await this.ctx.storage.put('times', [...times, Date.now()]);
     const again = await this.ctx.storage.get('again');
     if (again) {
       await this.ctx.storage.delete('again');

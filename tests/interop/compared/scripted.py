@@ -83,6 +83,7 @@ class Scripted(DurableObject):
         standing = await storage.get_alarm() is not None
         runs = [*await storage.get("runs", []), [info.retry_count, info.is_retry, standing]]
         storage.put("runs", runs)
+        storage.put("times", [*await storage.get("times", []), self.ctx.now()])
         again = await storage.get("again")
         if again:
             storage.delete("again")

@@ -234,6 +234,15 @@ async def pause(_o: Any, _s: Any, ms: int) -> None:
     await asyncio.sleep(ms / 1000)  # noqa: TID251 - the real thing, in a server of its own
 
 
+async def wait(o: Any, _s: Any) -> None:
+    o.go_on = asyncio.Event()
+    await o.go_on.wait()
+
+
+async def go_on(o: Any, _s: Any) -> None:
+    o.go_on.set()
+
+
 async def block(o: Any, _s: Any, steps: list[Any], end: str) -> Any:
     async def closure() -> list[Any]:
         results: list[Any] = await o.play(steps)
