@@ -1,8 +1,7 @@
 """Work of an instance beside its events: `wait_until`.
 
-It delays no answer, keeps the object in memory, and ends with the instance. Its code is driven
-like that of an event that interleaves, in every class: each of its steps runs between events and
-is a unit of its own, so nothing of it is undone with an event that raises.
+It delays no answer, keeps the object in memory, and ends with the instance. Nothing of it is
+undone with an event that raises, and an exception of its own harms nothing (`beside`).
 """
 
 import asyncio
@@ -15,11 +14,9 @@ from ..core.clock import Clock
 from ..core.errors import Overloaded
 from ..core.limits import BACKGROUND_TASKS
 from ..core.tasks import TaskOwner
+from .beside import Beside
 from .faults import InstanceAborted
 from .hooks import finish
-from .input_gate import InputGate
-from .standing import Standing, Walker, running_event, standing
-from .stepping import Stepped
 
 _log = structlog.get_logger("stateroom.room")
 
@@ -28,31 +25,28 @@ class Background:
     """See the module.
 
     Args:
-        gate: The room's gate.
+        beside: Runs it.
         tasks: Owner of the tasks.
         clock: For the limit.
         seconds: How long each work may take.
-        step_over: Called after each step.
         names: Fields that identify the room in a log line.
         counters: Called with the name of what is counted.
     """
 
     def __init__(
         self,
-        gate: InputGate,
+        beside: Beside,
         *,
         tasks: TaskOwner,
         clock: Clock,
         seconds: float,
-        step_over: Callable[[], None],
         names: dict[str, object],
         counters: Callable[[str], None],
     ) -> None:
-        self._gate = gate
+        self._beside = beside
         self._tasks = tasks
         self._clock = clock
         self._seconds = seconds
-        self._step_over = step_over
         self._names = names
         self._counters = counters
         self._works: set[asyncio.Task[None]] = set()
@@ -79,20 +73,12 @@ class Background:
         for task in self._works:
             task.cancel()
 
-    async def close(self) -> None:
-        """Cancel what still runs, and wait for it to end."""
-        while self._works:
-            self.cancel_all()
-            await asyncio.wait(self._works)
-
     async def _run(self, work: Awaitable[Any]) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - says so to mypy
-        standing.set(Standing(self._gate, self._gate, Walker(task)))
-        running_event.set(None)
         limit = self._clock.call_later(self._seconds, lambda: _end(task))
         try:
-            await Stepped(finish(work), root=self._gate, step_over=self._step_over, passed=False)
+            await self._beside.run(finish(work))
         except InstanceAborted:
             return  # the room is over, and has said so
         except asyncio.CancelledError:

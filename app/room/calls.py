@@ -18,6 +18,7 @@ from ..sdk.messages import Request, Response
 from ..sdk.namespace import Namespace, check_class
 from .admission import Origin
 from .asking import Asking, Question
+from .beside import Beside
 from .buffer import TransactionOpen
 from .call_result import CallResult
 from .environment import RoomEnvironment
@@ -52,6 +53,7 @@ class RoomCalls:
         unit: What they are part of.
         events: Tells which event runs.
         asking: Queues the calls that come in.
+        beside: Runs the answers that go on when their event is over.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class RoomCalls:
         unit: RunningUnit,
         events: RoomEvents,
         asking: Asking,
+        beside: Beside,
     ) -> None:
         self.object_id = object_id
         self.clock = environment.clock
@@ -70,7 +73,7 @@ class RoomCalls:
         self._asking = asking
         self._longest_seconds = environment.limits.event_timeout_seconds / 2
         self._open: set[OutgoingCall] = set()
-        self.streams = ResponseStreams(environment.tasks, environment.clock, unit, asking)
+        self.streams = ResponseStreams(environment.tasks, environment.clock, unit, beside)
         self._instance = 0
 
     # -- calls that the object makes -----------------------------------------------------------

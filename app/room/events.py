@@ -297,6 +297,11 @@ class EventLoop:
     async def _sections_over(self) -> None:
         await self._sections.over(self._gate)
 
+    def step_failed(self, error: Exception) -> None:
+        """See `RoomEvents.step_failed`."""
+        if self._intake is not Intake.STOPPED:
+            self._undo(error)
+
     def _undo(self, error: Exception) -> None:
         self._ends.undone(error)
         self._host.restart()

@@ -171,6 +171,12 @@ class InterleavingLoop:
             event.fail(error)
         self._gate.break_(error)
 
+    def step_failed(self, error: Exception) -> None:
+        """See `RoomEvents.step_failed`: it is kept."""
+        self._ends.step()
+        if self._intake is not Intake.STOPPED:
+            self._ends.kept(error)
+
     def _let_in(self) -> None:
         """Let as many events of the mailbox as may run wait at the gate."""
         while (

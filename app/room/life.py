@@ -240,8 +240,8 @@ class RoomLife:
         for member in self._members:
             member.transport.pause_reading()
         await self._events.join()
-        await self._residence.background.close()
         self.check()
+        self._residence.drop(forget_rows=False)  # what goes on beside the events is over
         self.ends.well()
         await self._lane.commit_point()
         for member in list(self._members):

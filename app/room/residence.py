@@ -17,13 +17,13 @@ from .alarms import Abort, RoomAlarms
 from .auto_response import AutoResponder
 from .background import Background
 from .backoff import FaultBackoff
+from .beside import Beside
 from .calls import RoomCalls
 from .commits import CommitLane
 from .connections import ConnectionSet
 from .context import RoomContext
 from .environment import RoomEnvironment
 from .expiry import RowExpiry
-from .input_gate import InputGate
 from .instance import ClassTraits, start_instance
 from .log_names import names_of
 from .outputs import Output
@@ -46,7 +46,7 @@ class Residence:
         lane: The room's commit lane, whose cache is filled.
         unit: The running unit.
         members: The room's sockets.
-        gate: The room's input gate.
+        beside: Runs what goes on beside the events, and has the room's gate.
         fire: Queues a timer's callback as an event.
         limit_messages: Sets how long the event of a message may take.
         abort: Throws the room away.
@@ -62,7 +62,7 @@ class Residence:
         lane: CommitLane,
         unit: RunningUnit,
         members: ConnectionSet,
-        gate: InputGate,
+        beside: Beside,
         fire: Callable[[Callable[[], Awaitable[None] | None]], None],
         limit_messages: Callable[[float | None], None],
         abort: Callable[[StateroomError], None],
@@ -84,16 +84,16 @@ class Residence:
         self._lane = lane
         self._unit = unit
         self._members = members
-        self._gate = gate
+        self._gate = beside.gate
         self.sections = Sections(
-            gate,
+            beside.gate,
             tasks=environment.tasks,
             clock=environment.clock,
             abort=abort,
             step_over=unit.end_step,
             driven=mount.cls.interleave,
         )
-        self.background = self._make_background()
+        self.background = self._make_background(beside)
         self._fire = fire
         self.limit_messages = limit_messages
         self._abort = abort
@@ -190,14 +190,13 @@ class Residence:
         """See `ContextHost`."""
         return self._calls.namespace(name, cls)
 
-    def _make_background(self) -> Background:
+    def _make_background(self, beside: Beside) -> Background:
         environment = self._environment
         return Background(
-            self._gate,
+            beside,
             tasks=environment.tasks,
             clock=environment.clock,
             seconds=environment.limits.background_seconds,
-            step_over=self._unit.end_step,
             names=names_of(self._lane.claim),
             counters=environment.counters,
         )

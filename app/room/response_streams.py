@@ -1,7 +1,7 @@
 """Answers that an object goes on making when the event that gave them is over.
 
 `on_request` returns a response whose body is an iterator; the event ends, and the iterator runs
-beside the events that follow (`side_steps`). Each piece is an output of its step: it leaves
+beside the events that follow (`beside`). Each piece is an output of its step: it leaves
 through the gate, after everything that was written before it. The iterator is asked for the next
 one when the last was taken, or little is under way.
 
@@ -23,12 +23,11 @@ from ..core.tasks import TaskOwner
 from ..core.workshop import breathe
 from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
-from .asking import Asking
-from .faults import as_fault
+from .beside import Beside
+from .faults import InstanceAborted, as_fault
 from .hooks import finish
 from .http_values import checked_piece, checked_response
 from .outputs import Depart
-from .side_steps import SideSteps
 from .unit import RunningUnit
 
 _STREAMS: Final = 32_768
@@ -44,14 +43,20 @@ class ResponseStreams:
         tasks: Owner of the iterators' tasks.
         clock: For the time that they may take to unwind.
         unit: What their pieces are part of.
-        asking: Queues their steps.
+        beside: Runs them.
     """
 
-    def __init__(self, tasks: TaskOwner, clock: Clock, unit: RunningUnit, asking: Asking) -> None:
+    def __init__(
+        self,
+        tasks: TaskOwner,
+        clock: Clock,
+        unit: RunningUnit,
+        beside: Beside,
+    ) -> None:
         self._tasks = tasks
         self._clock = clock
         self._unit = unit
-        self._asking = asking
+        self._beside = beside
         self._open: dict[asyncio.Task[None], _Stream] = {}
 
     def __len__(self) -> int:
@@ -86,7 +91,7 @@ class ResponseStreams:
         return replace(checked, body=self._start(body))
 
     def _start(self, body: AsyncIterable[bytes | str]) -> BytePipe:
-        stream = _Stream(body, self._unit, self._asking)
+        stream = _Stream(body, self._unit, self._beside)
         task = stream.task = self._tasks.start(stream.run(), name="answer")
         self._open[task] = stream
         task.add_done_callback(lambda ended: self._open.pop(ended, None))
@@ -108,18 +113,25 @@ class _Stream:
 
     task: "asyncio.Task[None]"
 
-    def __init__(self, body: AsyncIterable[bytes | str], unit: RunningUnit, asking: Asking) -> None:
+    def __init__(
+        self,
+        body: AsyncIterable[bytes | str],
+        unit: RunningUnit,
+        beside: Beside,
+    ) -> None:
         self.pipe = BytePipe(left=self.cancel)
         self._body = body
         self._unit = unit
-        self._steps = SideSteps(self._pump(), asking)
+        self._beside = beside
 
     async def run(self) -> None:
-        """Run the iterator to its end. Raises nothing of the author's: its event has told that."""
+        """Run the iterator to its end. Raises nothing of the author's."""
         try:
-            await self._steps
+            await self._beside.run(self._pump(), failing=self._fail)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self.pipe.fail(as_fault(error))
+        except InstanceAborted:
+            self.pipe.fail(RoomAborted(), at_once=True)
         except BaseException:
             self.pipe.fail(RoomAborted(), at_once=True)
             raise
@@ -131,8 +143,10 @@ class _Stream:
     def end(self, error: StateroomError) -> None:
         """The instance is over."""
         self.pipe.fail(error, at_once=True)
-        self._steps.end_instance()
         self.cancel()
+
+    def _fail(self, error: Exception) -> None:
+        self.pipe.fail(as_fault(error))
 
     async def _pump(self) -> None:
         """Bring the pieces to the gate; every one ends a step."""

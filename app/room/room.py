@@ -18,6 +18,7 @@ from .admission import Admission, Origin
 from .asking import Asking, Question
 from .auto_response import AutoResponder
 from .bell import AlarmBell
+from .beside import Beside
 from .brake import ReadingBrake
 from .calls import RoomCalls
 from .commits import CommitLane
@@ -112,7 +113,10 @@ class Room:
             alive=lambda: not self._life.closed,
         )
         self.asking = Asking(self._unit, self._submit)
-        self.calls = RoomCalls(environment, self.object_id, self._unit, self._events, self.asking)
+        beside = Beside(self._gate, self._unit.end_step, self._events.step_failed)
+        self.calls = RoomCalls(
+            environment, self.object_id, self._unit, self._events, self.asking, beside
+        )
         self._brake = ReadingBrake(self.lane, self._mailbox, self._unit)
         self._auto = AutoResponder(self._unit, self._deliver, environment.database_clock)
         self._residence = Residence(
@@ -121,18 +125,14 @@ class Room:
             lane=self.lane,
             unit=self._unit,
             members=self.members,
-            gate=self._gate,
+            beside=beside,
             fire=self._take_timer,
             limit_messages=self._events.limit_messages,
             abort=self.abort,
             calls=self.calls,
             auto=self._auto,
         )
-        self._delivery = OutputDelivery(
-            self.members,
-            limit_bytes=limits.outbox_bytes,
-            overflow_reason=mount.cls.overflow_reason,
-        )
+        self._delivery = _delivery_of(mount, self.members, limits)
 
     # -- what the registry asks ----------------------------------------------------------------
 
@@ -296,6 +296,11 @@ class Room:
             self._delivery.deliver(outputs)
         else:
             self.abort(LeaseLost())
+
+
+def _delivery_of(mount: Mount, members: ConnectionSet, limits: RoomLimits) -> OutputDelivery:
+    reason = mount.cls.overflow_reason
+    return OutputDelivery(members, limit_bytes=limits.outbox_bytes, overflow_reason=reason)
 
 
 def _mailbox_of(limits: RoomLimits) -> Mailbox:

@@ -74,6 +74,10 @@ class RoomEvents(Protocol):
         """Run a plain message hook now; only when `free`. Raises nothing of the author's."""
         ...
 
+    def step_failed(self, error: Exception) -> None:
+        """Code beside the events has raised in its own step, which ends as an event would."""
+        ...
+
     def close(self, farewell: Event | None) -> None:
         """Take no more events; those that wait are still run, and the farewell as the last."""
         ...

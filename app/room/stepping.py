@@ -10,6 +10,7 @@ Each step is a unit: what it wrote and said is finished when it is over.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from typing import Any
 
 from .faults import InstanceAborted
@@ -24,6 +25,7 @@ class Stepped:
         work: The coroutine.
         root: The room's gate.
         step_over: Called after each step.
+        failed: Called in place of that when the step has raised, if given.
         passed: The gate has let the first step pass; its lock is given back after it.
     """
 
@@ -34,10 +36,12 @@ class Stepped:
         root: InputGate,
         step_over: Callable[[], None],
         passed: bool,
+        failed: Callable[[Exception], None] | None = None,
     ) -> None:
         self._work = work
         self._root = root
         self._step_over = step_over
+        self._failed = failed
         self._lock: InputGate | None = root if passed else None
         self._first_passes = not passed
         self._refusal: Exception | None = None
@@ -64,11 +68,16 @@ class Stepped:
 
     def _step(self, error: BaseException | None) -> Any:
         """Run the code up to its next await; returns what it waits for."""
+        over = self._step_over
         try:
             return self._work.send(None) if error is None else self._work.throw(error)
+        except Exception as raised:
+            if self._failed is not None and not isinstance(raised, StopIteration):
+                over = partial(self._failed, raised)
+            raise
         finally:
             try:
-                self._step_over()
+                over()
             finally:
                 self._give_back()
 
