@@ -82,18 +82,22 @@ class RunningUnit:
 
     def discard(self) -> None:
         """Undo the unit: its writes, its outputs, and what it had changed besides."""
-        for output in self._outputs:
-            if isinstance(output, Close):
-                output.to.reopen()
-        self._outputs = []
+        self._forget_outputs()
         former, self._former = self._former, {}
         for put_back in former.values():
             put_back()
         self._lane.buffer.discard()
 
     def discard_transactions(self) -> None:
-        """Undo the transactions that are open, and no other writes of the unit."""
+        """Undo the transactions that are open, and no other writes; nothing said leaves."""
+        self._forget_outputs()
         self._lane.buffer.discard_transactions()
+
+    def _forget_outputs(self) -> None:
+        for output in self._outputs:
+            if isinstance(output, Close):
+                output.to.reopen()
+        self._outputs = []
 
     @property
     def in_transaction(self) -> bool:

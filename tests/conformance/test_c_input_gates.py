@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.sdk import Connection
+from app.sdk import CallRefused, Connection, Request
 from tests.conformance.gate_stage import Stage, StageHarness, begin, future
+from tests.conformance.verdicts import not_offered
 
 
 @pytest.fixture
@@ -164,6 +165,49 @@ async def test_037_a_reply_waits_for_the_read_that_is_under_way(
     assert Stage.heard[-2:] == ["read", "replied"]
 
 
+@pytest.mark.parametrize("kind", ["plain", "free"])
+async def test_038_calls_on_one_stub_run_in_the_order_they_were_made(
+    harness: StageHarness, kind: str
+) -> None:
+    """Calls made on one stub without awaiting run in the order in which they were made."""
+
+    async def call(self: Stage) -> None:
+        stub = self.ctx.namespace(kind).get_by_name("b")
+        for number in range(20):
+            begin(stub.say(str(number)))
+
+    Stage.steps = {"call": call}
+    await harness.ready(kind, "b")
+    await harness.run(kind, "call")
+    await harness.settle()
+    assert Stage.heard[-20:] == [str(number) for number in range(20)]
+
+
+@not_offered("arguments are whole values; only a client's request comes as a stream")
+async def test_039_a_stream_as_an_argument_is_refused_and_the_others_keep_their_order(
+    harness: StageHarness,
+) -> None:
+    """Calls on one stub stay in order when some arguments are streams."""
+
+    async def call(self: Stage) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            yield b"piece"
+
+        stub = self.ctx.namespace("free").get_by_name("b")
+        begin(stub.say("first"))
+        with pytest.raises(CallRefused):
+            begin(stub.say(pieces()))
+        with pytest.raises(CallRefused):
+            begin(stub.fetch(Request(pieces=pieces())))
+        begin(stub.say("last"))
+
+    Stage.steps = {"call": call}
+    await harness.ready("free", "b")
+    await harness.run("free", "call")
+    await harness.settle()
+    assert Stage.heard[-2:] == ["first", "last"]
+
+
 async def test_040_a_blocked_object_delays_no_other(harness: StageHarness) -> None:
     """Objects are independent: one that is blocked does not delay another."""
     await harness.ready("free")
@@ -175,6 +219,35 @@ async def test_040_a_blocked_object_delays_no_other(harness: StageHarness) -> No
     assert not reading.done()
     harness.slow.reads.set()
     await reading
+
+
+@pytest.mark.parametrize("kind", ["plain", "free"])
+@pytest.mark.parametrize("what", ["a timer", "an event", "work in the background"])
+async def test_197_what_is_pending_keeps_an_object_in_memory(
+    harness: StageHarness, kind: str, what: str
+) -> None:
+    """A pending timer, a running event and background work keep an object from hibernating."""
+    over = future()
+
+    async def wait(self: Stage) -> None:
+        if what == "a timer":
+            self.ctx.call_later(25.0, lambda: None)
+        elif what == "work in the background":
+            self.ctx.wait_until(over)
+        else:
+            await over
+
+    Stage.steps = {"wait": wait}
+    await harness.connect(kind, "a")
+    waiting = begin(harness.request(kind, "a", Request(path="wait")))
+    await harness.advance(20.0)
+    room = harness.live_room(kind, "a")
+    assert room is not None
+    assert room.awake
+    over.set_result(None)
+    await waiting
+    await harness.advance(20.0)
+    assert not room.awake
 
 
 async def test_186_messages_overlap_where_they_wait_for_something_else_than_storage(
