@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from stateroom import AlarmInfo, Request, Response
-from stateroom.tinybase import Changes, TinyBaseRoom
+from stateroom.tinybase import Changes, RowChange, TinyBaseRoom
 
 RUDE = re.compile(r"\b(damn|blast)\b", re.IGNORECASE)
 DAY_MS = 24 * 60 * 60 * 1000
@@ -21,6 +21,8 @@ class ModeratedRoom(TinyBaseRoom):
     # -- what clients write, and what is written below ------------------------------------------
 
     def on_changes(self, changes: Changes) -> None:
+        if changes.client_id is not None:
+            self.put_back(changes.in_table("authors"))
         for row in changes.in_table("messages", "text"):
             text = row.new.get("text")
             if isinstance(text, str) and RUDE.search(text):
@@ -33,6 +35,13 @@ class ModeratedRoom(TinyBaseRoom):
             if row.added:
                 self.set_cell("messages", row.row_id, "at", self.ctx.now())
                 self.plan_clean_up()
+
+    def put_back(self, rows: list[RowChange]) -> None:
+        for row in rows:
+            if row.added:
+                self.del_row(row.table_id, row.row_id)
+            else:
+                self.set_row(row.table_id, row.row_id, row.old)
 
     def count(self, author: Any, step: int) -> None:
         if isinstance(author, str):

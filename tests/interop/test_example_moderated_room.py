@@ -103,3 +103,40 @@ async def test_moderation_and_counts_go_on_where_they_were_after_a_rest_and_afte
     await second.receipt()
     assert await _texts(second) == ["****", "****", "****"]
     assert _report(server, room) == {"alice": 3}
+
+
+async def test_every_message_is_counted_once_though_the_server_dies_in_the_middle(
+    server: ServerProcess, host: ClientHost, room: str
+) -> None:
+    url = server.room_url(room)
+    names = ["alice", "bob", "carol"]
+    stores = {name: await host.joined(url) for name in names}
+    for number in range(5):
+        await asyncio.gather(
+            *(_say(store, f"{name}-{number}", name, "damn") for name, store in stores.items())
+        )
+    for name, store in stores.items():
+        await _say(store, f"{name}-last", name, "damn")
+        await store.cut()
+    server.restart()
+    witness = await host.joined(url)
+    await witness.receipt()
+    assert _is_consistent(await witness.call("getTables"))
+    await asyncio.gather(*(store.join(url) for store in stores.values()))
+    await asyncio.gather(*(store.receipt() for store in stores.values()))
+    await host.until_equal(witness, *stores.values())
+    tables: Json = await witness.call("getTables")
+    assert _is_consistent(tables)
+    assert len(tables["messages"]) == 18
+    assert _report(server, room) == {"alice": 6, "bob": 6, "carol": 6}
+
+
+def _is_consistent(tables: Json) -> bool:
+    """Whether each message is masked and counted, whichever of them there are."""
+    counts: dict[str, Json] = {}
+    for row in tables.get("messages", {}).values():
+        assert row["text"] == "****"
+        counts[row["author"]] = {
+            "messages": counts.get(row["author"], {"messages": 0})["messages"] + 1
+        }
+    return bool(tables.get("authors", {}) == counts)

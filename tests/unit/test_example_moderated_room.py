@@ -48,6 +48,21 @@ async def test_a_message_that_changes_hands_is_counted_for_its_new_author() -> N
         assert await harness.stub(ROOM, "a").report() == {"alice": 0, "bob": 1}
 
 
+async def test_counts_that_a_client_makes_up_are_put_back_and_its_messages_counted_anew() -> None:
+    async with ObjectHarness(mounted(moderated.ModeratedRoom)) as harness:
+        alice = await ThinkingPeer.join(harness)
+        alice.change(_message("1", "alice", "mine", 1))
+        await talk(harness, alice)
+        alice.change(cells("authors", "alice", {"messages": [99, hlc(2000)]}))
+        alice.change(cells("authors", "mallory", {"messages": [99, hlc(2000)]}))
+        await talk(harness, alice)
+        assert get_tables(alice.replica)["authors"] == {"alice": {"messages": 1}}
+        other = await ThinkingPeer.join(harness, alice.replica, name="b")
+        await talk(harness, other)
+        assert await harness.stub(ROOM, "b").report() == {"alice": 1}
+        assert get_tables(other.replica)["authors"] == {"alice": {"messages": 1}}
+
+
 async def test_messages_can_be_posted_and_counted_over_http() -> None:
     async with ObjectHarness(mounted(moderated.ModeratedRoom)) as harness:
         posted = await harness.request(
