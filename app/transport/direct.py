@@ -23,6 +23,9 @@ from .door import DirectSocket
 DIRECT_EXTENSION = "stateroom.direct"
 
 _FLUSH_DEADLINE_SECONDS = 5.0
+_PONG = b"\x8a"
+_SLOWEST_BYTES = 1 << 16
+"""So much a client has to take between two looks to be one that reads slowly and not a ghost."""
 _SWITCHING = 101
 _BAD_REQUEST = 400
 
@@ -35,6 +38,7 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
     _drop_timer: TimerHandle | None = None
     _heard = False
     _unsent_at_ping = 0
+    _owed_pong = b""
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come: the request first, then frames."""
@@ -82,8 +86,10 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
             try:
                 message = data.decode()
             except UnicodeDecodeError:
-                self.conn.send_close(1007)
-                self.handle_parser_exception()
+                if self.conn.parser_exc is None:
+                    self.conn.send_close(1007)
+                    self.handle_parser_exception()
+                self.close_sent = True
                 return
         else:
             message = bytes(data)
@@ -104,12 +110,30 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         self._drop_if_stuck()
 
     def handle_parser_exception(self) -> None:
-        """The client broke the protocol."""
+        """The client broke the protocol; what came whole before that is heard."""
         told = self.conn.close_sent
         if self.door is not None and told is not None and not self.close_sent:
             self.door.end = SocketEnd(told.code, told.reason, clean=False)
+            self.handle_events()
         super().handle_parser_exception()
         self._drop_if_stuck()
+
+    def handle_ping(self) -> None:
+        """Answer; of the pings of a client that reads nothing only the last (RFC 6455, 5.5.3)."""
+        frames = self.conn.data_to_send()
+        pongs = [frame for frame in frames if frame[:1] == _PONG]
+        self.conn.writes[:0] = [frame for frame in frames if frame[:1] != _PONG]  # a close: last
+        if self.writable.is_set():
+            self.transport.write(b"".join(pongs))
+        elif pongs:
+            self._owed_pong = pongs[-1]
+
+    def resume_writing(self) -> None:
+        """The client has read."""
+        super().resume_writing()
+        owed, self._owed_pong = self._owed_pong, b""
+        if owed and not self.close_sent and not self.transport.is_closing():
+            self.transport.write(owed)
 
     def send_keepalive_ping(self) -> None:
         """Ask the client for a sign of life."""
@@ -140,7 +164,8 @@ class DirectWebSocketProtocol(WebSocketsSansIOProtocol):
         reads = self.door.reads if self.taken_over and self.door is not None else True
         if self.read_paused or not reads:
             return True
-        return self._heard or self.transport.get_write_buffer_size() < self._unsent_at_ping
+        taken = self._unsent_at_ping - self.transport.get_write_buffer_size()
+        return self._heard or taken >= _SLOWEST_BYTES
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is over."""

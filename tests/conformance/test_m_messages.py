@@ -170,6 +170,53 @@ async def test_a_breach_of_the_protocol_is_told_with_its_code_and_once(
         assert (close_code, clean) == (code, False)
 
 
+@pytest.mark.parametrize("broken", [frame(3, b""), frame(TEXT, b"\xff")], ids=["frame", "text"])
+async def test_what_came_whole_before_a_breach_is_heard_and_nothing_after_it(
+    harness: ObjectHarness, broken: bytes
+) -> None:
+    Hall.hooks["message"] = lambda _self, connection, text: connection.send(f"heard {text}")
+    async with wired(harness) as client:
+        client.say(
+            text_frame("1") + frame(PING, b"p") + text_frame("2") + broken + text_frame("late")
+        )
+        await harness.settle()
+        frames = client.take()
+        assert [opcode for opcode, _ in frames] == [TEXT, PONG, TEXT, CLOSE]
+    await harness.settle()
+    assert told("message") == [("1",), ("2",)]
+    assert len(told("close")) == len(told("error")) == 1
+
+
+async def test_text_that_is_none_before_a_frame_that_is_none_is_the_end(
+    harness: ObjectHarness,
+) -> None:
+    async with wired(harness) as client:
+        client.say(text_frame("1") + frame(TEXT, b"\xff") + text_frame("late") + frame(3, b""))
+        await harness.settle()
+    await harness.settle()
+    assert told("message") == [("1",)]
+    assert len(told("close")) == len(told("error")) == 1
+
+
+async def test_a_client_that_asks_and_reads_nothing_is_owed_one_pong(
+    harness: ObjectHarness,
+) -> None:
+    async with wired(harness) as client:
+        client.protocol.pause_writing()
+        for number in range(1_000):
+            client.say(frame(PING, b"%d" % number))
+        assert client.take() == []
+        client.protocol.resume_writing()
+        assert client.take() == [(PONG, b"999")]
+        client.say(frame(PING, b"again"))
+        assert client.take() == [(PONG, b"again")]
+        client.protocol.pause_writing()
+        client.say(frame(PING, b"last") + close_frame(1000))
+        assert client.take() == [(CLOSE, b"\x03\xe8")]
+        client.protocol.resume_writing()
+        assert client.take() == []
+
+
 async def test_a_client_that_finds_our_frames_wrong_closes_cleanly(
     harness: ObjectHarness,
 ) -> None:

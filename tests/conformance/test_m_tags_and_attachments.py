@@ -278,3 +278,31 @@ async def test_what_stands_before_a_commit_point_is_not_undone(harness: ObjectHa
     alice.say("look")
     await harness.settle()
     assert seen == ["kept"]
+
+
+class OverlappingHall(Hall):
+    """The same with events that overlap, where nothing is undone."""
+
+    interleave = True
+
+
+async def test_where_events_overlap_what_one_that_raises_had_tagged_stays() -> None:
+    hall.reset()
+    seen: list[tuple[list[str], object]] = []
+
+    def message(_self: Hall, connection: Connection, _text: str) -> None:
+        connection.tag("kept")
+        connection.attachment = "kept"
+        raise RuntimeError("as asked")
+
+    def close(_self: Hall, connection: Connection, *_how: object) -> None:
+        seen.append((sorted(connection.tags), connection.attachment))
+
+    Hall.hooks.update(message=message, close=close)
+    async with ObjectHarness({"hall": OverlappingHall}) as harness:
+        alice = await harness.connect("hall", "a")
+        alice.say("x")
+        await harness.settle()
+        alice.leave(1011)
+        await harness.settle()
+    assert seen == [(["kept"], "kept")]
