@@ -1,19 +1,26 @@
-"""The guide to calls: its objects do what its test says."""
+"""The guides to calls and to streams: their objects do what their tests say."""
 
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
-GUIDE = ROOT / "docs" / "guides" / "call-other-objects.md"
+GUIDES = ROOT / "docs" / "guides"
 
 
+@pytest.mark.parametrize(
+    ("guide", "module", "cls"),
+    [("call-other-objects", "bank", "class Till"), ("stream-bodies", "feed", "class Channel")],
+)
 def test_the_objects_and_the_test_of_the_guide_work_in_a_project_of_their_own(
-    tmp_path: Path,
+    tmp_path: Path, guide: str, module: str, cls: str
 ) -> None:
-    blocks = [part.split("```")[0] for part in GUIDE.read_text("utf-8").split("```python\n")[1:]]
-    (tmp_path / "bank.py").write_text(next(block for block in blocks if "class Till" in block))
-    (tmp_path / "test_bank.py").write_text(next(block for block in blocks if "def test_" in block))
+    text = (GUIDES / f"{guide}.md").read_text("utf-8")
+    blocks = [part.split("```")[0] for part in text.split("```python\n")[1:]]
+    (tmp_path / f"{module}.py").write_text(next(block for block in blocks if cls in block))
+    (tmp_path / "test_it.py").write_text(next(block for block in blocks if "def test_" in block))
     (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\npythonpath = .\n")
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
