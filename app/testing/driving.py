@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar, overload
 
 from ..core.errors import RoomAborted, StateroomError
 from ..core.ids import ObjectId
+from ..core.ports import ObjectStore
 from ..core.storage_codec import decode_value
 from ..core.values import CommitResult, DueAlarm, LiveWorker, RingOutcome
 from ..room.hooks import finish
@@ -32,10 +33,12 @@ class Harness(HarnessWorker):
     Attributes:
         committer: Holds commits back (`hold`, `release`) and makes them fail (`fail_next`).
         database: Where everything is stored; give it to another harness for another worker.
+        store: The port that objects read through.
     """
 
     committer: DrivenCommitter
     database: Any
+    store: ObjectStore
     _connection_number = 0
 
     def object_id(self, namespace: str, name: str) -> ObjectId:

@@ -46,6 +46,7 @@ class ObjectHarness(Harness):
 
     committer: MemoryCommitter
     database: MemoryDatabase
+    store: MemoryObjectStore
 
     def __init__(
         self,

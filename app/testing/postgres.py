@@ -100,8 +100,9 @@ class PostgresHarness(Harness):
         self._traffic = Traffic()
         self._committers = CommitterOfThisLife(self._make_committer)
         self.committer = HeldCommitter(self._committers, self._traffic)
+        self.store = cast("ObjectStore", self._counted(PostgresObjectStore(opened)))
         ports = WorkerPorts(
-            store=cast("ObjectStore", self._counted(PostgresObjectStore(opened))),
+            store=self.store,
             committer=self.committer,
             leases=cast("WorkerLeases", self._counted(PostgresWorkerLeases(opened))),
             alarms=cast("AlarmQueue", self._counted(PostgresAlarmQueue(opened))),

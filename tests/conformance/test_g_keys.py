@@ -11,7 +11,9 @@ from app.core.errors import Overloaded, StorageRefused
 from app.core.limits import KEY_BYTES, VALUE_BYTES
 from app.core.tasks import TaskOwner
 from app.room.limits import RoomLimits
+from app.testing.driving import Harness
 from app.testing.harness import ObjectHarness
+from app.testing.pytest_plugin import HarnessMaker
 from tests.conformance.verdicts import differs
 from tests.unit.room.lab import LABS, Lab, begin, forget, perform
 from tests.unit.room.slow_store import SlowStore
@@ -20,12 +22,14 @@ _tasks = TaskOwner("test")
 
 
 @pytest.fixture(params=LABS)
-async def harness(request: pytest.FixtureRequest) -> AsyncIterator[ObjectHarness]:
-    async with ObjectHarness({"lab": request.param}) as made:
+async def harness(
+    object_harness: HarnessMaker, request: pytest.FixtureRequest
+) -> AsyncIterator[Harness]:
+    async with object_harness({"lab": request.param}) as made:
         yield made
 
 
-async def test_075_a_missing_key_is_none_or_the_default(harness: ObjectHarness) -> None:
+async def test_075_a_missing_key_is_none_or_the_default(harness: Harness) -> None:
     """A get of a missing key gives None, or the default that was asked for."""
 
     async def step(lab: Lab) -> tuple[Any, Any]:
@@ -34,7 +38,7 @@ async def test_075_a_missing_key_is_none_or_the_default(harness: ObjectHarness) 
     assert await perform(harness, step) == (None, 7)
 
 
-async def test_076_get_of_many_gives_those_present_in_byte_order(harness: ObjectHarness) -> None:
+async def test_076_get_of_many_gives_those_present_in_byte_order(harness: Harness) -> None:
     """A get of many keys gives those that exist, in the order of their UTF-8 bytes."""
 
     async def write(lab: Lab) -> None:
@@ -54,7 +58,7 @@ async def test_076_get_of_many_gives_those_present_in_byte_order(harness: Object
 
 
 @pytest.mark.parametrize("call", ["get_many", "put_many", "delete_many"])
-async def test_077_128_keys_are_accepted_and_129_refused(harness: ObjectHarness, call: str) -> None:
+async def test_077_128_keys_are_accepted_and_129_refused(harness: Harness, call: str) -> None:
     """128 keys in one call are accepted, 129 are refused: for get, put and delete."""
 
     async def use(lab: Lab, count: int) -> None:
@@ -66,7 +70,7 @@ async def test_077_128_keys_are_accepted_and_129_refused(harness: ObjectHarness,
         await perform(harness, lambda lab: use(lab, 129))
 
 
-async def test_078_a_get_sees_the_put_before_it(harness: ObjectHarness) -> None:
+async def test_078_a_get_sees_the_put_before_it(harness: Harness) -> None:
     """A get in the same event gives what was put before it."""
 
     async def step(lab: Lab) -> Any:
@@ -76,7 +80,7 @@ async def test_078_a_get_sees_the_put_before_it(harness: ObjectHarness) -> None:
     assert await perform(harness, step) == "new"
 
 
-async def test_079_what_is_changed_after_the_put_is_not_stored(harness: ObjectHarness) -> None:
+async def test_079_what_is_changed_after_the_put_is_not_stored(harness: Harness) -> None:
     """A dict that is changed after it was put is unchanged in storage."""
 
     async def step(lab: Lab) -> Any:
@@ -112,7 +116,7 @@ async def test_079_what_is_changed_after_the_put_is_not_stored(harness: ObjectHa
     ],
 )
 async def test_080_a_value_comes_back_as_it_was_also_from_the_database(
-    harness: ObjectHarness, value: Any
+    harness: Harness, value: Any
 ) -> None:
     """Values of all types come back as they were; None is a value, and not the lack of one."""
 
@@ -132,7 +136,7 @@ async def test_080_a_value_comes_back_as_it_was_also_from_the_database(
     "Python has no undefined: a put without a value is a call with an argument missing, and None "
     "is a value like others"
 )
-async def test_081_a_put_without_a_value_raises(harness: ObjectHarness) -> None:
+async def test_081_a_put_without_a_value_raises(harness: Harness) -> None:
     """A put of undefined raises; in a put of many, undefined entries are skipped."""
 
     async def step(lab: Lab) -> Any:
@@ -148,7 +152,7 @@ async def test_081_a_put_without_a_value_raises(harness: ObjectHarness) -> None:
     "several keys have calls of their own, get_many, put_many and delete_many, and options are "
     "keyword arguments"
 )
-async def test_082_several_entries_are_put_by_a_call_of_its_own(harness: ObjectHarness) -> None:
+async def test_082_several_entries_are_put_by_a_call_of_its_own(harness: Harness) -> None:
     """put takes a key, a value and options, or a dict of entries and options; else TypeError."""
 
     async def step(lab: Lab) -> Any:
@@ -166,7 +170,7 @@ async def test_082_several_entries_are_put_by_a_call_of_its_own(harness: ObjectH
     assert await perform(harness, step) == {"a": 1, "b": 2}
 
 
-async def test_083_delete_tells_whether_the_key_existed(harness: ObjectHarness) -> None:
+async def test_083_delete_tells_whether_the_key_existed(harness: Harness) -> None:
     """Delete tells whether the key existed; of many keys, how many did."""
 
     async def write(lab: Lab) -> None:
@@ -186,7 +190,7 @@ async def test_083_delete_tells_whether_the_key_existed(harness: ObjectHarness) 
     assert harness.stored("lab", "a") == {}
 
 
-async def test_084_a_key_that_was_just_put_existed(harness: ObjectHarness) -> None:
+async def test_084_a_key_that_was_just_put_existed(harness: Harness) -> None:
     """Delete of a key that was just put gives True."""
 
     async def step(lab: Lab) -> Any:
@@ -196,7 +200,7 @@ async def test_084_a_key_that_was_just_put_existed(harness: ObjectHarness) -> No
     assert await perform(harness, step) is True
 
 
-async def test_085_one_refused_entry_stores_none_of_a_put_of_many(harness: ObjectHarness) -> None:
+async def test_085_one_refused_entry_stores_none_of_a_put_of_many(harness: Harness) -> None:
     """A put of many is all or nothing: one entry that is too large stores none."""
 
     async def step(lab: Lab) -> Any:
@@ -209,7 +213,7 @@ async def test_085_one_refused_entry_stores_none_of_a_put_of_many(harness: Objec
     assert await perform(harness, step) == {}
 
 
-async def test_086_the_exact_limits_pass_and_one_more_is_refused(harness: ObjectHarness) -> None:
+async def test_086_the_exact_limits_pass_and_one_more_is_refused(harness: Harness) -> None:
     """A key over 2,048 bytes or a stored value over 2,000,000 bytes is refused; those pass."""
 
     async def step(lab: Lab) -> None:
@@ -227,7 +231,7 @@ async def test_086_the_exact_limits_pass_and_one_more_is_refused(harness: Object
     assert len(harness.stored("lab", "a")) == 2
 
 
-async def _is_a_key(harness: ObjectHarness, key: str) -> None:
+async def _is_a_key(harness: Harness, key: str) -> None:
     async def write(lab: Lab) -> None:
         lab.storage.put(key, "value")
 
@@ -241,18 +245,18 @@ async def _is_a_key(harness: ObjectHarness, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["a\0b", "😀", "漢字 mixed é", "\0"])
-async def test_087_any_text_is_a_key(harness: ObjectHarness, key: str) -> None:
+async def test_087_any_text_is_a_key(harness: Harness, key: str) -> None:
     """Keys with NUL, emoji and mixed scripts come back as they were."""
     await _is_a_key(harness, key)
 
 
-async def test_088_the_empty_text_is_a_key(harness: ObjectHarness) -> None:
+async def test_088_the_empty_text_is_a_key(harness: Harness) -> None:
     """The empty text is a key like any other."""
     await _is_a_key(harness, "")
 
 
 @pytest.mark.parametrize("no_cache", [False, True])
-async def test_089_no_cache_changes_no_result(harness: ObjectHarness, no_cache: bool) -> None:
+async def test_089_no_cache_changes_no_result(harness: Harness, no_cache: bool) -> None:
     """no_cache never changes a result."""
 
     async def write(lab: Lab) -> None:
@@ -277,7 +281,7 @@ async def test_089_no_cache_changes_no_result(harness: ObjectHarness, no_cache: 
 
 @pytest.mark.parametrize("committed", [False, True])
 async def test_090_a_get_gives_the_value_as_of_the_call(
-    harness: ObjectHarness, *, committed: bool
+    harness: Harness, *, committed: bool
 ) -> None:
     """A get gives the value as of the call, even if a put is committed before its end."""
     slow = SlowStore(harness.store)
@@ -306,7 +310,7 @@ async def test_090_a_get_gives_the_value_as_of_the_call(
 
 
 async def test_a_get_that_is_awaited_later_gives_the_value_as_of_the_call(
-    harness: ObjectHarness,
+    harness: Harness,
 ) -> None:
     async def step(lab: Lab) -> Any:
         reading, listing = lab.storage.get("key"), lab.storage.list()
@@ -323,7 +327,7 @@ async def test_a_delete_that_is_awaited_after_its_commit_still_tells_what_was() 
         await _tells_what_was(harness)
 
 
-async def _tells_what_was(harness: ObjectHarness) -> None:
+async def _tells_what_was(harness: Harness) -> None:
     slow = SlowStore(harness.store)
 
     async def step(lab: Lab) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from app.core.tasks import TaskOwner
-from app.testing.harness import ObjectHarness
+from app.testing.driving import Harness
+from app.testing.pytest_plugin import HarnessMaker
 from tests.conformance.verdicts import differs
 from tests.unit.room.lab import LABS, Lab, perform
 from tests.unit.room.listing import FILLER, MIXED, fill, listed, overflow
@@ -16,13 +17,15 @@ _tasks = TaskOwner("test")
 
 
 @pytest.fixture(params=LABS)
-async def harness(request: pytest.FixtureRequest) -> AsyncIterator[ObjectHarness]:
-    async with ObjectHarness({"lab": request.param}) as made:
+async def harness(
+    object_harness: HarnessMaker, request: pytest.FixtureRequest
+) -> AsyncIterator[Harness]:
+    async with object_harness({"lab": request.param}) as made:
         yield made
 
 
 @pytest.fixture(params=["in memory", "from the database"])
-async def mixed(harness: ObjectHarness, request: pytest.FixtureRequest) -> ObjectHarness:
+async def mixed(harness: Harness, request: pytest.FixtureRequest) -> Harness:
     """An object with a few keys, remembered or not."""
     await fill(harness, MIXED)
     if request.param == "from the database":
@@ -30,12 +33,12 @@ async def mixed(harness: ObjectHarness, request: pytest.FixtureRequest) -> Objec
     return harness
 
 
-async def test_092_keys_come_in_the_order_of_their_bytes(mixed: ObjectHarness) -> None:
+async def test_092_keys_come_in_the_order_of_their_bytes(mixed: Harness) -> None:
     """A list gives all pairs in the order of the UTF-8 bytes of their keys."""
     assert await perform(mixed, listed()) == MIXED
 
 
-async def test_093_start_is_inclusive_and_end_exclusive(mixed: ObjectHarness) -> None:
+async def test_093_start_is_inclusive_and_end_exclusive(mixed: Harness) -> None:
     """start is inclusive, end is exclusive."""
     assert await perform(mixed, listed(start="ab", end="b")) == ["ab", "abc"]
     assert await perform(mixed, listed(start="aa", end="c")) == ["ab", "abc", "b"]
@@ -43,13 +46,13 @@ async def test_093_start_is_inclusive_and_end_exclusive(mixed: ObjectHarness) ->
     assert await perform(mixed, listed(start="ab")) == MIXED[1:]
 
 
-async def test_094_start_after_is_exclusive(mixed: ObjectHarness) -> None:
+async def test_094_start_after_is_exclusive(mixed: Harness) -> None:
     """start_after is exclusive."""
     assert await perform(mixed, listed(start_after="ab")) == MIXED[2:]
     assert await perform(mixed, listed(start_after="aa")) == MIXED[1:]
 
 
-async def test_095_start_and_start_after_exclude_one_another(harness: ObjectHarness) -> None:
+async def test_095_start_and_start_after_exclude_one_another(harness: Harness) -> None:
     """start together with start_after raises TypeError."""
 
     async def step(lab: Lab) -> None:
@@ -59,7 +62,7 @@ async def test_095_start_and_start_after_exclude_one_another(harness: ObjectHarn
     await perform(harness, step)
 
 
-async def test_096_a_prefix_gives_exactly_its_keys(mixed: ObjectHarness) -> None:
+async def test_096_a_prefix_gives_exactly_its_keys(mixed: Harness) -> None:
     """prefix gives exactly the keys with that prefix, those that are equal to it included."""
     assert await perform(mixed, listed(prefix="ab")) == ["ab", "abc"]
     assert await perform(mixed, listed(prefix="b")) == ["b"]
@@ -67,7 +70,7 @@ async def test_096_a_prefix_gives_exactly_its_keys(mixed: ObjectHarness) -> None
     assert await perform(mixed, listed(prefix="")) == MIXED
 
 
-async def test_097_a_prefix_and_bounds_are_intersected(mixed: ObjectHarness) -> None:
+async def test_097_a_prefix_and_bounds_are_intersected(mixed: Harness) -> None:
     """prefix is intersected with start and end; what is empty gives nothing."""
     assert await perform(mixed, listed(prefix="ab", start_after="ab")) == ["abc"]
     assert await perform(mixed, listed(prefix="a", end="abc")) == ["a", "ab"]
@@ -77,7 +80,7 @@ async def test_097_a_prefix_and_bounds_are_intersected(mixed: ObjectHarness) -> 
 
 @pytest.mark.parametrize("prefix", ["\U0010ffff", "\x7f", "\u07ff", "\uffff", "é"])
 async def test_098_a_prefix_that_ends_in_a_high_byte_is_bounded(
-    harness: ObjectHarness, prefix: str
+    harness: Harness, prefix: str
 ) -> None:
     """A prefix that ends in the highest byte is bounded rightly."""
     keys = {prefix, f"{prefix}\0", f"{prefix}a", f"{prefix}\U0010ffff"}
@@ -90,20 +93,20 @@ async def test_098_a_prefix_that_ends_in_a_high_byte_is_bounded(
     assert await perform(harness, step) == sorted(keys, key=str.encode)
 
 
-async def test_099_reverse_turns_the_order_only(mixed: ObjectHarness) -> None:
+async def test_099_reverse_turns_the_order_only(mixed: Harness) -> None:
     """reverse turns the order only; start and end keep their meaning."""
     assert await perform(mixed, listed(end="b", reverse=True)) == ["abc", "ab", "a"]
     assert await perform(mixed, listed(start="ab", end="c", reverse=True)) == ["b", "abc", "ab"]
 
 
-async def test_100_reverse_with_a_limit_gives_the_highest_keys(mixed: ObjectHarness) -> None:
+async def test_100_reverse_with_a_limit_gives_the_highest_keys(mixed: Harness) -> None:
     """reverse with a limit gives the highest keys."""
     assert await perform(mixed, listed(end=FILLER, reverse=True, limit=2)) == ["😀", "漢"]
     assert await perform(mixed, listed(end="b", reverse=True, limit=2)) == ["abc", "ab"]
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-async def test_101_a_limit_below_one_raises(harness: ObjectHarness, limit: int) -> None:
+async def test_101_a_limit_below_one_raises(harness: Harness, limit: int) -> None:
     """A limit of 0 or below raises TypeError."""
 
     async def step(lab: Lab) -> None:
@@ -114,7 +117,7 @@ async def test_101_a_limit_below_one_raises(harness: ObjectHarness, limit: int) 
 
 
 async def test_102_the_limit_counts_after_unfinished_writes_are_merged(
-    mixed: ObjectHarness,
+    mixed: Harness,
 ) -> None:
     """The limit counts after unfinished puts and deletes are merged in."""
 
@@ -129,7 +132,7 @@ async def test_102_the_limit_counts_after_unfinished_writes_are_merged(
     assert await perform(mixed, step) == (["aba", "abc", "b"], ["漢"], ["aba", "abc"])
 
 
-async def test_103_a_put_beyond_the_limit_does_not_appear(mixed: ObjectHarness) -> None:
+async def test_103_a_put_beyond_the_limit_does_not_appear(mixed: Harness) -> None:
     """A put beyond the limit, before or during the list, does not appear."""
 
     async def step(lab: Lab) -> Any:
@@ -143,7 +146,7 @@ async def test_103_a_put_beyond_the_limit_does_not_appear(mixed: ObjectHarness) 
 
 
 async def test_104_lists_stay_right_when_an_endpoint_is_deleted_or_written_anew(
-    mixed: ObjectHarness,
+    mixed: Harness,
 ) -> None:
     """Lists stay right when a key at an end of the range is deleted or overwritten between them."""
 
@@ -161,7 +164,7 @@ async def test_104_lists_stay_right_when_an_endpoint_is_deleted_or_written_anew(
 
 @pytest.mark.parametrize("committed", [False, True])
 async def test_105_what_is_written_after_the_list_was_asked_for_does_not_appear(
-    harness: ObjectHarness, *, committed: bool
+    harness: Harness, *, committed: bool
 ) -> None:
     """What is written after a list was asked for does not appear in it, even if committed."""
     slow = SlowStore(harness.store)
@@ -189,7 +192,7 @@ async def test_105_what_is_written_after_the_list_was_asked_for_does_not_appear(
     assert second == {"aa": "late", "ab": "old", "abc": "old", "b": "late"}
 
 
-async def test_106_a_start_that_is_not_before_the_end_gives_nothing(mixed: ObjectHarness) -> None:
+async def test_106_a_start_that_is_not_before_the_end_gives_nothing(mixed: Harness) -> None:
     """A start that is not before the end gives nothing."""
     assert await perform(mixed, listed(start="b", end="b")) == []
     assert await perform(mixed, listed(start="c", end="b")) == []
@@ -200,7 +203,7 @@ async def test_106_a_start_that_is_not_before_the_end_gives_nothing(mixed: Objec
     "there is no synchronous iterator; a list is a dict of its own, and streams do not disturb one "
     "another"
 )
-async def test_107_two_streams_do_not_disturb_one_another(mixed: ObjectHarness) -> None:
+async def test_107_two_streams_do_not_disturb_one_another(mixed: Harness) -> None:
     """A second list invalidates the iterator of the first."""
 
     async def step(lab: Lab) -> Any:

@@ -8,13 +8,16 @@ import pytest
 from app.core.errors import OwnershipLost
 from app.core.values import CommitResult
 from app.sdk import Transaction
-from app.testing.harness import ObjectHarness
+from app.testing.driving import Harness
+from app.testing.pytest_plugin import HarnessMaker
 from tests.unit.room.lab import LABS, Lab, perform
 
 
 @pytest.fixture(params=LABS)
-async def harness(request: pytest.FixtureRequest) -> AsyncIterator[ObjectHarness]:
-    async with ObjectHarness({"lab": request.param}) as made:
+async def harness(
+    object_harness: HarnessMaker, request: pytest.FixtureRequest
+) -> AsyncIterator[Harness]:
+    async with object_harness({"lab": request.param}) as made:
         yield made
 
 
@@ -22,7 +25,7 @@ async def _read(lab: Lab) -> dict[str, Any]:
     return await lab.storage.list()
 
 
-async def test_115_what_the_closure_returns_is_returned(harness: ObjectHarness) -> None:
+async def test_115_what_the_closure_returns_is_returned(harness: Harness) -> None:
     """A transaction returns what its closure returns."""
 
     async def step(lab: Lab) -> Any:
@@ -35,7 +38,7 @@ async def test_115_what_the_closure_returns_is_returned(harness: ObjectHarness) 
     assert await perform(harness, step) == (7, 1)
 
 
-async def test_116_writes_are_seen_inside_and_committed_together(harness: ObjectHarness) -> None:
+async def test_116_writes_are_seen_inside_and_committed_together(harness: Harness) -> None:
     """Writes of a transaction are committed together; reads inside see them before that."""
 
     async def step(lab: Lab) -> Any:
@@ -45,11 +48,11 @@ async def test_116_writes_are_seen_inside_and_committed_together(harness: Object
             return await transaction.get("a"), list(await lab.storage.list())
 
     assert await perform(harness, step) == (1, ["a", "b"])
-    (batch,) = harness.committer.committed
-    assert batch.entries.keys() == {b"a", b"b"}
+    assert harness.contents("lab", "a") == {"a": 1, "b": 2}
+    assert (await harness.room("lab", "a")).lane.commit_seq == 1
 
 
-async def test_117_an_exception_undoes_and_goes_on_to_the_caller(harness: ObjectHarness) -> None:
+async def test_117_an_exception_undoes_and_goes_on_to_the_caller(harness: Harness) -> None:
     """An exception undoes the transaction and goes on to the caller; the object is not reset."""
 
     async def fails(transaction: Transaction) -> None:
@@ -73,7 +76,7 @@ async def test_117_an_exception_undoes_and_goes_on_to_the_caller(harness: Object
     assert (Lab.begun, harness.counted["object_faults"]) == (begun + 1, 0)
 
 
-async def test_118_rollback_discards_and_the_block_goes_on(harness: ObjectHarness) -> None:
+async def test_118_rollback_discards_and_the_block_goes_on(harness: Harness) -> None:
     """rollback() undoes what was written; the closure may still return well."""
 
     async def closure(transaction: Transaction) -> str:
@@ -94,7 +97,7 @@ async def test_118_rollback_discards_and_the_block_goes_on(harness: ObjectHarnes
 
 
 async def test_119_after_a_rollback_the_transaction_refuses_everything(
-    harness: ObjectHarness,
+    harness: Harness,
 ) -> None:
     """rollback() twice is fine; any other call of the transaction after it raises."""
 
@@ -108,7 +111,7 @@ async def test_119_after_a_rollback_the_transaction_refuses_everything(
 
 
 async def test_120_after_its_end_the_transaction_refuses_everything(
-    harness: ObjectHarness,
+    harness: Harness,
 ) -> None:
     """Using a transaction after its end raises."""
 
@@ -145,7 +148,7 @@ async def _refuses(transaction: Transaction, reason: str) -> None:
             await call()
 
 
-async def test_121_an_inner_rollback_keeps_the_outer_writes(harness: ObjectHarness) -> None:
+async def test_121_an_inner_rollback_keeps_the_outer_writes(harness: Harness) -> None:
     """Transactions nest: rolling the inner one back keeps what the outer one wrote."""
 
     async def fails(inner: Transaction) -> None:
@@ -167,7 +170,7 @@ async def test_121_an_inner_rollback_keeps_the_outer_writes(harness: ObjectHarne
 
 
 async def test_122_an_outer_rollback_undoes_an_inner_one_that_ended_well(
-    harness: ObjectHarness,
+    harness: Harness,
 ) -> None:
     """Rolling the outer transaction back undoes an inner one that had ended well."""
 
@@ -183,7 +186,7 @@ async def test_122_an_outer_rollback_undoes_an_inner_one_that_ended_well(
     assert harness.contents("lab", "a") == {"before": 1}
 
 
-async def test_127_writes_made_just_before_are_not_lost(harness: ObjectHarness) -> None:
+async def test_127_writes_made_just_before_are_not_lost(harness: Harness) -> None:
     """Writes made just before a transaction are not lost when it is rolled back."""
 
     async def fails(transaction: Transaction) -> None:
@@ -201,7 +204,7 @@ async def test_127_writes_made_just_before_are_not_lost(harness: ObjectHarness) 
     assert harness.contents("lab", "a") == {"before": 1}
 
 
-async def test_129_a_plain_function_is_run_as_a_transaction(harness: ObjectHarness) -> None:
+async def test_129_a_plain_function_is_run_as_a_transaction(harness: Harness) -> None:
     """A synchronous transaction: raising undoes it, they nest, and its value is returned."""
 
     async def coroutine() -> None:
@@ -232,7 +235,7 @@ async def test_129_a_plain_function_is_run_as_a_transaction(harness: ObjectHarne
     assert harness.contents("lab", "a") == {"outer": 1}
 
 
-async def test_123_delete_all_inside_a_transaction_raises(harness: ObjectHarness) -> None:
+async def test_123_delete_all_inside_a_transaction_raises(harness: Harness) -> None:
     """delete_all inside a transaction raises."""
 
     async def step(lab: Lab) -> None:
@@ -244,7 +247,7 @@ async def test_123_delete_all_inside_a_transaction_raises(harness: ObjectHarness
 
 
 async def test_128_a_failed_commit_of_a_transaction_is_never_a_success(
-    harness: ObjectHarness,
+    harness: Harness,
 ) -> None:
     """When the commit fails the object is reset and the caller gets an error, never a success."""
 

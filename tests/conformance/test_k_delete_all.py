@@ -9,7 +9,9 @@ from app.core.errors import Overloaded, OwnershipLost
 from app.core.values import CommitResult
 from app.room.limits import RoomLimits
 from app.sdk import AlarmInfo, ObjectFault, Request
+from app.testing.driving import Harness
 from app.testing.harness import ObjectHarness
+from app.testing.pytest_plugin import HarnessMaker
 from tests.conformance.crashes import STAGES, Crash, after_a_crash
 from tests.conformance.verdicts import differs
 from tests.unit.room.lab import Lab, forget, perform
@@ -23,13 +25,13 @@ class Alarmed(Lab):
 
 
 @pytest.fixture
-async def harness() -> AsyncIterator[ObjectHarness]:
-    async with ObjectHarness({"lab": Alarmed}) as made:
+async def harness(object_harness: HarnessMaker) -> AsyncIterator[Harness]:
+    async with object_harness({"lab": Alarmed}) as made:
         yield made
 
 
 @pytest.fixture
-async def filled(harness: ObjectHarness) -> ObjectHarness:
+async def filled(harness: Harness) -> Harness:
     await perform(harness, lambda lab: lab.storage.put_many({"a": 1, "b": 2}))
     await forget(harness)
     return harness
@@ -39,7 +41,7 @@ async def _read(lab: Lab) -> dict[str, Any]:
     return await lab.storage.list()
 
 
-async def test_130_delete_all_removes_every_key(filled: ObjectHarness) -> None:
+async def test_130_delete_all_removes_every_key(filled: Harness) -> None:
     """delete_all removes every key, those that are not committed yet too."""
 
     async def step(lab: Lab) -> Any:
@@ -61,7 +63,7 @@ async def test_131_after_a_crash_everything_is_gone_or_nothing(stage: Crash) -> 
     assert found == ({} if stage.applied else before)
 
 
-async def test_132_delete_all_removes_the_alarms(harness: ObjectHarness) -> None:
+async def test_132_delete_all_removes_the_alarms(harness: Harness) -> None:
     """delete_all removes the alarms as well."""
 
     def fill(lab: Lab) -> None:
@@ -75,10 +77,10 @@ async def test_132_delete_all_removes_the_alarms(harness: ObjectHarness) -> None
 
     await perform(harness, fill)
     assert await perform(harness, step) == (None, [])
-    assert not harness.database.objects[harness.object_id("lab", "a").uuid].alarms
+    assert harness.list_rooms("lab") == []
 
 
-async def test_135_what_is_put_after_delete_all_stays(filled: ObjectHarness) -> None:
+async def test_135_what_is_put_after_delete_all_stays(filled: Harness) -> None:
     """What is put after delete_all in the same step stays."""
 
     def step(lab: Lab) -> None:
@@ -92,7 +94,7 @@ async def test_135_what_is_put_after_delete_all_stays(filled: ObjectHarness) -> 
     assert await perform(filled, _read) == {"a": 3, "c": 3}
 
 
-async def test_136_delete_all_may_be_called_twice(filled: ObjectHarness) -> None:
+async def test_136_delete_all_may_be_called_twice(filled: Harness) -> None:
     """Calling delete_all twice in a row is fine."""
 
     def step(lab: Lab) -> None:
@@ -120,7 +122,7 @@ async def test_138_a_delete_counts_as_a_write() -> None:
 
 
 async def test_an_object_that_deletes_everything_is_still_found_under_its_name(
-    filled: ObjectHarness,
+    filled: Harness,
 ) -> None:
     await perform(filled, lambda lab: lab.storage.delete_all())
     _, receipt = await (await filled.room("lab", "a")).request(Request())
@@ -128,7 +130,7 @@ async def test_an_object_that_deletes_everything_is_still_found_under_its_name(
 
 
 async def test_a_delete_all_that_is_not_committed_deletes_nothing(
-    filled: ObjectHarness,
+    filled: Harness,
 ) -> None:
     def fail(lab: Lab) -> None:
         lab.storage.delete_all()

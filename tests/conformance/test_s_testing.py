@@ -11,10 +11,7 @@ from app.testing.driving import Harness
 from app.testing.pytest_plugin import HarnessMaker
 from tests.conformance.held import Held, let_go, reset
 from tests.conformance.jotter import Jotter
-from tests.conformance.stores import stateroom_store
 from tests.conformance.verdicts import differs
-
-__all__ = ["stateroom_store"]
 
 _tasks = TaskOwner("test")
 

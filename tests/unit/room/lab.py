@@ -8,7 +8,7 @@ import pytest
 
 from app.core.tasks import TaskOwner
 from app.sdk import Connection, DurableObject, Request, Response, Storage
-from app.testing.harness import ObjectHarness
+from app.testing.driving import Harness
 
 _tasks = TaskOwner("test")
 
@@ -53,19 +53,19 @@ LABS: Final = (
 """Both modes of events."""
 
 
-def interleaves(harness: ObjectHarness) -> bool:
+def interleaves(harness: Harness) -> bool:
     """Whether the lab's events run among each other."""
     return harness.registry.namespaces.mount("lab").cls is InterleavingLab
 
 
-async def perform(harness: ObjectHarness, step: Step, name: str = "a") -> Any:
+async def perform(harness: Harness, step: Step, name: str = "a") -> Any:
     """Run one event of the object and return what it returned; its writes are committed."""
     Lab.step = step
     await harness.request("lab", name, Request())
     return Lab.result
 
 
-async def forget(harness: ObjectHarness, name: str = "a") -> None:
+async def forget(harness: Harness, name: str = "a") -> None:
     """Let the object hibernate, so that nothing of it is in memory."""
     room = await harness.room("lab", name)
     await harness.settle()
@@ -73,6 +73,6 @@ async def forget(harness: ObjectHarness, name: str = "a") -> None:
     assert not room.awake
 
 
-def begin(harness: ObjectHarness, step: Step) -> "asyncio.Task[Any]":
+def begin(harness: Harness, step: Step) -> "asyncio.Task[Any]":
     """Start one event without waiting for its end."""
     return _tasks.start(perform(harness, step), name="event")

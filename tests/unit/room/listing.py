@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.core.limits import PRELOAD_ROWS
-from app.testing.harness import ObjectHarness
+from app.testing.driving import Harness
 from tests.unit.room.lab import Lab, Step, forget, perform
 
 MIXED = ["a", "ab", "abc", "b", "é", "漢", "😀"]
@@ -11,7 +11,7 @@ FILLER = "\U0010ffff"
 """The beginning of keys that only make the object large; they come after all others."""
 
 
-async def fill(harness: ObjectHarness, keys: list[str]) -> None:
+async def fill(harness: Harness, keys: list[str]) -> None:
     """Store the keys."""
     for first in range(0, len(keys), 128):
         part = keys[first : first + 128]
@@ -22,7 +22,7 @@ async def fill(harness: ObjectHarness, keys: list[str]) -> None:
         await perform(harness, step)
 
 
-async def overflow(harness: ObjectHarness) -> None:
+async def overflow(harness: Harness) -> None:
     """Make the object larger than what is loaded at a start, and let it start again."""
     await fill(harness, [f"{FILLER}{number:04}" for number in range(PRELOAD_ROWS)])
     await forget(harness)

@@ -7,9 +7,9 @@ from typing import Any
 
 from app.core.ids import ObjectId
 from app.core.limits import PRELOAD_ROWS
+from app.core.ports import ObjectStore
 from app.core.values import KeyRange, Page
-from app.testing.harness import ObjectHarness
-from app.testing.memory import MemoryObjectStore
+from app.testing.driving import Harness
 from tests.unit.room.lab import Lab, forget, perform
 
 
@@ -20,7 +20,7 @@ class SlowStore:
         store: The store that the object under test reads from.
     """
 
-    def __init__(self, store: MemoryObjectStore) -> None:
+    def __init__(self, store: ObjectStore) -> None:
         self._store = store
         self._let_go = asyncio.Event()
         self._asked = 0
@@ -36,7 +36,7 @@ class SlowStore:
         """Let every read go, now and from now on."""
         self._let_go.set()
 
-    async def overflow(self, harness: ObjectHarness) -> None:
+    async def overflow(self, harness: Harness) -> None:
         """Make the object larger than what is loaded at a start, and let it start again."""
 
         def step(lab: Lab) -> None:
