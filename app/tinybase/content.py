@@ -61,9 +61,7 @@ def visible(leaves: Leaves) -> dict[str, Any]:
 
 def get_row(replica: Replica, table_id: str, row_id: str) -> Row:
     """Return a row; empty when there is none."""
-    table = replica.tables.get(table_id)
-    row = None if table is None else table.rows.get(row_id)
-    return {} if row is None else visible(decode_row(row)[0])
+    return visible(replica.cells(table_id, row_id))
 
 
 def get_cell(

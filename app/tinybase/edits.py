@@ -15,7 +15,7 @@ from .content import stored_form
 from .former import Former
 from .layout import Entry
 from .replica import Replica
-from .stamps import Leaf, Leaves, decode_row, hlc_of
+from .stamps import Leaf, Leaves, hlc_of
 
 
 class ClockBehind(RuntimeError):
@@ -96,7 +96,7 @@ class Edits:
 
     def del_cell(self, table_id: str, row_id: str, cell_id: str) -> None:
         """Delete one cell."""
-        if cell_id in self._leaves(table_id, row_id):
+        if cell_id in self._replica.cells(table_id, row_id):
             self._set_row(table_id, row_id, {cell_id: UNDEFINED}, replace=False)
 
     def del_row(self, table_id: str, row_id: str) -> None:
@@ -148,7 +148,7 @@ class Edits:
         stored_values = _stored_all(values)
         for table_id, rows in stored_tables.items():
             for row_id, cells in rows.items():
-                mine = self._leaves(table_id, row_id)
+                mine = self._replica.cells(table_id, row_id)
                 self._merge_row(table_id, row_id, _defaults(mine, cells))
         self._merge_values(_defaults(self._replica.values.leaves, stored_values))
 
@@ -174,7 +174,7 @@ class Edits:
     def _set_row(
         self, table_id: str, row_id: str, cells: Mapping[str, Any], *, replace: bool
     ) -> None:
-        mine = self._leaves(table_id, row_id)
+        mine = self._replica.cells(table_id, row_id)
         changed = self._altered(mine, cells)
         if replace:
             changed |= self._altered(mine, _deletions(mine, cells))
@@ -213,11 +213,6 @@ class Edits:
     def _merge_values(self, leaves: Leaves) -> None:
         if leaves:
             self._replica.alter([[{}], [leaves], 1], self.former)
-
-    def _leaves(self, table_id: str, row_id: str) -> Leaves:
-        table = self._replica.tables.get(table_id)
-        row = None if table is None else table.rows.get(row_id)
-        return {} if row is None else decode_row(row)[0]
 
     def _row_ids(self, table_id: str) -> list[str]:
         table = self._replica.tables.get(table_id)

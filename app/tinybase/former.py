@@ -5,11 +5,8 @@ altered, and nothing of what was not.
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 from .stamps import Leaf, Leaves, decode_row
-
-_NO_LEAVES: Final[Leaves] = {}
 
 
 class Former:
@@ -53,7 +50,7 @@ def altered(before: Leaves, now: Leaves) -> Leaves:
 
 def leaves_of(row: bytes | None) -> Leaves:
     """Return the cells of a row, or none where there is no row."""
-    return _NO_LEAVES if row is None else decode_row(row)[0]
+    return {} if row is None else decode_row(row)[0]
 
 
 def _differs(before: Leaf | None, now: Leaf) -> bool:

@@ -98,7 +98,7 @@ def changes_since(replica: Replica, former: Former, client_id: str | None) -> Ch
         for table_id, row_id, before in former
         if not _equal(
             old := visible(leaves_of(before)),
-            new := visible(leaves_of(replica.tables[table_id].rows[row_id])),
+            new := visible(replica.cells(table_id, row_id)),
         )
     ]
     values = _values_since(former, replica.values.leaves)

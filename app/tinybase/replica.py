@@ -12,7 +12,7 @@ from .clock import Clock
 from .former import Former, altered, leaves_of
 from .hashing import absent_hash, leaf_hash, member_hash, text_hash
 from .layout import Entry, Kind, Splitter, Stored, root_entry, row_entry, table_entry, value_entry
-from .stamps import Leaves, decode_row, hlc_of, newest_in_changes
+from .stamps import Leaves, hlc_of, newest_in_changes
 from .table import Table, Values
 
 ContentHashes = tuple[int, int]
@@ -111,8 +111,7 @@ class Replica:
         """The leaves that are not as they were: cells by table and row, and values."""
         tables: dict[str, dict[str, Leaves]] = {}
         for table_id, row_id, before in former:
-            now = decode_row(self.tables[table_id].rows[row_id])[0]
-            if leaves := altered(leaves_of(before), now):
+            if leaves := altered(leaves_of(before), self.cells(table_id, row_id)):
                 tables.setdefault(table_id, {})[row_id] = leaves
         before_values = {each: leaf for each, leaf in former.values.items() if leaf is not None}
         now_values = {each: self.values.leaves[each] for each in former.values}
@@ -152,9 +151,14 @@ class Replica:
         """The hash of each table: the question GetTableDiff."""
         return {table_id: table.hash() for table_id, table in self.tables.items()}
 
+    def cells(self, table_id: str, row_id: str) -> Leaves:
+        """The leaves of a row, deleted ones too; none when there is no such row."""
+        table = self.tables.get(table_id)
+        return leaves_of(None if table is None else table.rows.get(row_id))
+
     def cell_hashes(self, table_id: str, row_id: str) -> dict[str, int]:
-        """The hash of each cell of a row that is there."""
-        cells, _ = decode_row(self.tables[table_id].rows[row_id])
+        """The hash of each cell of a row."""
+        cells = self.cells(table_id, row_id)
         return {cell_id: leaf_hash(leaf[0], hlc_of(leaf)) for cell_id, leaf in cells.items()}
 
     def _merge(self, changes: Any, entries: list[tuple[str, bytes]], former: Former | None) -> str:
