@@ -15,6 +15,12 @@ import app
 from tests.architecture.sources import ROOT
 from tests.integration.command_line import Served, environment
 
+AUTHORS = (
+    ROOT / "tests" / "typing" / "tinybase_authors.py",
+    ROOT / "examples" / "counter" / "counter.py",
+    ROOT / "examples" / "moderated-room" / "moderated.py",
+    ROOT / "examples" / "tinybase-server" / "server.py",
+)
 COUNTER = """
 from stateroom import Connection, DurableObject
 
@@ -158,3 +164,15 @@ def test_the_pytest_plugin_of_the_wheel_loads_in_the_projects_own_tests(project:
     )
     assert "1 passed" in out
     assert "stateroom-" in out
+
+
+def test_what_authors_write_type_checks_strictly_against_the_wheel(project: Path) -> None:
+    for source in AUTHORS:
+        (project / source.name).write_text(source.read_text("utf-8"))
+    out = run(
+        *(sys.executable, "-m", "mypy", "--strict", "--warn-unreachable"),
+        *("--python-executable", str(project / ".venv" / "bin" / "python")),
+        *("--cache-dir", str(project / "cache"), *(source.name for source in AUTHORS)),
+        folder=project,
+    )
+    assert out == f"Success: no issues found in {len(AUTHORS)} source files\n"
