@@ -6,7 +6,7 @@ planned with `self.ctx.call_later(0.0, ...)`, or belongs into a hook of the plat
 """
 
 import inspect
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import ClassVar
 
 from ..sdk.connection import Connection
@@ -16,6 +16,13 @@ from .news import Changes
 from .options import RoomOptions
 
 _PLAIN_HOOKS = ("on_changes", "on_client_id", "on_path_id", "on_sync_message")
+
+
+def _private(cls: type) -> Iterator[str]:
+    """The private names of a class, its attributes included."""
+    for name in [*vars(cls), *vars(cls).get("__annotations__", ())]:
+        if name.startswith("_") and not name.startswith("_abc_") and not name.endswith("__"):
+            yield name
 
 
 class RoomHooks:
@@ -79,6 +86,14 @@ class RoomHooks:
         except ValueError as error:
             return str(error)
         return None
+
+    @classmethod
+    def _names_hidden_from(cls, room: type["RoomHooks"]) -> set[str]:
+        """The private names of `room` that a subclass of it has taken for something else."""
+        subclasses = [each for each in cls.__mro__ if each not in room.__mro__]
+        taken = {name for each in subclasses for name in vars(each) if name.startswith("_")}
+        own = {name for each in room.__mro__ if each is not object for name in _private(each)}
+        return taken & own
 
     @classmethod
     def _overrides(cls, *names: str) -> bool:

@@ -60,6 +60,14 @@ class TinyBaseRoom(RoomHooks, StoreAccess, LargeFrames, ResumedClients, DurableO
     overflow_reason: ClassVar[str] = OVERFLOW_SOCKET
     resumes: ClassVar[bool] = True
 
+    @classmethod
+    def check_settings(cls, settings: Mapping[str, str]) -> str | None:
+        """See `DurableObject.check_settings`."""
+        hidden = sorted(cls._names_hidden_from(TinyBaseRoom))
+        if hidden:
+            return f"{cls.__name__}: {', '.join(hidden)} would hide what the room needs; rename it"
+        return super().check_settings(settings)
+
     async def on_start(self) -> None:
         """Load the replica."""
         ctx = self.ctx

@@ -336,6 +336,16 @@ def test_a_room_that_would_run_several_events_at_once_is_refused_where_it_is_mou
         mounted(Interleaving)
 
 
+@pytest.mark.parametrize("name", ["_take", "_clients", "_edits", "_say"])
+def test_a_name_that_would_hide_one_of_the_rooms_own_is_refused_where_it_is_mounted(
+    name: str,
+) -> None:
+    hiding = type("Hiding", (Editor,), {name: None})
+    with pytest.raises(ConfigurationInvalid, match=name):
+        mounted(hiding)
+    mounted(type("Fine", (Editor,), {"_count": None, "get_row": None}))
+
+
 async def test_a_class_that_does_not_listen_keeps_no_account_of_what_was() -> None:
     async with ObjectHarness(mounted(Editor)) as harness:
         alice = await Peer.join(harness)
