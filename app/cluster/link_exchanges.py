@@ -220,10 +220,9 @@ class ServedExchange:
 
     def broken(self) -> None:
         """See `ExchangeEnd.broken`: the client, or the link to it, is gone."""
-        self._pipe.fail(BodyBroken("the client is gone"))
         if self._answered is not None:
             self._answered.close()
-        self._end()
+        self._end("the client is gone")
 
     # -- the answer ----------------------------------------------------------------------------
 
@@ -258,8 +257,8 @@ class ServedExchange:
         self._link.fail(self._stream, error)
         self._end()
 
-    def _end(self) -> None:
-        self._pipe.fail(BodyBroken("the request is over"))
+    def _end(self, why: str = "the request is over") -> None:
+        self._pipe.fail(BodyBroken(why))
         self._outflow.end()
         self._link.forget(self._stream)
 

@@ -128,6 +128,5 @@ class LinkStreams:
         if (transport := self.owned.pop(stream, None)) is not None:
             transport.told(FrameKind.END, meta, body)
             return
-        if (exchange := self.exchanges.pop(stream, None)) is not None:
-            exchange.broken()
+        self.exchanges.pop(stream, None)  # whoever serves it ends it
         self._host.given_up(stream)

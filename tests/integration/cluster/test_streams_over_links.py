@@ -49,7 +49,7 @@ class Far(DurableObject):
             async for piece in request.stream():
                 size += len(piece)
         except StateroomError as error:
-            Far.log.append(type(error).__name__)
+            Far.log.append(f"{type(error).__name__}: {error}")
             raise
         return size
 
@@ -170,7 +170,7 @@ async def test_why_a_body_breaks_off_is_told_to_its_reader(
     Far.go.set()
     with pytest.raises(type(error)):
         await ask(pair[1], Request(method="POST", path="/upload", pieces=Source(3, error)))
-    assert Far.log == [type(error).__name__]
+    assert Far.log == [f"{type(error).__name__}: {error}"]
     await until(lambda: nothing_is_left(*pair))
 
 
@@ -255,7 +255,7 @@ async def test_a_broken_link_ends_the_reader_of_a_request(pair: tuple[Worker, Wo
         link.close()
     with pytest.raises(LinkBroken):
         await asking
-    await until(lambda: Far.log == ["BodyBroken"])
+    await until(lambda: Far.log == ["BodyBroken: the client is gone"])
 
 
 async def test_a_request_that_had_not_begun_is_not_run_for_a_client_that_is_gone(
