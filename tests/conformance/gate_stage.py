@@ -53,6 +53,10 @@ class Stage(DurableObject):
     async def on_alarm(self, info: Any) -> None:
         await self.run("alarm", info)
 
+    def on_evict(self, reason: str) -> None:
+        if "evict" in Stage.steps:
+            Stage.steps["evict"](self, reason)
+
     @property
     def storage(self) -> Storage:
         return self.ctx.storage
