@@ -255,6 +255,7 @@ class SectionTimedOut(Overloaded):
 
     code = "section_timed_out"
     default_remedy = "Do less inside of it: nothing else of the object runs meanwhile."
+    retryable = True
     reset = True
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import EventTimedOut, ObjectFault, QueuedTooLong, RoomAborted, StateroomError
+from app.room.life import RoomLife
 from app.room.limits import RoomLimits
 from app.sdk import Connection, Request
 from tests.conformance.gate_stage import Stage, StageHarness, begin, future
@@ -17,6 +18,12 @@ from tests.unit.room.seen import closed
 async def harness() -> AsyncIterator[StageHarness]:
     async with StageHarness() as made:
         yield made
+
+
+def _life(harness: StageHarness) -> RoomLife:
+    room = harness.live_room("free", "a")
+    assert room is not None
+    return room.life
 
 
 async def _raise(self: Stage, *_given: Any) -> None:
@@ -240,13 +247,11 @@ async def test_an_object_with_an_event_that_waits_is_not_dropped(harness: StageH
     Stage.steps = {"wait": wait}
     waiting = begin(harness.request("free", "a", Request(path="wait")))
     await harness.advance(25.0)
-    room = harness.live_room("free", "a")
-    assert room is not None
-    assert not room.idle
+    assert not _life(harness).idle
     over.set_result(None)
     await waiting
     await harness.settle()
-    assert room.idle
+    assert _life(harness).idle
     await harness.advance(80.0)
     assert harness.live_room("free", "a") is None
 
@@ -259,20 +264,18 @@ async def test_the_watchdog_sees_whether_the_oldest_event_gets_on(harness: Stage
 
     Stage.steps = {"wait": wait}
     await harness.ready("free")
-    room = harness.live_room("free", "a")
-    assert room is not None
-    assert room.life.vitals.ended is None
+    assert _life(harness).vitals.ended is None
     calls = [harness.run("free", "wait", number) for number in range(2)]
     await harness.settle()
-    first = room.life.vitals.ended
+    first = _life(harness).vitals.ended
     assert first is not None
     turns[1].set_result(None)
     await calls[1]
-    assert room.life.vitals.ended == first
+    assert _life(harness).vitals.ended == first
     harness.run("free", "wait", 1)
     turns[0].set_result(None)
     await calls[0]
-    assert room.life.vitals.ended != first
+    assert _life(harness).vitals.ended != first
 
 
 async def test_an_alarm_that_raises_is_tried_again_and_keeps_what_it_did(
