@@ -33,10 +33,10 @@ from .resuming import ResumedClients
 from .returning import Returning
 from .routing import Recipients, SyncMode, route
 from .store_access import StoreAccess
-from .synchronizer import Outcome, Synchronizer
+from .synchronizer import PACED_OVER_BYTES, Outcome, Synchronizer
 from .timetable import Timetable
 from .voice import Voice, random_text
-from .wire import Fragment, Message, parse_frame
+from .wire import EVERYBODY, Fragment, Message, parse_frame
 
 _ROW_ID_CHARS = 16
 _SILENCE_SECONDS = 1.5
@@ -290,5 +290,14 @@ class TinyBaseRoom(RoomHooks, StoreAccess, LargeFrames, ResumedClients, DurableO
 
     def _edited(self, edited: Edited) -> None:
         store(self.ctx.storage, edited.entries)
-        if edited.body is not None and self._sync is not None:
+        if edited.body is None or self._sync is None:
+            return
+        if len(edited.body) > PACED_OVER_BYTES:
+            self.ctx.call_later(0.0, self._announce)
+        else:
             self._voice.say(self._sync.changed(edited.body))
+
+    async def _announce(self) -> None:
+        """What was edited is too much for a frame: let every client ask for it."""
+        if (sync := self._sync) is not None:
+            self._say(await self._beside_if_large(partial(sync.announce_to, EVERYBODY)))

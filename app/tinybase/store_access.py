@@ -1,8 +1,9 @@
 """Changing a room's TinyBase content from Python: TinyBase's own setters in snake_case.
 
 A change is broadcast to every client and stored with the event that made it; several changes
-inside `with self.transaction():` go out as one message. When the event raises, all of it is
-undone with the event.
+inside `with self.transaction():` go out as one message. More than 4 MiB at once are too much for
+a message: then every client is told to ask for what it lacks. When the event raises, all of it
+is undone with the event.
 """
 
 from abc import abstractmethod

@@ -137,7 +137,7 @@ class Synchronizer:
         return self._pull(client, self._random(_TRANSACTION_CHARS), None, now)
 
     def announce_to(self, client: str) -> Outcome:
-        """Tell a client what the replica has, so that it asks for what it lacks."""
+        """Tell a client, or everybody, what the replica has, so that it asks for what it lacks."""
         return Outcome(sends=(Send(client, self._announcement()),))
 
     def handle(self, sender: str, message: Message, *, now_ms: int, now: float) -> Outcome:

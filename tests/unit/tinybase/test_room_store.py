@@ -170,6 +170,25 @@ async def test_a_cell_and_a_value_can_be_made_from_what_they_were() -> None:
         assert read == ({"pets": {"fido": {"age": 2}}}, {"count": 12})
 
 
+async def test_more_than_a_message_can_hold_is_asked_for_by_every_client() -> None:
+    def fill(room: Editor) -> None:
+        room.set_table("t", {str(number): {"c": "x" * 100_000} for number in range(60)})
+
+    async with ObjectHarness(mounted(Editor)) as harness:
+        alice = await ThinkingPeer.join(harness)
+        bob = await Peer.join(harness)
+        await talk(harness, alice)
+        await edit(harness, fill)
+        await harness.advance(0.5)
+        assert [(frame.sender, frame.kind) for frame in bob.take()] == [("S", 2)]
+        for _ in range(10):
+            await talk(harness, alice)
+            await harness.advance(0.1)
+        assert await edit(harness, lambda room: room.get_mergeable_content_hashes()) == (
+            alice.replica.content_hashes()
+        )
+
+
 # -- transactions ------------------------------------------------------------------------------
 
 
