@@ -146,7 +146,14 @@ class Harness(HarnessWorker):
         room = await self.registry.room(object_id)
         outcome = await room.bell.ring(due, early=True)
         if outcome is RingOutcome.FAILED:
-            raise RuntimeError("on_alarm raised; the log says what")
+            standing = await self._ports.store.alarm(object_id, name)
+            failure = standing.failure if standing is not None else None
+            what = (
+                f"{failure.error_class}: {failure.error_text}"
+                if failure is not None
+                else "it failed"
+            )
+            raise RuntimeError(f"on_alarm raised {what}")
         return outcome is RingOutcome.DONE
 
     @abstractmethod

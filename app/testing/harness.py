@@ -39,8 +39,8 @@ class ObjectHarness(Harness):
         classes: Namespace to class, or to a `Mount` made with `make_mount`.
         limits: Bounds of each room.
         bounds: Bounds of the worker.
-        database: Share one between harnesses to have several workers, and the clock with it.
-        clock: The time of the worker and of a database made here.
+        database: Share one between harnesses to have several workers.
+        clock: The time of the worker and of a database made here; None is the database's own.
         node: Which machine the worker stands on.
     """
 
@@ -58,6 +58,8 @@ class ObjectHarness(Harness):
         clock: FakeClock | None = None,
         node: str = "node",
     ) -> None:
+        if clock is None and database is not None and isinstance(database.clock, FakeClock):
+            clock = database.clock
         clock = clock or FakeClock()
         worker_id = WorkerId(uuid.uuid4())
         self.database = database or MemoryDatabase(clock)

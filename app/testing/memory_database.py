@@ -53,7 +53,7 @@ class MemoryDatabase:
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock or SystemClock()
+        self.clock = clock or SystemClock()
         self._last_epoch = 0
         self.objects: dict[UUID, MemoryObject] = {}
         self.workers: dict[WorkerId, MemoryWorker] = {}
@@ -71,16 +71,16 @@ class MemoryDatabase:
             address="",
             version="test",
         )
-        self.workers[worker_id] = MemoryWorker(identity, self._clock.monotonic() + lease_seconds)
+        self.workers[worker_id] = MemoryWorker(identity, self.clock.monotonic() + lease_seconds)
         return worker_id
 
     def monotonic(self) -> float:
         """The clock that leases and claims run out by, in seconds."""
-        return self._clock.monotonic()
+        return self.clock.monotonic()
 
     def now_ms(self) -> int:
         """The database's clock, milliseconds since 1970."""
-        return BASE_MS + int(self._clock.monotonic() * 1000)
+        return BASE_MS + int(self.clock.monotonic() * 1000)
 
     def live(self, worker_id: WorkerId) -> bool:
         """Whether the worker is not dead and its lease has not run out."""
@@ -93,12 +93,12 @@ class MemoryDatabase:
 
     def expired(self, worker_id: WorkerId) -> bool:
         """Whether the worker's lease has run out by the clock."""
-        return self.workers[worker_id].expires_at <= self._clock.monotonic()
+        return self.workers[worker_id].expires_at <= self.clock.monotonic()
 
     def grant(self, worker_id: WorkerId, lease_seconds: float) -> LeaseGrant:
         """Let the lease end `lease_seconds` from now."""
         worker = self.workers[worker_id]
-        worker.expires_at = self._clock.monotonic() + lease_seconds
+        worker.expires_at = self.clock.monotonic() + lease_seconds
         return LeaseGrant(database_ms=self.now_ms(), draining=worker.draining)
 
     def next_epoch(self) -> Epoch:

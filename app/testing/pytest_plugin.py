@@ -32,13 +32,16 @@ class HarnessMaker(Protocol):
         *,
         options: "Mapping[str, Mapping[str, str]] | None" = None,
         database: "Any | None" = None,
+        node: str = "node",
     ) -> "Harness":
         """Make a worker, to be entered with `async with`.
 
         Args:
             classes: Namespace to class, or to its import string `module:Class`.
             options: Namespace to what stands behind the `?` of its mount, `durability` included.
-            database: That of an earlier harness: what its objects stored is found again.
+            database: That of another harness: what its objects have stored is found again. While
+                that one is entered, this is a second worker.
+            node: Which machine the worker stands on; no two workers stand on one.
 
         Raises:
             NamespaceClassInvalid: A class cannot be imported or is no DurableObject.
@@ -131,10 +134,11 @@ def _on_postgres(take: "Callable[[], PostgresDatabase]") -> HarnessMaker:
         *,
         options: Mapping[str, Mapping[str, str]] | None = None,
         database: "Any | None" = None,
+        node: str = "node",
     ) -> "Harness":
         from .postgres import PostgresHarness  # noqa: PLC0415 - see the module
 
-        return PostgresHarness(_mounts(classes, options), database=database or take())
+        return PostgresHarness(_mounts(classes, options), database=database or take(), node=node)
 
     return make
 
@@ -144,10 +148,11 @@ def _in_memory(
     *,
     options: Mapping[str, Mapping[str, str]] | None = None,
     database: "Any | None" = None,
+    node: str = "node",
 ) -> "Harness":
     from .harness import ObjectHarness  # noqa: PLC0415 - see the module
 
-    return ObjectHarness(_mounts(classes, options), database=database)
+    return ObjectHarness(_mounts(classes, options), database=database, node=node)
 
 
 def _mounts(

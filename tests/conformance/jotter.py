@@ -15,8 +15,8 @@ class Jotter(DurableObject):
     async def keep(self, key: str, value: object) -> None:
         self.ctx.storage.put(key, value)
 
-    async def wake_in(self, seconds: int) -> None:
-        self.ctx.storage.set_alarm(self.ctx.now() + 1000 * seconds)
+    async def wake_in(self, seconds: int, name: str = "") -> None:
+        self.ctx.storage.set_alarm(self.ctx.now() + 1000 * seconds, name=name)
 
     def on_message(self, connection: Connection, message: str | bytes) -> None:
         self.words.append(str(message))
@@ -25,5 +25,7 @@ class Jotter(DurableObject):
     def on_request(self, request: Request) -> Response:
         return Response(body=" ".join(self.words).encode())
 
-    def on_alarm(self, info: AlarmInfo) -> None:
+    async def on_alarm(self, info: AlarmInfo) -> None:
+        if await self.ctx.storage.get("refuse"):
+            raise LookupError("not today")
         self.ctx.storage.put("rang", info.name or "alarm")

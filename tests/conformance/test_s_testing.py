@@ -4,16 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.core.errors import StateroomError
-from app.core.tasks import TaskOwner
+from app.core.errors import OwnedElsewhere, OwnershipLost, StateroomError
 from app.sdk import Context
 from app.testing.driving import Harness
 from app.testing.pytest_plugin import HarnessMaker
-from tests.conformance.held import Held, let_go, reset
+from tests.conformance.held import Held, begin, let_go, reset
 from tests.conformance.jotter import Jotter
 from tests.conformance.verdicts import differs
-
-_tasks = TaskOwner("test")
 
 
 @pytest.fixture
@@ -55,6 +52,69 @@ async def test_263_an_alarm_runs_when_the_test_says_so(harness: Harness) -> None
     assert not await harness.run_alarm_now(stub)
 
 
+async def test_a_named_alarm_runs_alone(harness: Harness) -> None:
+    stub = harness.stub("jotter", "a")
+    await stub.wake_in(60)
+    await stub.wake_in(3600, "tea")
+    assert await harness.run_alarm_now(stub, "tea")
+    assert harness.contents("jotter", "a") == {"rang": "tea"}
+    assert harness.alarm("jotter", "a") is not None
+    assert not await harness.run_alarm_now(stub, "coffee")
+
+
+async def test_an_alarm_that_fails_says_how_and_stands(harness: Harness) -> None:
+    stub = harness.stub("jotter", "a")
+    await stub.keep("refuse", value=True)
+    await stub.wake_in(60)
+    with pytest.raises(RuntimeError, match="LookupError: not today"):
+        await harness.run_alarm_now(stub)
+    await stub.keep("refuse", value=False)
+    await harness.advance(3)
+    assert harness.contents("jotter", "a") == {"refuse": False, "rang": "alarm"}
+
+
+async def test_an_alarm_rings_when_the_time_of_the_test_has_come(harness: Harness) -> None:
+    await harness.stub("jotter", "a").wake_in(60)
+    await harness.evict(harness.stub("jotter", "a"), close_sockets=True)
+    await harness.advance(59)
+    assert harness.contents("jotter", "a") == {}
+    await harness.advance(2)
+    assert harness.contents("jotter", "a") == {"rang": "alarm"}
+
+
+async def test_commits_are_held_back_and_let_go(harness: Harness) -> None:
+    harness.committer.hold()
+    keeping = begin(harness.stub("jotter", "a").keep("key", 1))
+    await harness.settle()
+    assert not keeping.done()
+    assert harness.contents("jotter", "a") == {}
+    harness.committer.release()
+    await keeping
+    assert harness.contents("jotter", "a") == {"key": 1}
+
+
+async def test_one_commit_fails_and_the_next_does_not(harness: Harness) -> None:
+    stub = harness.stub("jotter", "a")
+    harness.fail_next_commit()
+    with pytest.raises(OwnershipLost):
+        await stub.keep("key", 1)
+    await stub.keep("other", 2)
+    assert harness.contents("jotter", "a") == {"other": 2}
+
+
+async def test_two_harnesses_on_one_database_are_two_workers(object_harness: HarnessMaker) -> None:
+    async with object_harness({"jotter": Jotter}) as one:
+        await one.stub("jotter", "a").keep("key", 1)
+        two = object_harness({"jotter": Jotter}, database=one.database, node="another")
+        async with two:
+            assert two.contents("jotter", "a") == {"key": 1}
+            with pytest.raises(OwnedElsewhere):
+                await two.room("jotter", "a")
+            await one.evict(one.object_id("jotter", "a"), close_sockets=True)
+            await two.stub("jotter", "a").keep("key", 2)
+        assert one.contents("jotter", "a") == {"key": 2}
+
+
 async def test_264_the_list_of_rooms_has_those_that_stored_something(
     harness: Harness,
 ) -> None:
@@ -82,9 +142,9 @@ async def test_265_an_object_is_evicted_when_its_work_is_done(harness: Harness) 
 
 async def test_eviction_waits_for_the_event_under_way(harness: Harness) -> None:
     reset()
-    working = _tasks.start(harness.stub("held", "a").hold("work"), name="call")
+    working = begin(harness.stub("held", "a").hold("work"))
     await harness.settle()
-    evicting = _tasks.start(harness.evict(harness.object_id("held", "a")), name="evict")
+    evicting = begin(harness.evict(harness.object_id("held", "a")))
     await harness.settle()
     assert not evicting.done()
     let_go("work")
