@@ -91,6 +91,8 @@ class Stepped:
         if gate.broken is not None:
             return InstanceAborted(str(gate.broken))
         if not gate.locks or (here.walker is not None and here.walker.holds):
+            gate.lock()  # a hold that ends in this step lets nobody pass before the step is over
+            self._lock = gate
             return error
         ticket = gate.enter(lambda: self._admit(gate), self._refuse)
         try:

@@ -43,6 +43,32 @@ async def test_031_no_event_starts_while_another_one_waits_for_storage(
 
 
 @pytest.mark.parametrize("kind", ["plain", "free"])
+async def test_no_event_starts_between_two_reads_that_follow_one_another(
+    harness: StageHarness, kind: str
+) -> None:
+    async def read_two(self: Stage) -> Any:
+        await self.storage.get("first")
+        harness.slow.reads.clear()
+        await self.storage.get("second")
+        Stage.heard.append("read")
+
+    await harness.ready(kind)
+    Stage.steps = {"read": read_two}
+    harness.slow.reads.clear()
+    reading = harness.run(kind, "read")
+    await harness.settle()
+    begin(harness.stub(kind, "a").say("second"))
+    await harness.settle()
+    harness.slow.reads.set()
+    await harness.settle()
+    assert Stage.heard == ["run read"]
+    harness.slow.reads.set()
+    await reading
+    await harness.settle()
+    assert Stage.heard == ["run read", "read", "second"]
+
+
+@pytest.mark.parametrize("kind", ["plain", "free"])
 async def test_032_nothing_is_lost_between_a_read_and_its_write(
     harness: StageHarness, kind: str
 ) -> None:
