@@ -106,10 +106,11 @@ def test_a_traceback_that_a_client_can_cause_becomes_one_line() -> None:
     assert "Traceback" in str(another["exception"])
 
 
-def test_a_connection_that_is_turned_away_is_no_error() -> None:
+@pytest.mark.parametrize("what", ["handshake", "response"])
+def test_what_we_break_off_ourselves_is_no_error_of_the_server(what: str) -> None:
     stream = json_log()
     log = logging.getLogger("uvicorn.error")
-    log.error("ASGI callable returned without completing handshake.")
+    log.error(f"ASGI callable returned without completing {what}.")
     log.error("something else")
     assert [line["event"] for line in lines(stream)] == ["something else"]
 

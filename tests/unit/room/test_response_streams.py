@@ -69,12 +69,22 @@ class Teller(DurableObject):
         return self.number
 
 
+class Interleaving(Teller):
+    """The same, with several events at once."""
+
+    interleave: ClassVar[bool] = True
+
+
 @pytest.fixture
-async def harness() -> AsyncIterator[ObjectHarness]:
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[ObjectHarness]:
+    """A worker whose class serves one event at a time, or several."""
     Teller.go = asyncio.Event()
     Teller.log = []
-    async with ObjectHarness({"teller": Teller}) as made:
+    async with ObjectHarness({"teller": getattr(request, "param", Teller)}) as made:
         yield made
+
+
+both_modes = pytest.mark.parametrize("harness", [Teller, Interleaving], indirect=True)
 
 
 async def begin(harness: ObjectHarness, path: str, method: str = "GET") -> BytePipe:
@@ -84,6 +94,7 @@ async def begin(harness: ObjectHarness, path: str, method: str = "GET") -> ByteP
     return response.body
 
 
+@both_modes
 async def test_the_event_is_over_when_the_response_is_returned(harness: ObjectHarness) -> None:
     body = await begin(harness, "count")
     assert await anext(body) == b"1 "
@@ -95,6 +106,7 @@ async def test_the_event_is_over_when_the_response_is_returned(harness: ObjectHa
     assert harness.contents("teller", "a") == {"number": 13, "closed": "yes"}
 
 
+@both_modes
 async def test_a_piece_leaves_when_what_was_written_before_it_is_committed(
     harness: ObjectHarness,
 ) -> None:
@@ -133,11 +145,13 @@ async def test_what_raises_undoes_its_step_and_breaks_the_answer(harness: Object
     assert harness.counted["object_faults"] == 1
 
 
+@both_modes
 async def test_a_piece_that_is_no_piece_is_a_fault(harness: ObjectHarness) -> None:
     with pytest.raises(ObjectFault, match="bytes or text, not int"):
         await anext(await begin(harness, "odd"))
 
 
+@both_modes
 async def test_an_iterator_waits_for_a_client_that_takes_nothing(harness: ObjectHarness) -> None:
     body = await begin(harness, "flood")
     await harness.settle()
@@ -151,6 +165,7 @@ async def test_an_iterator_waits_for_a_client_that_takes_nothing(harness: Object
     body.close()
 
 
+@both_modes
 async def test_a_client_that_is_gone_closes_the_iterator_in_a_step_of_its_own(
     harness: ObjectHarness,
 ) -> None:
@@ -165,6 +180,7 @@ async def test_a_client_that_is_gone_closes_the_iterator_in_a_step_of_its_own(
     assert room.idle
 
 
+@both_modes
 async def test_an_iterator_that_ignores_its_end_is_asked_for_no_more(
     harness: ObjectHarness,
 ) -> None:
@@ -177,6 +193,7 @@ async def test_an_iterator_that_ignores_its_end_is_asked_for_no_more(
     assert len(harness.live_room("teller", "a").calls.streams) == 0  # type: ignore[union-attr]  # live
 
 
+@both_modes
 async def test_an_answer_keeps_its_object_awake(harness: ObjectHarness) -> None:
     body = await begin(harness, "count")
     await anext(body)
@@ -189,6 +206,7 @@ async def test_an_answer_keeps_its_object_awake(harness: ObjectHarness) -> None:
     assert harness.live_room("teller", "a") is None
 
 
+@both_modes
 @pytest.mark.parametrize("end", ["abort", "commit", "drain"])
 async def test_the_end_of_the_room_is_no_good_end(harness: ObjectHarness, end: str) -> None:
     body = await begin(harness, "count")
@@ -208,6 +226,7 @@ async def test_the_end_of_the_room_is_no_good_end(harness: ObjectHarness, end: s
     assert Teller.log == ["closed"]
 
 
+@both_modes
 async def test_head_has_no_body(harness: ObjectHarness) -> None:
     request = Request(path="/count", method="HEAD")
     response = await harness.request("teller", "a", request)
@@ -215,6 +234,7 @@ async def test_head_has_no_body(harness: ObjectHarness) -> None:
     assert Teller.log == []
 
 
+@both_modes
 async def test_an_object_that_asks_gets_the_whole_body(harness: ObjectHarness) -> None:
     Teller.go.set()
     response = await harness.stub("teller", "a").fetch(Request(path="/count"))
@@ -223,6 +243,7 @@ async def test_an_object_that_asks_gets_the_whole_body(harness: ObjectHarness) -
         await harness.stub("teller", "a").fetch(Request(path="/flood"))
 
 
+@both_modes
 async def test_a_room_takes_only_so_many_answers_at_once(
     harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:

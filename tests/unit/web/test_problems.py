@@ -7,9 +7,17 @@ import pytest
 
 import app.core.errors
 from app.core.errors import (
+    BodyBroken,
+    BodyTooLarge,
+    BodyTooSlow,
+    CallDeadlock,
+    CallRefused,
+    CallTimedOut,
     EventTimedOut,
     IdInvalid,
     LeaseLost,
+    LinkBroken,
+    MethodUnknown,
     NamespaceUnknown,
     ObjectFault,
     Overloaded,
@@ -48,6 +56,14 @@ def _body(error: StateroomError) -> dict[str, Any]:
         (StateroomError(), 500),
         (EventTimedOut(), 504),
         (Overloaded(), 503),
+        (BodyBroken(), 400),
+        (BodyTooSlow(), 408),
+        (BodyTooLarge(), 413),
+        (CallTimedOut(), 503),
+        (CallDeadlock(), 500),
+        (CallRefused(), 500),
+        (MethodUnknown(), 500),
+        (LinkBroken(), 503),
         (StoreUnavailable(), 503),
         (OwnedElsewhere(), 503),
         (OwnershipLost(), 503),
@@ -82,3 +98,8 @@ def test_who_should_come_back_is_told_when() -> None:
 def test_a_detail_stands_only_when_there_is_one() -> None:
     assert "detail" not in parse_json(bytes(problem(status=404, code="x", title="X").body))
     assert _body(StoreUnavailable())["detail"]
+
+
+def test_what_may_still_come_of_a_slow_body_is_not_taken_for_another_request() -> None:
+    assert problem_of(BodyTooSlow()).headers["connection"] == "close"
+    assert "connection" not in problem_of(BodyTooLarge()).headers
