@@ -106,11 +106,17 @@ def test_a_traceback_that_a_client_can_cause_becomes_one_line() -> None:
     assert "Traceback" in str(another["exception"])
 
 
-@pytest.mark.parametrize("what", ["handshake", "response"])
-def test_what_we_break_off_ourselves_is_no_error_of_the_server(what: str) -> None:
+@pytest.mark.parametrize(
+    "message",
+    [
+        "ASGI callable returned without completing handshake.",
+        "ASGI callable returned without completing response.",
+    ],
+)
+def test_what_we_break_off_ourselves_is_no_error_of_the_server(message: str) -> None:
     stream = json_log()
     log = logging.getLogger("uvicorn.error")
-    log.error(f"ASGI callable returned without completing {what}.")
+    log.error(message)
     log.error("something else")
     assert [line["event"] for line in lines(stream)] == ["something else"]
 
