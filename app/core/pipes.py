@@ -44,13 +44,13 @@ class BytePipe:
     # -- the producer's side -------------------------------------------------------------------
 
     @property
-    def closed(self) -> bool:
-        """Whether the consumer wants no more."""
-        return self._closed
+    def over(self) -> bool:
+        """Whether pieces go nowhere: the consumer wants no more, or the end was said."""
+        return self._closed or self._end is not None
 
     def push(self, piece: bytes) -> None:
         """Append a piece; nothing after the end, or for a consumer that is gone."""
-        if self._end is None and not self._closed and piece:
+        if piece and not self.over:
             self._pieces.append(piece)
             self.waiting_bytes += len(piece)
             if self.waiting_bytes >= PIPE_BYTES:

@@ -154,7 +154,7 @@ class _Stream:
         iterator = aiter(self._body)
         try:
             async for piece in iterator:
-                if pipe.closed:
+                if pipe.over:
                     return
                 ready = checked_piece(piece)
                 self._unit.stage(Depart(partial(pipe.push, ready), len(ready)))

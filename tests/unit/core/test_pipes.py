@@ -95,7 +95,7 @@ async def test_a_consumer_that_leaves_is_told_to_the_producer_once() -> None:
     pipe.close()
     await pipe.aclose()
     pipe.push(b"b")
-    assert pipe.closed
+    assert pipe.over
     assert pipe.waiting_bytes == 0
     assert left == ["left"]
     assert await rest(pipe) == []

@@ -181,7 +181,7 @@ async def test_a_client_that_is_gone_closes_the_iterator_in_a_step_of_its_own(
 
 
 @both_modes
-async def test_an_iterator_that_ignores_its_end_is_asked_for_no_more(
+async def test_an_iterator_that_ignores_that_its_client_is_gone_is_asked_for_no_more(
     harness: ObjectHarness,
 ) -> None:
     body = await begin(harness, "stubborn")
@@ -190,7 +190,27 @@ async def test_an_iterator_that_ignores_its_end_is_asked_for_no_more(
     body.close()
     await harness.settle()
     assert Teller.log == ["ignored"]
-    assert len(harness.live_room("teller", "a").calls.streams) == 0  # type: ignore[union-attr]  # live
+    assert nothing_is_sent(harness)
+
+
+async def test_an_iterator_that_ignores_the_end_of_its_instance_is_asked_for_no_more(
+    harness: ObjectHarness,
+) -> None:
+    body = await begin(harness, "stubborn")
+    await anext(body)
+    await harness.settle()
+    with pytest.raises(ObjectFault):
+        await harness.stub("teller", "a", Teller).add(-5)
+    await harness.settle()
+    assert Teller.log == ["ignored"]
+    assert nothing_is_sent(harness)
+
+
+def nothing_is_sent(harness: ObjectHarness) -> bool:
+    """Whether no answer is on its way."""
+    room = harness.live_room("teller", "a")
+    assert room is not None
+    return len(room.calls.streams) == 0
 
 
 @both_modes
