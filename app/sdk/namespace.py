@@ -158,24 +158,44 @@ class TypedNamespace(Generic[ObjectT]):
         """
         return self._ids.from_string(self._name, text)
 
-    def get(self, object_id: ObjectId, *, deadline_seconds: float | None = None) -> ObjectT:
+    def get(
+        self,
+        object_id: ObjectId,
+        *,
+        deadline_seconds: float | None = None,
+        location_hint: str | None = None,
+    ) -> ObjectT:
         """A stub of an object; nothing is asked or started.
 
         Args:
             object_id: An id of this namespace.
             deadline_seconds: How long each of its calls may take; None is 10 seconds. Never more
                 than half of what an event may take.
+            location_hint: Where the caller would like the object to live. It is taken from
+                code that was written for several places, and changes nothing: an object lives
+                with the worker that its first event reaches.
 
         Raises:
             IdInvalid: The id belongs to another namespace.
         """
+        del location_hint
         if object_id.namespace != self._name:
             raise IdInvalid(f"an id of {object_id.namespace!r} is none of {self._name!r}")
         return cast("ObjectT", Stub(object_id, self._route_to(object_id, deadline_seconds)))
 
-    def get_by_name(self, name: str, *, deadline_seconds: float | None = None) -> ObjectT:
+    def get_by_name(
+        self,
+        name: str,
+        *,
+        deadline_seconds: float | None = None,
+        location_hint: str | None = None,
+    ) -> ObjectT:
         """The same as `get(id_from_name(name))`."""
-        return self.get(self.id_from_name(name), deadline_seconds=deadline_seconds)
+        return self.get(
+            self.id_from_name(name),
+            deadline_seconds=deadline_seconds,
+            location_hint=location_hint,
+        )
 
 
 class Namespace(TypedNamespace[Stub]):

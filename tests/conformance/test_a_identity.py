@@ -171,6 +171,15 @@ def test_017_a_stub_knows_its_id_and_name(namespace: Namespace) -> None:
     assert namespace.get(namespace.new_unique_id()).name is None
 
 
+async def test_018_a_hint_of_a_place_changes_nothing_about_who_is_meant(
+    namespace: Namespace,
+) -> None:
+    """A hint of where an object should live does not change which object a stub means."""
+    assert await namespace.get_by_name("a", location_hint="weur").add(1) == 1
+    assert await namespace.get_by_name("a", location_hint="apac").add(1) == 2
+    assert await namespace.get(namespace.id_from_name("a"), location_hint="wnam").add(1) == 3
+
+
 @not_offered("objects cannot be bound to a jurisdiction: a cluster stands in one place")
 def test_019_there_are_no_ids_restricted_to_a_jurisdiction(namespace: Namespace) -> None:
     """An id that is restricted to a jurisdiction is refused by a namespace of another one."""

@@ -13,6 +13,7 @@ from app.core.errors import (
     TooManyRequests,
 )
 from app.room.limits import RoomLimits
+from app.sdk import DurableObject
 from app.testing.harness import ObjectHarness
 from tests.conformance import held
 from tests.conformance.held import Held, begin, let_go
@@ -21,6 +22,27 @@ from tests.unit.room.seen import closed
 LIMITS = RoomLimits(
     mailbox_events=5, mailbox_bytes=2_000, queue_seconds=20, requests_per_10_seconds=40
 )
+
+
+class SelfCaller(DurableObject):
+    """Calls itself while nobody else may run."""
+
+    async def say(self, word: str) -> str:
+        return word
+
+    async def call_in_a_section(self) -> str:
+        return await self.ctx.block_concurrency_while(self.call)
+
+    async def call(self) -> str:
+        stub = self.ctx.namespace(self.ctx.id.namespace).get(self.ctx.id)
+        word: str = await stub.say("to itself")
+        return word
+
+
+class FreeSelfCaller(SelfCaller):
+    """The same by the rules of the input gate."""
+
+    interleave = True
 
 
 @pytest.fixture
@@ -142,3 +164,16 @@ async def test_235_an_overloaded_object_does_not_disturb_its_neighbours(
     assert not blocking.done()
     let_go("gate")
     await blocking
+
+
+@pytest.mark.parametrize("cls", [SelfCaller, FreeSelfCaller])
+async def test_236_an_object_that_calls_itself_in_a_critical_section_gets_an_error(
+    cls: type[SelfCaller],
+) -> None:
+    """An object that calls itself inside a critical section gets an error, and does not hang."""
+    async with ObjectHarness({"self": cls}) as harness:
+        calling = begin(harness.stub("self", "a").call_in_a_section())
+        await harness.advance(31)
+        assert calling.done()
+        assert isinstance(calling.exception(), StateroomError)
+        assert await harness.stub("self", "a").say("afterwards") == "afterwards"
