@@ -48,7 +48,7 @@ class SlowStore:
     @contextmanager
     def used(self) -> Iterator[None]:
         """Stand between the objects and the store."""
-        read, scan = self._store.read, self._store.scan
+        read, scan, expiring = self._store.read, self._store.scan, self._store.expiring
 
         async def slow_read(object_id: ObjectId, keys: Collection[bytes]) -> dict[bytes, bytes]:
             await self._wait()
@@ -58,17 +58,25 @@ class SlowStore:
             await self._wait()
             return await scan(object_id, wanted)
 
-        self._put(slow_read, slow_scan)
+        async def slow_expiring(object_id: ObjectId, *, limit: int) -> list[tuple[bytes, int]]:
+            found = await expiring(object_id, limit=limit)
+            await self._wait()  # after it: what is put meanwhile is not in the answer
+            return found
+
+        self._put(slow_read, slow_scan, slow_expiring)
         try:
             yield
         finally:
-            self._put(read, scan)
+            self._put(read, scan, expiring)
 
     async def _wait(self) -> None:
         self._asked += 1
         self._changed.set()
         await self._let_go.wait()
 
-    def _put(self, read: Callable[..., Any], scan: Callable[..., Any]) -> None:
+    def _put(
+        self, read: Callable[..., Any], scan: Callable[..., Any], expiring: Callable[..., Any]
+    ) -> None:
         self._store.read = read  # type: ignore[method-assign]  # what this double is about
         self._store.scan = scan  # type: ignore[method-assign]  # what this double is about
+        self._store.expiring = expiring  # type: ignore[method-assign]  # what this double is about

@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 
 from app.core.limits import PRELOAD_ROWS
+from app.core.storage_codec import encode_value
+from app.core.tasks import TaskOwner
 from app.room.expiry import GRID_MS
 from app.sdk import DurableObject, ObjectFault, Request, Response
 from app.testing.harness import ObjectHarness
 from tests.unit.room.lab import Lab, forget, perform
+from tests.unit.room.slow_store import SlowStore
 
 _SECOND = 1000
+_tasks = TaskOwner("test")
 
 
 class Untimed(DurableObject):
@@ -207,3 +211,34 @@ async def test_authors_see_nothing_of_that_alarm(harness: ObjectHarness) -> None
 
     assert await perform(harness, step) is None
     assert harness.alarm("lab", "a") is None
+
+
+async def test_very_many_rows_are_removed_by_several_rings(harness: ObjectHarness) -> None:
+    def fill(lab: Lab) -> None:
+        at = lab.ctx.now() + _SECOND
+        for number in range(4_500):
+            lab.storage.put(f"{number:04}", 0, expires_at=at)
+
+    await perform(harness, fill)
+    await harness.advance(2 + GRID_MS / 1000)
+    assert harness.stored("lab", "a") == {}
+    sizes = [len(batch.entries) for batch in harness.committer.committed[1:]]
+    assert sizes == [2_000, 2_000, 500]
+
+
+async def test_what_is_put_anew_while_rows_are_removed_stays(harness: ObjectHarness) -> None:
+    """The row is put while the database tells what has expired, and its commit is on its way."""
+    slow = SlowStore(harness.store)
+
+    await perform(harness, _fill)
+    await forget(harness)
+    with slow.used():
+        waking = _tasks.start(harness.advance(2 + GRID_MS / 1000), name="time")
+        await slow.asked(1)
+        room = await harness.room("lab", "a")
+        room.lane.buffer.top.set(b"b", encode_value("anew"))
+        room.lane.seal(())
+        slow.answer()
+        await waking
+    assert harness.stored("lab", "a").keys() == {b"a", b"b", b"c", b"e"}
+    assert harness.contents("lab", "a")["b"] == "anew"
