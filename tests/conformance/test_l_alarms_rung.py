@@ -120,10 +120,12 @@ async def test_150_deleting_in_the_run_ends_what_was_set_in_it_and_not_the_run(
     assert row(harness) is None
 
 
+@pytest.mark.parametrize("interleave", [False, True])
 async def test_161_alarms_of_one_object_never_run_at_the_same_time(
-    harness: ObjectHarness,
+    harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch, *, interleave: bool
 ) -> None:
-    """No two alarms of an object run at the same time, however often it is rung."""
+    """No two alarms of an object run at the same time, also where its events interleave."""
+    monkeypatch.setattr(Alarmed, "interleave", interleave)
     gates: asyncio.Queue[None] = asyncio.Queue()
     running = 0
 

@@ -7,6 +7,7 @@ one at a time), and what stands at its end must have been given up, or dropped o
 """
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ from app.testing.harness import ObjectHarness
 from app.testing.memory import MemoryDatabase
 
 NAMES = ("", "b", "c")
-EVERY = 7
+EVERY = 2
 _LONGEST_SECONDS = 900
 
 Line = tuple[Any, ...]
@@ -274,6 +275,25 @@ def test_nothing_is_lost_and_nothing_runs_that_does_not_stand(
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS)
 def test_every_behaviour_with_a_crash_in_the_middle(behaviour: str) -> None:
-    steps: list[tuple[Any, ...]] = [("set", name, 0, None) for name in NAMES]
-    steps += [("behave", behaviour), ("advance", 0.5), ("fail commit",), ("crash",)]
-    asyncio.run(walk([*steps, ("behave", behaviour), ("advance", 10.0)]))
+    steps: list[tuple[Any, ...]] = [("set", name, 900, None) for name in NAMES]
+    steps += [("behave", behaviour), ("advance", 0.5), ("advance", 0.5), ("fail commit",)]
+    asyncio.run(walk([*steps, ("crash",), ("behave", behaviour), ("advance", 10.0)]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_long_walk_at_random(seed: int) -> None:
+    """More steps than Hypothesis takes; it is there to say which few were needed."""
+    chance = random.Random(seed)
+
+    def draw() -> tuple[Any, ...]:
+        name = chance.choice(NAMES)
+        kinds: list[tuple[Any, ...]] = [
+            ("set", name, chance.choice([-5, 0, 900, 4_000]), chance.choice([None, None, EVERY])),
+            ("behave", chance.choice(BEHAVIOURS)),
+            ("advance", chance.choice([0.5, 3.0, 10.0])),
+            chance.choice([("delete", name), ("retry", name), ("fail often", "raise")]),
+            chance.choice([("fail commit",), ("crash",), ("rest",)]),
+        ]
+        return chance.choices(kinds, weights=[6, 5, 6, 2, 2])[0]
+
+    asyncio.run(walk([draw() for _ in range(80)]))
