@@ -127,6 +127,20 @@ async def test_a_client_that_is_gone_ends_the_reader_and_is_no_fault(
     assert answer.status == 200
 
 
+async def test_a_client_that_asks_first_sends_only_what_is_wanted(
+    streams: RunningService, name: str
+) -> None:
+    headers = [("Content-Length", "3"), ("Expect", "100-continue")]
+    unwanted = request_text("POST", f"/objects/s/{name}/ignore", headers=headers)
+    assert (await exchange(streams.port, unwanted)).status == 200
+    wire = await WireSocket.dial(streams.port)
+    await wire.send(request_text("POST", f"/objects/s/{name}/upload", headers=headers))
+    assert (await wire.read_answer(bodiless=True)).status == 100
+    await wire.send(b"123")
+    assert parse_json((await wire.read_answer()).body)["bytes"] == 3
+    await wire.close()
+
+
 async def test_a_client_that_pauses_for_too_long_ends_the_reader(
     streams: RunningService, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
