@@ -124,6 +124,11 @@ class WriteBuffer:
         return self._stack[-1]
 
     @property
+    def written(self) -> bool:
+        """Whether the running unit has writes."""
+        return any(self._stack)
+
+    @property
     def pending(self) -> Layer:
         """What finished units wrote that no batch has taken yet."""
         return self._pending

@@ -145,11 +145,15 @@ class CommitLane:
             self._queued = True
             self._committer.enqueue(self)
         if outputs:
-            gate = self.gate
-            size_bytes = 0 if gate.open else bytes_of(outputs)
-            ready = gate.offer(outputs, size_bytes=size_bytes)
-            if ready:
-                self._deliver(ready)
+            self.offer(outputs)
+
+    def offer(self, outputs: Sequence[Output]) -> None:
+        """Let outputs leave after those before them and the units that are sealed by now."""
+        gate = self.gate
+        if gate.open:
+            self._deliver(outputs)
+        else:
+            gate.offer(outputs, size_bytes=bytes_of(outputs))
 
     def commit_point(self) -> asyncio.Future[Receipt]:
         """A future for the moment when everything sealed so far is confirmed.

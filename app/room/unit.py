@@ -1,7 +1,8 @@
 """The running unit: what an event has said and written since its last commit point.
 
-Between events (a timer of the author's own, a background task) what is said without an await
-between forms a unit of its own, ended in the next step of the loop.
+Between events (a timer of the author's own, a background task, every step of a class that
+interleaves) what is said without an await between forms a unit of its own, ended in the next step
+of the loop. Nothing undoes it, so what is said in it before its first write does not wait for that.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ class RunningUnit:
         self._in_event = in_event
         self._alive = alive
         self._outputs: list[Output] = []
+        self._early = 0  # how many of them were said between events, before any write
         self._former: dict[object, Callable[[], None]] = {}
         self._stray: asyncio.Handle | None = None
         self._relief = asyncio.Event()
@@ -42,6 +44,8 @@ class RunningUnit:
         """Make an output part of the unit."""
         self._outputs.append(output)
         if not self._in_event():
+            if not self._lane.buffer.written:
+                self._early = len(self._outputs)
             self.wrote()
 
     def wrote(self) -> None:
@@ -63,6 +67,8 @@ class RunningUnit:
         Raises:
             TransactionOpen: It cannot end here; nothing is lost.
         """
+        if self._early:
+            self._say_early()
         outputs = self._outputs
         if outputs:
             self._outputs = []
@@ -93,7 +99,14 @@ class RunningUnit:
         self._forget_outputs()
         self._lane.buffer.discard_transactions()
 
+    def _say_early(self) -> None:
+        """Say what was said before the step's first write: no write of the step delays it."""
+        early, self._outputs = self._outputs[: self._early], self._outputs[self._early :]
+        self._early = 0
+        self._lane.offer(early)
+
     def _forget_outputs(self) -> None:
+        self._early = 0
         for output in self._outputs:
             if isinstance(output, Close):
                 output.to.reopen()
