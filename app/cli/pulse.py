@@ -102,7 +102,12 @@ class SupervisorPulse:
         self.over = False
         """Whether the worker has said its last: its end of the pipe is closed."""
         self._read_fd, self.beat_fd = os.pipe()
-        self.life_fd, self._life_end = os.pipe()
+        try:
+            self.life_fd, self._life_end = os.pipe()
+        except OSError:
+            os.close(self._read_fd)
+            os.close(self.beat_fd)
+            raise
         os.set_blocking(self._read_fd, False)
         asyncio.get_running_loop().add_reader(self._read_fd, self._read)
 

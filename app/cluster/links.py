@@ -1,6 +1,8 @@
-"""The links of this worker: one listener, and at most one live link to each other worker.
+"""The links of this worker: one listener, and at most one live link dialled to each other worker.
 
-A link is made when it is first needed and used in both directions. Both ends look for signs of
+A link is made when it is first needed, by the worker that needs it, and only that one opens
+sockets and makes calls on it. So between two workers there are two links when each has dialled
+the other, and what one of them asks never waits behind the other's. Both ends look for signs of
 life; one that says nothing for about half a lease is cut, so that its sockets come back before
 the lease has run out, and long before the operating system gives up. Whoever has not proven itself
 in that time is cut too, whatever it says. A worker that could not be

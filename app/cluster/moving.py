@@ -96,6 +96,7 @@ class Mover:
         self._tasks = TaskOwner("mover")
         self._draining: asyncio.Task[None] | None = None
         self._watched = False
+        self._changing = asyncio.Lock()
         self.duty = Duty.SERVING
 
     def serve(self, service: LinkService) -> None:
@@ -249,12 +250,17 @@ class Mover:
     async def drain_worker(self) -> None:
         """Begin to give every room up at the set pace, and take no others until `undrain`.
 
-        Returns when that is under way; `drained` tells the end. Doing it twice changes nothing.
+        Returns when that is under way; `drained` tells the end. Doing it twice changes nothing;
+        whoever asks while another one does waits for how that ends.
 
         Raises:
             WorkerLeaving: The worker is going away for ever already.
             StoreUnavailable: The database is away; the worker goes on as before.
         """
+        async with self._changing:
+            await self._drain_worker()
+
+    async def _drain_worker(self) -> None:
         if self.duty is Duty.LEAVING:
             raise WorkerLeaving
         if self.duty is Duty.DRAINING:
@@ -281,6 +287,10 @@ class Mover:
             WorkerLeaving: The worker is going away for ever.
             StoreUnavailable: The database is away; the worker drains on.
         """
+        async with self._changing:
+            await self._undrain()
+
+    async def _undrain(self) -> None:
         if self.duty is Duty.LEAVING:
             raise WorkerLeaving
         if self.duty is Duty.SERVING:

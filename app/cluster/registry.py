@@ -12,7 +12,6 @@ from uuid import UUID
 import structlog
 
 from ..core.errors import (
-    LeaseLost,
     Overloaded,
     OwnedElsewhere,
     RoomAborted,
@@ -22,11 +21,12 @@ from ..core.errors import (
 from ..core.ids import ObjectId, ObjectIds
 from ..core.sockets import SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
-from ..core.values import Claim, LiveWorker
+from ..core.values import LiveWorker
 from ..core.workshop import breathe
 from ..room.environment import RoomEnvironment
 from ..room.room import Room
 from ..sdk.messages import Request
+from .claiming import Claiming
 from .membership import Membership
 from .namespaces import Namespaces
 from .orphans import Orphans
@@ -86,6 +86,7 @@ class RoomRegistry:
         self._opening: dict[UUID, asyncio.Task[Room | StateroomError]] = {}
         self._leaving: dict[UUID, asyncio.Task[LiveWorker | None]] = {}
         self._orphans = Orphans(environment.store)
+        self._claims = Claiming(environment, membership, self._orphans, lambda: self.taking)
         self._pace = pace or Pace()
         self.taking = True
         self.watchdog = Watchdog(lease_seconds=membership.lease_seconds, count=environment.counters)
@@ -224,8 +225,7 @@ class RoomRegistry:
         clock = self._environment.clock
         while True:
             await clock.sleep(every_seconds)
-            if self._orphans:
-                await self._orphans.release_all()
+            await self._orphans.release_all(draining=not self.taking)
             now = clock.monotonic()
             idle_rooms.forget(self._rooms)
             busy: list[Room] = []
@@ -279,31 +279,13 @@ class RoomRegistry:
             raise Overloaded(f"this worker holds {len(self._rooms)} rooms")
         self._claiming += 1
         try:
-            claim = await self._claim(object_id)
+            claim = await self._claims.claim(object_id)
         finally:
             self._claiming -= 1
-        self._orphans.discard(object_id.uuid)
-        if not self.taking:
-            await self._environment.store.release(claim)
-            raise WorkerLeaving
-        if claim.worker_id != self._membership.worker_id or not self._membership.holds():
-            raise LeaseLost
         room = Room(mount=mount, environment=self._environment, claim=claim, gone=self._forget)
         self._rooms[object_id.uuid] = room
         self._environment.counters("rooms_opened")
         return room
-
-    async def _claim(self, object_id: ObjectId) -> Claim:
-        if not self.taking:
-            raise WorkerLeaving
-        if not self._membership.holds():
-            raise LeaseLost
-        try:
-            return await self._environment.store.claim(object_id, self._membership.worker_id)
-        except LeaseLost:
-            if self.taking:
-                raise
-            raise WorkerLeaving from None  # the database knows that we drain, and says no
 
     def _forget(self, room: Room) -> None:
         key = room.object_id.uuid

@@ -117,6 +117,16 @@ class ObjectStore(Protocol):
         """
         ...
 
+    async def disown(self, object_id: ObjectId, worker_id: WorkerId) -> None:
+        """Give the object up if `worker_id` holds it, under whatever epoch; see `release`.
+
+        For a worker whose claim was not answered and who claims nothing meanwhile.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        ...
+
 
 class BatchSource(Protocol):
     """A room, as the committer sees it."""

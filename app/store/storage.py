@@ -137,6 +137,9 @@ from locked where o.object_id = locked.object_id and not locked.unused
 """
 
 
+_EPOCH: Final = "select epoch from object where object_id = $1 and worker_id = $2"
+
+
 def scan_statement(wanted: KeyRange) -> str:
     """The statement for a range; only the bounds that are set stand in it, so it is indexed."""
     low = "and key >= $2" if wanted.start is not None else "and $2::bytea is null"
@@ -221,6 +224,11 @@ class PostgresObjectStore:
     async def release(self, claim: Claim) -> None:
         """See `ObjectStore.release`."""
         await self._database.fetch(RELEASE, claim.object_id.uuid, claim.epoch, claim.worker_id)
+
+    async def disown(self, object_id: ObjectId, worker_id: WorkerId) -> None:
+        """See `ObjectStore.disown`."""
+        for row in await self._database.fetch(_EPOCH, object_id.uuid, worker_id):
+            await self._database.fetch(RELEASE, object_id.uuid, row["epoch"], worker_id)
 
 
 def _page(found: list[asyncpg.Record], *, alarmed: bool = False) -> Page:

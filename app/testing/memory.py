@@ -142,6 +142,20 @@ class MemoryObjectStore:
         else:
             del self._database.objects[claim.object_id.uuid]
 
+    async def disown(self, object_id: ObjectId, worker_id: WorkerId) -> None:
+        """See `ObjectStore.disown`."""
+        self._database.check()
+        found = self._database.objects.get(object_id.uuid)
+        if found is not None and found.worker_id == worker_id:
+            await self.release(
+                Claim(
+                    object_id=object_id,
+                    worker_id=worker_id,
+                    epoch=found.epoch,
+                    commit_seq=found.commit_seq,
+                )
+            )
+
     def _take_over(self, found: MemoryObject, worker_id: WorkerId) -> None:
         holder = self._database.workers.get(found.worker_id) if found.worker_id else None
         if holder is not None and found.worker_id is not None and found.worker_id != worker_id:

@@ -284,3 +284,18 @@ async def test_keys_that_expire_are_told_with_their_times_the_earliest_first(wor
     times = [(b"early", 7), (b"late", 9_000), (b"same", 9_000)]
     assert await world.store.expiring(object_id, limit=9) == times
     assert await world.store.expiring(object_id, limit=2) == times[:2]
+
+
+async def test_an_object_that_a_worker_does_not_know_it_holds_can_be_given_up(
+    world: World,
+) -> None:
+    worker_id = await live_worker(world)
+    claim = await world.store.claim(room(world), worker_id)
+    await world.store.disown(room(world), await live_worker(world))
+    assert await world.known(room(world)), "it is not the other one's to give up"
+    await world.store.disown(room(world), worker_id)
+    assert not await world.known(room(world))
+    stored = await store_rows(world, VALUES)
+    await world.store.disown(stored.object_id, stored.worker_id)
+    again = await world.store.claim(claim.object_id, await live_worker(world))
+    assert again.commit_seq == stored.commit_seq

@@ -1,10 +1,13 @@
 """The pulse of a worker: what it does when it is left alone."""
 
 import asyncio
+import errno
 import os
 import signal
 
-from app.cli.pulse import WorkerPulse
+import pytest
+
+from app.cli.pulse import SupervisorPulse, WorkerPulse
 
 
 async def test_a_worker_that_is_left_alone_asks_itself_to_stop_once_however_often_it_notices() -> (
@@ -39,3 +42,23 @@ async def test_a_worker_that_is_left_alone_asks_itself_to_stop_once_however_ofte
         os.close(beat_fd)
         os.close(life_fd)
     assert asked == [signal.SIGTERM]
+
+
+async def test_a_supervisor_that_has_no_descriptors_left_for_a_pulse_loses_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[int] = []
+    pipe = os.pipe
+
+    def only_one() -> tuple[int, int]:
+        if made:
+            raise OSError(errno.EMFILE, "too many open files")
+        made.extend(pipe())
+        return made[0], made[1]
+
+    monkeypatch.setattr(os, "pipe", only_one)
+    with pytest.raises(OSError, match="too many"):
+        SupervisorPulse(lambda _ready: None)
+    for descriptor in made:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)

@@ -1,5 +1,6 @@
 """Draining a worker and moving objects, on the twins (over links: tests/integration/cluster)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -119,6 +120,27 @@ async def test_a_drain_the_database_does_not_hear_of_does_not_begin_nor_end(worl
     world.harness.database.away = False
     with pytest.raises(WorkerLeaving):
         await world.harness.room("plain", "b")
+
+
+async def test_who_asks_for_a_drain_while_one_begins_is_told_how_that_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered = asyncio.Event()
+
+    async def unanswered(*_arguments: object, **_options: object) -> bool:
+        await answered.wait()
+        raise StoreUnavailable
+
+    monkeypatch.setattr(world.leases, "set_draining", unanswered)
+    asking = [_tasks.start(world.mover.drain_worker(), name="drain") for _ in range(2)]
+    await world.harness.settle()
+    assert not any(each.done() for each in asking)
+    answered.set()
+    for each in asking:
+        with pytest.raises(StoreUnavailable):
+            await each
+    assert world.mover.duty is Duty.SERVING
+    await world.harness.room("plain", "a")
 
 
 async def test_leaving_for_ever_does_not_wait_for_the_database_to_hear_of_it(world: World) -> None:

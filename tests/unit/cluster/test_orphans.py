@@ -4,8 +4,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.core.errors import LeaseLost, RoomAborted, StorageRefused
-from app.core.values import CommitResult
+from app.core.errors import (
+    LeaseLost,
+    RoomAborted,
+    StorageRefused,
+    StoreUnavailable,
+    WorkerLeaving,
+)
+from app.core.ids import ObjectId, WorkerId
+from app.core.values import Claim, CommitResult
 from app.testing.harness import ObjectHarness
 from tests.unit.cluster.slow_store import Plain
 
@@ -102,3 +109,66 @@ async def test_a_release_that_the_database_refuses_is_no_end_of_the_sweep(
     monkeypatch.setattr(harness.store, "release", release)
     await harness.advance(3)
     assert _holder(harness) is None
+
+
+def _lose_the_answer(harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the database go away in the moment in which it has made a claim."""
+    claim = harness.store.claim
+
+    async def unanswered(object_id: ObjectId, worker_id: WorkerId) -> Claim:
+        await claim(object_id, worker_id)
+        monkeypatch.undo()
+        raise StoreUnavailable
+
+    monkeypatch.setattr(harness.store, "claim", unanswered)
+
+
+async def test_a_claim_that_was_not_answered_is_given_up_once_the_worker_drains(
+    harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _with_a_commit(harness)
+    await harness.settle()
+    _lose_the_answer(harness, monkeypatch)
+    with pytest.raises(StoreUnavailable):
+        await harness.room("plain", "a")
+    await harness.advance(2.0)
+    assert _holder(harness) == harness.worker_id, "as long as it takes objects that does no harm"
+    harness.registry.taking = False
+    harness.database.away = True
+    await harness.advance(1.5)
+    harness.database.away = False
+    await harness.advance(1.5)
+    assert _holder(harness) is None
+
+
+async def test_an_object_that_was_claimed_after_all_is_kept_by_a_worker_that_drains(
+    harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _lose_the_answer(harness, monkeypatch)
+    with pytest.raises(StoreUnavailable):
+        await harness.room("plain", "a")
+    await harness.connect("plain", "a")
+    harness.registry.taking = False
+    await harness.advance(2.5)
+    assert _holder(harness) == harness.worker_id
+    assert harness.live_room("plain", "a") is not None
+
+
+async def test_a_claim_made_as_the_worker_begins_to_drain_is_given_back_when_that_is_possible(
+    harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = harness.store.claim
+
+    async def late(object_id: ObjectId, worker_id: WorkerId) -> Claim:
+        made = await claim(object_id, worker_id)
+        harness.registry.taking = False
+        harness.database.away = True
+        return made
+
+    monkeypatch.setattr(harness.store, "claim", late)
+    with pytest.raises(WorkerLeaving):
+        await harness.room("plain", "a")
+    harness.database.away = False
+    assert _holder(harness) == harness.worker_id
+    await harness.advance(1.5)
+    assert harness.database.objects == {}

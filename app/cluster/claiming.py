@@ -1,0 +1,69 @@
+"""Claiming objects for this worker, and what becomes of a claim that nobody can use.
+
+A worker that drains, or whose lease has ended, claims nothing. What it claimed in the very moment
+in which that began is given back; and where the database went away before it answered, the object
+may be ours without our knowing (`orphans`).
+"""
+
+from collections.abc import Callable
+
+from ..core.errors import LeaseLost, StoreUnavailable, WorkerLeaving
+from ..core.ids import ObjectId
+from ..core.values import Claim
+from ..room.environment import RoomEnvironment
+from .membership import Membership
+from .orphans import Orphans
+
+
+class Claiming:
+    """See the module.
+
+    Args:
+        environment: Has the store where objects are claimed.
+        membership: This worker's standing.
+        orphans: Told of what is ours and has no room.
+        taking: Whether this worker takes objects at all.
+    """
+
+    def __init__(
+        self,
+        environment: RoomEnvironment,
+        membership: Membership,
+        orphans: Orphans,
+        taking: Callable[[], bool],
+    ) -> None:
+        self._environment = environment
+        self._membership = membership
+        self._orphans = orphans
+        self._taking = taking
+
+    async def claim(self, object_id: ObjectId) -> Claim:
+        """Make this worker the owner.
+
+        Raises:
+            OwnedElsewhere, StoreUnavailable: See `ObjectStore.claim`.
+            LeaseLost: This worker is not live.
+            WorkerLeaving: It takes no objects.
+        """
+        if not self._taking():
+            raise WorkerLeaving
+        if not self._membership.holds():
+            raise LeaseLost
+        worker_id = self._membership.worker_id
+        try:
+            claim = await self._environment.store.claim(object_id, worker_id)
+        except LeaseLost:
+            if self._taking():
+                raise
+            raise WorkerLeaving from None  # the database knows that we drain, and says no
+        except StoreUnavailable:
+            self._orphans.doubt(object_id, worker_id)
+            raise
+        self._orphans.discard(object_id.uuid)
+        if not self._taking():
+            self._orphans.add(claim)
+            await self._orphans.release(object_id.uuid)
+            raise WorkerLeaving
+        if claim.worker_id != self._membership.worker_id or not self._membership.holds():
+            raise LeaseLost
+        return claim
