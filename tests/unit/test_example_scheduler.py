@@ -25,11 +25,13 @@ async def ask(harness: ObjectHarness, method: str, path: str, job: Any = None) -
     body = b"" if job is None else dump_json(job)
     answer = await harness.request("jobs", "mine", Request(method=method, path=path, body=body))
     raw = answer.body
+    assert isinstance(raw, bytes | str)
     return answer.status if not raw or answer.media_type is None else parse_json(raw)
 
 
 async def made(harness: ObjectHarness) -> Any:
     answer = await harness.request("report", "sales", Request())
+    assert isinstance(answer.body, bytes | str)
     return parse_json(answer.body)
 
 
