@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from app.core.limits import ALARM_ERROR_CHARACTERS, ALARMS, DEAD_ALARMS
 from app.core.values import Alarm, AlarmFailure
+from app.room.expiry import EXPIRY_ALARM
 from app.sdk import AlarmInfo, DeadAlarm
 from app.testing.harness import ObjectHarness
 from app.testing.memory_database import MemoryAlarm
@@ -228,3 +229,18 @@ async def test_delete_all_forgets_dead_letters(harness: ObjectHarness) -> None:
     await perform(harness, lambda lab: lab.storage.delete_all())
     assert await dead(harness) == []
     assert rows(harness) == {}
+
+
+async def test_the_alarm_that_removes_expired_rows_is_never_given_up(
+    harness: ObjectHarness,
+) -> None:
+    await perform(harness, lambda lab: lab.storage.put("key", 1, expires_at=now(harness) + 1_000))
+    await forget(harness)
+    Alarmed.starting = lambda: int("no number")
+    await harness.advance(600)
+    assert rows(harness)[EXPIRY_ALARM].next_attempt_ms is not None
+    assert harness.counted["alarms_given_up"] == 0
+    Alarmed.starting = None
+    await harness.advance(150)
+    assert rows(harness) == {}
+    assert harness.contents("lab", "a") == {}
