@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from docs import generate_conformance
 from tests.conformance.catalogue import (
     LAST_NUMBER,
     SECTIONS,
@@ -14,9 +15,14 @@ from tests.conformance.catalogue import (
 from tests.conformance.verdicts import Outcome
 
 
-def test_every_number_has_at_most_one_test_and_every_test_says_its_statement() -> None:
-    found = statements()
-    assert len({statement.number for statement in found}) == len(found)
+def test_every_number_has_exactly_one_test_and_every_test_says_its_statement() -> None:
+    assert missing(statements()) == []
+
+
+def test_the_page_of_conformance_says_what_the_tests_say() -> None:
+    page = generate_conformance.PAGE.read_text("utf-8")
+    again = "run `make docs`, or `python -m docs.generate_conformance` in the environment"
+    assert page == generate_conformance.page(statements()), again
 
 
 def test_the_sections_hold_every_number_once() -> None:
