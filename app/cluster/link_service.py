@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ..core.errors import CallRefused, IdInvalid, LinkBroken, LinkGarbled, StateroomError
 from ..core.ids import ObjectId
+from ..core.limits import CALL_BYTES
 from ..core.pipes import BytePipe
 from ..core.tasks import TaskOwner
 from ..sdk.messages import Response
@@ -19,7 +20,7 @@ from .link_errors import NotBegun
 from .link_frames import FrameKind
 from .questions import ask_here
 from .registry import RoomRegistry
-from .remote_requests import request_from, response_meta, whole_body
+from .remote_requests import in_pieces, request_from, response_meta, whole_body
 
 Meta = Mapping[str, Any]
 CallHandler = Callable[[ObjectId, Meta, bytes], Awaitable[tuple[dict[str, Any], bytes]]]
@@ -142,11 +143,15 @@ class LinkService:
                 self._registry, object_id, lambda room: room.put_request(request)
             )
             answer: Response = asked.result
-            told = response_meta(answer) | {"receipt": str(asked.receipt)}
-            if isinstance(answer.body, BytePipe):
-                await served.stream(told, answer.body)
-            else:
-                served.answer(told, whole_body(answer))
+            receipt = {"receipt": str(asked.receipt)}
+            if not isinstance(answer.body, BytePipe):
+                body = whole_body(answer)
+                if len(body) <= CALL_BYTES:
+                    served.answer(response_meta(answer) | receipt, body)
+                    return
+                answer = in_pieces(answer, body)
+            assert isinstance(answer.body, BytePipe)  # noqa: S101 - says so to mypy
+            await served.stream(response_meta(answer) | receipt, answer.body)
         except (StateroomError, NotBegun) as error:
             served.fail(error)
         except Exception:

@@ -1,6 +1,7 @@
 """Requests and responses as they travel over a link: all but the body as JSON."""
 
 from collections.abc import AsyncIterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..core.pipes import BytePipe
@@ -68,3 +69,12 @@ def whole_body(response: Response) -> bytes:
     if isinstance(body, str):
         return body.encode()
     raise TypeError("a body in pieces where a whole one is asked for")
+
+
+def in_pieces(response: Response, body: bytes) -> Response:
+    """The same response with a body that crosses in pieces: for one that fits no frame."""
+    pipe = BytePipe()
+    pipe.push(body)
+    pipe.finish()
+    length = {"content-length": str(len(body))}
+    return replace(response, body=pipe, headers=length | dict(response.headers))

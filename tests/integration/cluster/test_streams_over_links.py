@@ -36,6 +36,8 @@ class Far(DurableObject):
         kind = request.path.strip("/")
         if kind == "upload":
             return Response(body=str(await self.upload(request)))
+        if kind == "large":
+            return Response(body="é" * (17 << 20), headers={"x-kind": "large"})
         if kind == "wait":
             await self.go.wait()
             return Response(body="waited")
@@ -273,4 +275,13 @@ async def test_a_request_that_had_not_begun_is_not_run_for_a_client_that_is_gone
     assert await (await running).read() == b"waited"
     await until(lambda: room.idle)
     assert Far.log == []
+    await until(lambda: nothing_is_left(*pair))
+
+
+async def test_a_whole_body_that_fits_no_frame_crosses_in_pieces(
+    pair: tuple[Worker, Worker],
+) -> None:
+    response = await ask(pair[1], Request(path="/large"))
+    assert response.headers == {"x-kind": "large", "content-length": str(34 << 20)}
+    assert await response.read() == "é".encode() * (17 << 20)
     await until(lambda: nothing_is_left(*pair))

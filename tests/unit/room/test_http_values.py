@@ -1,10 +1,11 @@
 """Requests and responses of authors are what they say they are."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from app.room.http_values import checked_response, problem_of_request
+from app.room.http_values import checked_piece, checked_response, problem_of_request
 from app.sdk import Request, Response
 
 _LONE = "\ud800"
@@ -52,3 +53,27 @@ def test_a_good_response_is_returned_and_what_is_none_is_not() -> None:
     assert checked_response(response) is response
     with pytest.raises(TypeError, match="str, not a Response"):
         checked_response("text")
+
+
+async def _pieces() -> AsyncIterator[bytes]:
+    yield b"x"
+
+
+def test_a_body_in_pieces_is_a_good_one_and_cannot_be_sent_on() -> None:
+    response = Response(body=_pieces(), headers={"Content-Length": "12"})
+    assert checked_response(response) is response
+    assert "read the body first" in (problem_of_request(Request(pieces=_pieces())) or "")
+
+
+@pytest.mark.parametrize("length", ["", "-1", "x", "1 ", "²"])
+def test_the_length_of_a_body_in_pieces_is_a_number(length: str) -> None:
+    with pytest.raises(TypeError, match="content-length"):
+        checked_response(Response(body=_pieces(), headers={"Content-Length": length}))
+
+
+def test_a_piece_is_bytes_or_text() -> None:
+    assert checked_piece(b"x") == b"x"
+    assert checked_piece("é") == "é".encode()
+    for odd in (None, 7, _LONE, bytearray(b"x")):
+        with pytest.raises(TypeError, match="piece"):
+            checked_piece(odd)
