@@ -46,7 +46,8 @@ class Beside:
         """
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - says so to mypy
-        standing.set(Standing(self.gate, self.gate, Walker(task)))
+        walker = Walker(task)
+        standing.set(Standing(self.gate, self.gate, walker))
         running_event.set(None)
 
         def failed(error: Exception) -> None:
@@ -57,5 +58,10 @@ class Beside:
                 self._failed(error)
 
         return await Stepped(
-            work, root=self.gate, step_over=self._step_over, failed=failed, passed=False
+            work,
+            root=self.gate,
+            walker=walker,
+            step_over=self._step_over,
+            failed=failed,
+            passed=False,
         )

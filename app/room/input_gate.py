@@ -222,13 +222,16 @@ class Section(InputGate):
         self.state = SectionState.RUNNING
         self._started(self)
 
-    def end(self) -> None:
-        """The section is over, its inner ones with it; harmless when it was before."""
+    def end(self) -> "list[Section]":
+        """The section is over, its inner ones with it. Returns all that are over by this."""
         if self.state is SectionState.OVER:
-            return
+            return []
+        self._advancing = True  # nothing goes on here any more, or starts
+        ended = [self]
         for inner in list(self.sections):
-            inner.end()
+            ended += inner.end()
         self.state = SectionState.OVER
         queue = self._queue
         self._queue = deque()
         self._parent.take_over(self, queue, locks=self.locks)
+        return ended

@@ -132,6 +132,7 @@ class InterleavingLoop:
     ) -> None:
         """See `RoomEvents.run_inline`; what returns something to await becomes an event."""
         self._whole = True
+        self._gate.lock()
         try:
             result = hook(connection, message)
         except InstanceAborted as error:
@@ -153,6 +154,7 @@ class InterleavingLoop:
                     )
                 )
         self._ends.step()
+        self._gate.unlock()
 
     def close(self, farewell: Event | None) -> None:
         """See `RoomEvents.close`."""
@@ -258,7 +260,8 @@ class InterleavingLoop:
         """Run one hook to its end."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - says so to mypy
-        standing.set(Standing(self._gate, self._gate, Walker(task)))
+        walker = Walker(task)
+        standing.set(Standing(self._gate, self._gate, walker))
 
         async def work() -> None:
             try:
@@ -267,7 +270,9 @@ class InterleavingLoop:
             finally:
                 self._close_transactions()
 
-        stepped = Stepped(work(), root=self._gate, step_over=self._ends.step, passed=True)
+        stepped = Stepped(
+            work(), root=self._gate, walker=walker, step_over=self._ends.step, passed=True
+        )
         try:
             await run_hook(lambda: stepped, timeout_seconds=event.timeout_seconds or self._timeout)
         except InstanceAborted as error:

@@ -107,7 +107,9 @@ class Sections:
             await self.over(section)
         finally:
             standing.set(before)
+            hold = Hold(standing_in(self.gate))  # what follows in this step is not overtaken
             self._end(section)
+            hold.release()
 
     async def over(self, gate: InputGate) -> None:
         """Wait until the callbacks that run as sections of a gate are over.
@@ -146,7 +148,8 @@ class Sections:
         driven: bool,
     ) -> None:
         task = asyncio.current_task()
-        walker = Walker(task) if driven and task is not None else None
+        assert task is not None  # noqa: S101 - says so to mypy
+        walker = Walker(task) if driven else None
         standing.set(Standing(self.gate, section, walker))
 
         async def work() -> ResultT:
@@ -155,7 +158,7 @@ class Sections:
             return value
 
         try:
-            value = await (self._drive(work()) if driven else work())
+            value = await (work() if walker is None else self._drive(work(), walker))
         except (Exception, InstanceAborted, asyncio.CancelledError) as error:
             self._fail(section, result, error)
             if isinstance(error, asyncio.CancelledError):
@@ -165,8 +168,8 @@ class Sections:
             self._end(section)
             result.resolve(value)
 
-    def _drive(self, work: Any) -> Awaitable[Any]:
-        return Stepped(work, root=self.gate, step_over=self._step_over, passed=False)
+    def _drive(self, work: Any, walker: Walker) -> Awaitable[Any]:
+        return Stepped(work, root=self.gate, walker=walker, step_over=self._step_over, passed=False)
 
     def _fail(self, section: Section, result: "SectionResult[Any]", error: BaseException) -> None:
         if section.state is SectionState.OVER:  # the instance was
@@ -181,15 +184,12 @@ class Sections:
         result.give_up()
 
     def _end(self, section: Section) -> None:
-        for inner in list(section.sections):
-            unfinished = self._open.get(inner)
-            self._end(inner)
-            if unfinished is not None:
-                unfinished.cancel()
-        opened = self._open.pop(section, None)
-        if opened is not None and opened.limit is not None:
-            opened.limit.cancel()
-        section.end()
+        for ended in section.end():
+            opened = self._open.pop(ended, None)
+            if opened is not None and opened.limit is not None:
+                opened.limit.cancel()
+            if opened is not None and ended is not section:
+                opened.cancel()
 
     def _limit(self) -> Timer:
         return self._clock.call_later(SECTION_SECONDS, lambda: self._abort(SectionTimedOut()))

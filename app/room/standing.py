@@ -23,11 +23,22 @@ class Walker:
         holds: How many holds it has itself: with one it goes on although the gate is closed.
     """
 
-    __slots__ = ("holds", "task")
+    __slots__ = ("_kept", "holds", "task")
 
     def __init__(self, task: "asyncio.Task[object]") -> None:
         self.task = task
         self.holds = 0
+        self._kept: list[InputGate] = []
+
+    def keep(self, gate: InputGate) -> None:
+        """A hold is over, and its gate stays as it is until the step is."""
+        self.holds -= 1
+        self._kept.append(gate)
+
+    def let_go(self) -> None:
+        """The step is over."""
+        while self._kept:
+            self._kept.pop(0).release()
 
 
 class Standing(NamedTuple):
@@ -82,10 +93,11 @@ class Hold:
             self._walker.holds += 1
 
     def release(self) -> None:
-        """The code goes on."""
+        """The code goes on. Nobody else passes before its step is over, and it may hold again."""
         if self._walker is not None:
-            self._walker.holds -= 1
-        self._gate.release()
+            self._walker.keep(self._gate)
+        else:
+            asyncio.get_running_loop().call_soon(self._gate.release)
 
 
 @contextmanager

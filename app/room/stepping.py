@@ -15,7 +15,7 @@ from typing import Any
 
 from .faults import InstanceAborted
 from .input_gate import InputGate
-from .standing import standing_in
+from .standing import Walker, standing_in
 
 
 class Stepped:
@@ -24,6 +24,7 @@ class Stepped:
     Args:
         work: The coroutine.
         root: The room's gate.
+        walker: The task's.
         step_over: Called after each step.
         failed: Called in place of that when the step has raised, if given.
         passed: The gate has let the first step pass; its lock is given back after it.
@@ -34,12 +35,14 @@ class Stepped:
         work: Coroutine[Any, Any, Any],
         *,
         root: InputGate,
+        walker: Walker,
         step_over: Callable[[], None],
         passed: bool,
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
         self._work = work
         self._root = root
+        self._walker = walker
         self._step_over = step_over
         self._failed = failed
         self._lock: InputGate | None = root if passed else None
@@ -86,13 +89,10 @@ class Stepped:
 
         Being cancelled meanwhile is such an error.
         """
-        here = standing_in(self._root)
-        gate = here.gate
+        gate = standing_in(self._root).gate
         if gate.broken is not None:
             return InstanceAborted(str(gate.broken))
-        if not gate.locks or (here.walker is not None and here.walker.holds):
-            gate.lock()  # a hold that ends in this step lets nobody pass before the step is over
-            self._lock = gate
+        if self._walker.holds:
             return error
         ticket = gate.enter(lambda: self._admit(gate), self._refuse)
         try:
@@ -123,5 +123,6 @@ class Stepped:
 
     def _give_back(self) -> None:
         lock, self._lock = self._lock, None
+        self._walker.let_go()
         if lock is not None:
             lock.unlock()
