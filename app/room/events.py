@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from ..core.clock import Clock
-from ..core.errors import QueuedTooLong, RoomAborted, StateroomError
+from ..core.errors import EventTimedOut, QueuedTooLong, RoomAborted, SectionTimedOut, StateroomError
 from ..core.tasks import TaskOwner
 from ..core.workshop import breathe
 from .connections import RoomConnection
@@ -290,7 +290,9 @@ class EventLoop:
         except InstanceAborted as error:
             self._aborted(error)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
-            if self._intake is not Intake.STOPPED:
+            if isinstance(error, EventTimedOut) and self._gate.sections:
+                self._host.abort(SectionTimedOut())  # which has taken as long as it may, or nearly
+            elif self._intake is not Intake.STOPPED:
                 self._undo(error)
             fail(error)
 

@@ -175,9 +175,9 @@ class Context(Protocol):
     async def offload(self, work: Callable[[], ResultT]) -> ResultT:
         """Run a long plain computation in a thread, and go on with its result.
 
-        The event goes on, so nothing else of this object runs meanwhile; other objects do. The
-        work must keep to what this object alone holds, and use neither storage nor connections.
-        A worker does one such work at a time.
+        Nothing else of this object runs meanwhile, unless its class interleaves; other objects
+        do. The work must keep to what this object alone holds, and use neither storage nor
+        connections. A worker does one such work at a time.
         """
         ...
 

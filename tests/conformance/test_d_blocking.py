@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.core.errors import ObjectFault, RoomAborted, SectionTimedOut, StateroomError
+from app.room.limits import RoomLimits
 from app.sdk import CallRefused, Request
 from tests.conformance.gate_stage import Stage, StageHarness, begin, future
 from tests.conformance.verdicts import not_offered
@@ -238,6 +239,17 @@ async def test_049_a_callback_over_30_seconds_resets_the_object(
         await blocking
     assert caught.value.code == SectionTimedOut.code
     assert (caught.value.overloaded, caught.value.reset) == (True, True)
+
+
+async def test_a_time_out_of_the_event_inside_of_a_section_resets_the_object_too() -> None:
+    async def block(self: Stage) -> None:
+        await self.ctx.block_concurrency_while(future)
+
+    async with StageHarness(limits=RoomLimits(event_timeout_seconds=0.01)) as harness:
+        Stage.steps = {"block": block}
+        with pytest.raises(SectionTimedOut):
+            await begin(harness.request("plain", "a", Request(path="block")))
+        assert harness.live_room("plain", "a") is None
 
 
 async def test_050_sections_nest_and_the_outer_one_goes_on_after_the_inner(
