@@ -101,10 +101,10 @@ class _Ran:
             self.passed.add(name)
 
 
-def run(found: Sequence[Statement]) -> list[str]:
+def run(found: Sequence[Statement], folder: Path = FOLDER) -> list[str]:
     """Run the tests; return what is wrong: failures, and statements whose test did not run."""
     ran = _Ran()
-    status = pytest.main(["-q", "-p", "no:cacheprovider", str(FOLDER)], plugins=[ran])
+    status = pytest.main(["-q", "-p", "no:cacheprovider", str(folder)], plugins=[ran])
     wrong = [f"failed: {name}" for name in sorted(ran.failed)]
     wrong += [f"did not run: {item.test}" for item in found if item.test not in ran.passed]
     if status != pytest.ExitCode.OK and not wrong:

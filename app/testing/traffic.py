@@ -7,7 +7,6 @@ nothing under way.
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from ..core.ports import BatchSource, Committer
@@ -46,7 +45,7 @@ class CountedPort:
     """Stands before a port, and counts its calls.
 
     Args:
-        port: Of which only coroutine methods are called.
+        port: Whose coroutine methods are counted.
         traffic: The count.
     """
 
@@ -54,10 +53,10 @@ class CountedPort:
         self._port = port
         self._traffic = traffic
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Any:
         call = getattr(self._port, name)
         if not inspect.iscoroutinefunction(call):
-            raise AttributeError(name)
+            return call
 
         async def counted(*arguments: Any, **named: Any) -> Any:
             with self._traffic:

@@ -1,10 +1,13 @@
 """Every statement of the conformance list has its one test, and the page says what they say."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from docs import generate_conformance
+from tests.architecture.sources import ROOT
 from tests.conformance.catalogue import (
     LAST_NUMBER,
     SECTIONS,
@@ -55,6 +58,36 @@ def test_a_test_against_the_rules_is_refused(tmp_path: Path, source: str, compla
     write(tmp_path, source)
     with pytest.raises(CatalogueError, match=complaint):
         statements(tmp_path)
+
+
+RUN = """
+import sys
+from pathlib import Path
+from docs.generate_conformance import run
+from tests.conformance.catalogue import statements
+
+folder = Path(sys.argv[1])
+print(*run(statements(folder), folder), sep="\\n")
+"""
+
+
+def test_the_page_is_not_written_when_a_test_fails_or_does_not_run(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "import pytest\n"
+        "@pytest.mark.parametrize('good', [True, False])\n"
+        "def test_001_x(good):\n    'One.'\n    assert good\n"
+        "@pytest.mark.parametrize('good', [])\n"
+        "def test_002_x(good):\n    'Two.'\n"
+        "def test_003_x():\n    'Three.'\n",
+    )
+    command = [sys.executable, "-c", RUN, str(tmp_path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.stdout.splitlines()[-3:] == [
+        "failed: test_001_x",
+        "failed: test_002_x",
+        "did not run: test_002_x",
+    ]
 
 
 def write(folder: Path, source: str) -> None:

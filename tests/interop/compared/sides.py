@@ -182,4 +182,7 @@ def workerd_server() -> Iterator[WorkerdProcess]:
 def _workerd() -> Path:
     """The program of the npm package for this machine."""
     folder = NODE_FOLDER / "node_modules" / "@cloudflare"
-    return next(folder.glob("workerd-*/bin/workerd"))
+    found = next(folder.glob("workerd-*/bin/workerd"), None)
+    if found is None:
+        raise RuntimeError("npm has no workerd for this machine")
+    return found
