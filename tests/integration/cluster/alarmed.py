@@ -43,6 +43,26 @@ class Alarmed(DurableObject):
         stored = await self.ctx.storage.get("runs", 0)
         return Response.json({"alarm": await self.ctx.storage.get_alarm(), "runs": stored})
 
+    async def set_many(self, count: int) -> None:
+        """Set so many named alarms for now."""
+        for number in range(count):
+            self.ctx.storage.set_alarm(self.ctx.now(), name=f"{number}", payload={"n": number})
+
+    async def repeat(self, seconds: float) -> None:
+        """Have an alarm repeat, beginning now."""
+        self.ctx.storage.set_alarm(self.ctx.now(), name="tick", every=seconds)
+
+    async def dead(self) -> list[Any]:
+        """The dead letters: payload, class and text of the error."""
+        return [
+            [letter.name, letter.payload, letter.failure.error_class, letter.failure.error_text]
+            for letter in await self.ctx.storage.dead_alarms()
+        ]
+
+    async def revive(self, name: str) -> bool:
+        """Retry a dead letter."""
+        return await self.ctx.storage.retry_dead_alarm(name)
+
     async def on_alarm(self, info: AlarmInfo) -> None:
         cls, name = Alarmed, str(self.ctx.id.name)
         cls.runs[name] += 1

@@ -1,17 +1,13 @@
 """Alarms on real Postgres: two whole services, each with a scheduler of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.core.errors import ObjectFault
-from app.core.ids import ObjectId
 from app.core.values import DueAlarm
-from app.sdk import Request
 from app.settings import load_settings
 from app.store.alarms import PostgresAlarmQueue
 from app.store.database import Database
@@ -19,69 +15,9 @@ from app.store.leases import PostgresWorkerLeases
 from app.wiring import Service
 from tests.contract.worlds import identity
 from tests.integration.cluster.alarmed import Alarmed, until
-from tests.interop.wire_json import loads
+from tests.integration.cluster.pair import Pair, quiet
 
 COUNT = 300
-
-
-class Pair:
-    """Two services on one database."""
-
-    def __init__(self, first: Service, second: Service, database: Database) -> None:
-        self.first = first
-        self.second = second
-        self.database = database
-
-    def object_id(self, name: str) -> ObjectId:
-        return self.database.object_ids.from_name("alarmed", name)
-
-    async def set(self, service: Service, name: str, *, in_ms: int, path: str = "/") -> Any:
-        request = Request(method="POST", path=path, body=b"%d" % in_ms)
-        return await self.ask(service, name, request)
-
-    async def ask(self, service: Service, name: str, request: Request | None = None) -> Any:
-        assert service.locator is not None
-        response, _ = await service.locator.request(self.object_id(name), request or Request())
-        assert isinstance(response.body, bytes)
-        return loads(response.body)
-
-    async def alarms(self) -> int:
-        (row,) = await self.database.fetch("select count(*) as count from object_alarm")
-        return int(row["count"])
-
-    async def no_alarms(self) -> bool:
-        return await self.alarms() == 0
-
-    async def holder(self, name: str) -> Any:
-        rows = await self.database.fetch(
-            "select worker_id from object where object_id = $1", self.object_id(name).uuid
-        )
-        return rows[0]["worker_id"]
-
-
-async def quiet(service: Service) -> None:
-    """Let a service claim no alarms any more."""
-    assert service._alarms is not None
-    await service._alarms.close()
-
-
-@pytest.fixture
-async def pair(database: Database, database_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
-    Alarmed.reset()
-    services: list[Service] = []
-    async with AsyncExitStack() as stack:
-        for number in range(2):
-            settings = load_settings(
-                database_url=database_url,
-                data_dir=tmp_path / f"{number}",
-                lease_seconds=20.0,
-            )
-            service = Service(settings, {"alarmed": Alarmed})
-            stack.push_async_callback(service.stop)
-            await service.start()
-            services.append(service)
-        first, second = services
-        yield Pair(first, second, database)
 
 
 async def test_two_schedulers_run_each_alarm_once(pair: Pair) -> None:
