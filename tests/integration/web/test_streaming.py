@@ -174,23 +174,23 @@ async def test_a_reader_that_takes_nothing_is_cut_off(
 
 async def test_a_hundred_feeds_hear_every_word(client: httpx.AsyncClient, name: str) -> None:
     heard: list[list[str]] = [[] for _ in range(100)]
+    limits = httpx.Limits(max_connections=200)
 
-    async def listen(mine: list[str]) -> None:
-        limits = httpx.Limits(max_connections=1)
-        async with (
-            httpx.AsyncClient(base_url=client.base_url, timeout=LONG, limits=limits) as own,
-            own.stream("GET", "/feed") as feed,
-        ):
+    async def listen(many: httpx.AsyncClient, mine: list[str]) -> None:
+        async with many.stream("GET", "/feed") as feed:
             async for line in feed.aiter_lines():
                 if line.startswith("data: "):
                     mine.append(line)
                 if len(mine) == 5:
                     return
 
-    async with asyncio.TaskGroup() as group:
+    async with (
+        httpx.AsyncClient(base_url=client.base_url, timeout=LONG, limits=limits) as many,
+        asyncio.TaskGroup() as group,
+    ):
         for mine in heard:
-            group.create_task(listen(mine))
-        await until(lambda: len(Streamer.feeds[name]) == 100)
+            group.create_task(listen(many, mine))
+        await until(lambda: len(Streamer.feeds[name]) == 100, seconds=60)
         for word in range(5):
             await client.post("/say", content=str(word).encode())
     assert all(mine == [f"data: {word}" for word in range(5)] for mine in heard)
