@@ -27,6 +27,7 @@ from ..room.environment import RoomEnvironment
 from ..room.room import Room
 from ..sdk.messages import Request
 from .claiming import Claiming
+from .falls import Falls
 from .membership import Membership
 from .namespaces import Namespaces
 from .orphans import Orphans
@@ -87,6 +88,7 @@ class RoomRegistry:
         self._leaving: dict[UUID, asyncio.Task[LiveWorker | None]] = {}
         self._orphans = Orphans(environment.store)
         self._claims = Claiming(environment, membership, self._orphans, lambda: self.taking)
+        self._falls = Falls()
         self._pace = pace or Pace()
         self.taking = True
         self.watchdog = Watchdog(lease_seconds=membership.lease_seconds, count=environment.counters)
@@ -279,6 +281,10 @@ class RoomRegistry:
             raise Overloaded(f"this worker holds {len(self._rooms)} rooms")
         self._claiming += 1
         try:
+            clock = self._environment.clock
+            wait = self._falls.wait_seconds(object_id.uuid, clock.monotonic())
+            if wait > 0:
+                await clock.sleep(wait)
             claim = await self._claims.claim(object_id)
         finally:
             self._claiming -= 1
@@ -289,6 +295,7 @@ class RoomRegistry:
 
     def _forget(self, room: Room) -> None:
         key = room.object_id.uuid
+        self._falls.note(key, room.life.cause, self._environment.clock.monotonic())
         if self._rooms.get(key) is room:
             del self._rooms[key]
         claim = room.lane.claim

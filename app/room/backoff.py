@@ -8,12 +8,18 @@ cannot force a reload for every message (architecture, section 5).
 _FORGOTTEN_AFTER_SECONDS = 30.0
 _FIRST_SECONDS = 0.05
 _LONGEST_SECONDS = 5.0
+_MOST_DOUBLINGS = 10  # beyond the longest; a loop that goes on for days counts too far for floats
 
 
 class FaultBackoff:
-    """Counts faults that follow one another closely."""
+    """Counts faults that follow one another closely.
 
-    def __init__(self) -> None:
+    Args:
+        free: So many cost no wait.
+    """
+
+    def __init__(self, *, free: int = 1) -> None:
+        self._free = free
         self._count = 0
         self._latest = 0.0
 
@@ -26,7 +32,8 @@ class FaultBackoff:
 
     def wait_seconds(self, now: float) -> float:
         """How long a start at `now` has to wait."""
-        if self._count <= 1:
+        if self._count <= self._free:
             return 0.0
-        pause: float = min(_FIRST_SECONDS * 2 ** (self._count - 2), _LONGEST_SECONDS)
+        doublings = min(self._count - self._free - 1, _MOST_DOUBLINGS)
+        pause: float = min(_FIRST_SECONDS * 2**doublings, _LONGEST_SECONDS)
         return max(0.0, self._latest + pause - now)

@@ -90,6 +90,8 @@ class RoomLife:
         self._hears_evict = hears_evict
         self._gone = gone
         self.state = RoomState.LOADING
+        self.cause: StateroomError | None = None
+        """Why the room was thrown away, if it was."""
         self.released = False
         """Whether the object was given up; a room that was thrown away has not done that."""
 
@@ -262,6 +264,7 @@ class RoomLife:
         _log.warning("room_aborted", **self.names, code=error.code, reason=str(error))
         self._environment.counters("room_aborts")
         self.state = move(self.state, RoomState.ABORTED)
+        self.cause = error
         self._lane.break_(error)
         self._unit.discard()
         for member in list(self._members):

@@ -41,3 +41,13 @@ def test_half_a_minute_without_a_fault_forgets_the_earlier_ones() -> None:
     assert backoff.wait_seconds(130.0) > 0.0, "exactly half a minute is not yet over it"
     backoff.fault(160.5)
     assert backoff.wait_seconds(160.5) == 0.0
+
+
+def test_a_loop_that_goes_on_for_days_waits_no_longer_than_the_longest() -> None:
+    backoff = FaultBackoff()
+    now = 0.0
+    for _ in range(5_000):
+        backoff.fault(now)
+        now += backoff.wait_seconds(now)
+    backoff.fault(now)
+    assert backoff.wait_seconds(now) == 5
