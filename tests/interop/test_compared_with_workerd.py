@@ -6,7 +6,7 @@ started again for the statements about what outlives that. `-rA` or a failure pr
 """
 
 import asyncio
-from collections.abc import Iterator
+import fcntl
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ from tests.interop.compared.differences import DIFFERENCES
 from tests.interop.compared.numbers import NUMBERS
 from tests.interop.compared.sides import Side, WorkerdProcess, our_server, workerd_server
 from tests.interop.server_process import ServerProcess
-from tests.interop.wire_json import dumps
+from tests.interop.wire_json import dumps, loads
 
 CASE_SECONDS = 60.0
 CASES_AT_A_TIME = 8
@@ -40,13 +40,24 @@ Outcomes = dict[int, Outcome]
 
 
 @pytest.fixture(scope="module")
-def outcomes(node_packages: None) -> Iterator[Outcomes]:  # noqa: ARG001 - installs them first
-    with workerd_server() as workerd, our_server() as ours:
-        seen = asyncio.run(_first(workerd, ours))
-        for process in (workerd, ours):
-            process.kill()
-            process.start()
-        yield seen | asyncio.run(_second(workerd, ours))
+def outcomes(
+    node_packages: None,  # noqa: ARG001 - installs them first
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_id: str,
+) -> Outcomes:
+    """What both have answered; of several test processes, one asks."""
+    if worker_id == "master":
+        return _answers()
+    shared = tmp_path_factory.getbasetemp().parent / "compared.json"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            rows = [[number, seen.workerd, seen.ours] for number, seen in _answers().items()]
+            shared.write_text(dumps(rows), "utf-8")
+    return {
+        number: Outcome(workerd=workerd, ours=ours)
+        for number, workerd, ours in loads(shared.read_text("utf-8"))
+    }
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -60,6 +71,15 @@ def test_workerd_and_we_agree_on_statement(number: int, outcomes: Outcomes) -> N
 
 def test_differences_are_about_statements_that_are_compared() -> None:
     assert set(DIFFERENCES) <= set(NUMBERS)
+
+
+def _answers() -> Outcomes:
+    with workerd_server() as workerd, our_server() as ours:
+        seen = asyncio.run(_first(workerd, ours))
+        for process in (workerd, ours):
+            process.kill()
+            process.start()
+        return seen | asyncio.run(_second(workerd, ours))
 
 
 async def _first(workerd: WorkerdProcess, ours: ServerProcess) -> Outcomes:
