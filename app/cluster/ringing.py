@@ -72,8 +72,8 @@ class AlarmRinger:
         return {"outcome": outcome.value}, b""
 
 
-async def ring_here(registry: RoomRegistry, alarm: DueAlarm) -> RingOutcome:
-    """Ring an object whose room is here, or is made here.
+async def ring_here(registry: RoomRegistry, alarm: DueAlarm, *, early: bool = False) -> RingOutcome:
+    """Ring an object whose room is here, or is made here; `early`: whatever its time.
 
     When the object throws itself away in the run, its next room is asked at once to note that.
 
@@ -88,7 +88,7 @@ async def ring_here(registry: RoomRegistry, alarm: DueAlarm) -> RingOutcome:
     if not room.open:
         raise NotBegun(RoomAborted())
     try:
-        return await room.bell.ring(alarm)
+        return await room.bell.ring(alarm, early=early)
     except RunAborted as aborted:
         next_room = await registry.find(alarm.object_id)
         return await next_room.bell.note(alarm, aborted)

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar, overload
 
+from ..cluster.ringing import ring_here
 from ..core.errors import RoomAborted, StateroomError
 from ..core.ids import ObjectId
 from ..core.ports import ObjectStore
@@ -143,8 +144,7 @@ class Harness(HarnessWorker):
         due = DueAlarm(
             object_id=object_id, name=name, due_ms=alarm.due_ms, attempt_ms=alarm.next_attempt_ms
         )
-        room = await self.registry.room(object_id)
-        outcome = await room.bell.ring(due, early=True)
+        outcome = await ring_here(self.registry, due, early=True)
         if outcome is RingOutcome.FAILED:
             standing = await self._ports.store.alarm(object_id, name)
             failure = standing.failure if standing is not None else None

@@ -159,3 +159,14 @@ async def test_a_room_that_is_aborted_from_outside_fails_no_run(harness: ObjectH
     gate.set_result(None)
     assert [info.retry_count for info in Alarmed.runs] == [0, 0]
     assert row(harness) is None
+
+
+async def test_a_test_that_runs_an_alarm_is_told_of_the_abort(harness: ObjectHarness) -> None:
+    await set_alarm(harness, now(harness) + 60_000)
+    stub = harness.stub("lab", "a")
+    Alarmed.on_ring = abort
+    with pytest.raises(RuntimeError, match="RoomAborted: enough"):
+        await harness.run_alarm_now(stub)
+    Alarmed.on_ring = abort_and_drop
+    assert await harness.run_alarm_now(stub), "it was dropped"
+    assert not await harness.run_alarm_now(stub)
