@@ -26,13 +26,15 @@ class Crash(Enum):
 STAGES: Final = tuple(Crash)
 
 
-async def after_a_crash(stage: Crash, *, before: Mapping[str, Any], step: Step) -> dict[str, Any]:
+async def after_a_crash(
+    stage: Crash, *, before: Mapping[str, Any], step: Step, lab: type[Lab] = Lab
+) -> dict[str, Any]:
     """Let the worker die while an object runs `step`; return what another one finds stored.
 
     Whatever the dead worker still sends is refused.
     """
-    async with ObjectHarness({"lab": Lab}) as first:
-        await perform(first, lambda lab: lab.storage.put_many(before))
+    async with ObjectHarness({"lab": lab}) as first:
+        await perform(first, lambda each: each.storage.put_many(before))
         first.committer.hold()
         event = begin(first, step)
         await first.settle()
@@ -42,10 +44,10 @@ async def after_a_crash(stage: Crash, *, before: Mapping[str, Any], step: Step) 
             first.committer.settle()
         first.database.workers[first.worker_id].dead = True
         second = ObjectHarness(
-            {"lab": Lab}, database=first.database, clock=first.clock, node="another"
+            {"lab": lab}, database=first.database, clock=first.clock, node="another"
         )
         async with second:
-            found: dict[str, Any] = await perform(second, lambda lab: lab.storage.list())
+            found: dict[str, Any] = await perform(second, lambda each: each.storage.list())
             first.committer.release()
             await first.settle()
             assert second.contents("lab", "a") == found

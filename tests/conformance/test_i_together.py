@@ -1,6 +1,7 @@
 """What is committed together, and what a crash can leave (I)."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,13 +11,14 @@ from app.core.errors import RoomAborted
 from app.core.values import CommitResult
 from app.store.database import Database
 from app.store.driver import ConnectTarget
+from app.testing.driving import turn
 from app.testing.harness import ObjectHarness
 from tests.conformance.crashes import STAGES, Crash, after_a_crash
 from tests.conformance.verdicts import differs
 from tests.doubles.batch_source import commit
 from tests.doubles.tcp_proxy import Fault, FaultProxy
 from tests.integration.store.conftest import Site
-from tests.unit.room.lab import LABS, Lab, begin, forget, perform
+from tests.unit.room.lab import LABS, InterleavingLab, Lab, begin, forget, perform
 from tests.unit.room.seen import closed
 
 
@@ -45,26 +47,28 @@ async def test_108_a_crash_leaves_all_writes_of_a_step_or_none(stage: Crash) -> 
 
 
 @differs(
-    "an event is all or nothing up to its commit points, awaits or not; a crash may part two puts "
-    "with `await storage.sync()` between them"
+    "it holds for classes that interleave; by default an event is all or nothing up to its commit "
+    "points, awaits or not, and a crash parts two puts only around `await storage.sync()`"
 )
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("synced", [False, True])
-async def test_109_a_crash_may_part_two_puts_only_at_a_commit_point(
-    stage: Crash, *, synced: bool
-) -> None:
+@pytest.mark.parametrize("way", ["await anything", "await sync", "interleave"])
+async def test_109_a_crash_may_part_two_puts(stage: Crash, way: str) -> None:
     """Two puts with an await between them may be parted by a crash."""
+    never = asyncio.Event()
+    between: dict[str, Callable[[Lab], Awaitable[Any]]] = {
+        "await anything": lambda _lab: turn(),
+        "await sync": lambda lab: lab.storage.sync(),
+        "interleave": lambda _lab: never.wait(),
+    }
 
     async def step(lab: Lab) -> None:
         lab.storage.put("first", 1)
-        if synced:
-            await lab.storage.sync()
-        else:
-            await lab.storage.get("missing")
+        await between[way](lab)
         lab.storage.put("second", 2)
 
-    found = await after_a_crash(stage, before={}, step=step)
-    whole = {"first": 1} if synced else {"first": 1, "second": 2}
+    kind = InterleavingLab if way == "interleave" else Lab
+    found = await after_a_crash(stage, before={}, step=step, lab=kind)
+    whole = {"first": 1, "second": 2} if way == "await anything" else {"first": 1}
     assert found == (whole if stage.applied else {})
 
 
