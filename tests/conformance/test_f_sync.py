@@ -10,19 +10,30 @@ from app.core.errors import OwnershipLost
 from app.core.tasks import TaskOwner
 from app.core.values import CommitResult
 from app.sdk import Receipt
+from app.testing.driving import Harness
 from app.testing.harness import ObjectHarness
+from app.testing.pytest_plugin import HarnessMaker
 from tests.unit.room.lab import LABS, Lab, begin, interleaves, perform
 
 _tasks = TaskOwner("test")
 
 
 @pytest.fixture(params=LABS)
-async def harness(request: pytest.FixtureRequest) -> AsyncIterator[ObjectHarness]:
+async def harness(
+    object_harness: HarnessMaker, request: pytest.FixtureRequest
+) -> AsyncIterator[Harness]:
+    async with object_harness({"lab": request.param}) as made:
+        yield made
+
+
+@pytest.fixture(params=LABS)
+async def in_memory(request: pytest.FixtureRequest) -> AsyncIterator[ObjectHarness]:
+    """Where a test makes one commit and holds the next back."""
     async with ObjectHarness({"lab": request.param}) as made:
         yield made
 
 
-async def _is_waited_for(harness: ObjectHarness, *, unconfirmed: bool) -> None:
+async def _is_waited_for(harness: Harness, *, unconfirmed: bool) -> None:
     async def step(lab: Lab) -> Any:
         lab.storage.put("key", 1, allow_unconfirmed=unconfirmed)
         return await lab.storage.sync()
@@ -31,29 +42,30 @@ async def _is_waited_for(harness: ObjectHarness, *, unconfirmed: bool) -> None:
     event = begin(harness, step)
     await harness.settle()
     assert not event.done()
-    harness.committer.commit_now()
+    harness.committer.release()
     assert (await event).commit_seq == 1
 
 
-async def test_069_sync_with_nothing_pending_returns_at_once(harness: ObjectHarness) -> None:
+async def test_069_sync_with_nothing_pending_returns_at_once(harness: Harness) -> None:
     """sync() with nothing pending returns at once."""
     harness.committer.hold()
     receipt: Receipt = await perform(harness, lambda lab: lab.storage.sync())
     assert receipt.commit_seq == 0
 
 
-async def test_070_sync_waits_for_earlier_confirmed_writes(harness: ObjectHarness) -> None:
+async def test_070_sync_waits_for_earlier_confirmed_writes(harness: Harness) -> None:
     """sync() waits for earlier confirmed writes."""
     await _is_waited_for(harness, unconfirmed=False)
 
 
-async def test_071_sync_waits_for_earlier_unconfirmed_writes(harness: ObjectHarness) -> None:
+async def test_071_sync_waits_for_earlier_unconfirmed_writes(harness: Harness) -> None:
     """sync() waits for earlier unconfirmed writes."""
     await _is_waited_for(harness, unconfirmed=True)
 
 
-async def test_072_sync_does_not_wait_for_later_writes(harness: ObjectHarness) -> None:
+async def test_072_sync_does_not_wait_for_later_writes(in_memory: ObjectHarness) -> None:
     """sync() does not wait for writes that are made after it was called."""
+    harness = in_memory
 
     async def step(lab: Lab) -> Any:
         lab.storage.put("first", 1)
@@ -74,7 +86,7 @@ async def test_072_sync_does_not_wait_for_later_writes(harness: ObjectHarness) -
     assert (await event).commit_seq == 1
 
 
-async def test_073_sync_raises_when_the_commit_fails(harness: ObjectHarness) -> None:
+async def test_073_sync_raises_when_the_commit_fails(harness: Harness) -> None:
     """sync() raises if the commit fails."""
     errors: list[Exception] = []
 
@@ -96,7 +108,7 @@ async def test_073_sync_raises_when_the_commit_fails(harness: ObjectHarness) -> 
     assert harness.counted["object_faults"] == 0, "that is no fault of the object"
 
 
-async def test_074_several_syncs_for_one_commit_all_return(harness: ObjectHarness) -> None:
+async def test_074_several_syncs_for_one_commit_all_return(harness: Harness) -> None:
     """Several calls of sync() for one commit all return."""
 
     async def step(lab: Lab) -> Any:
