@@ -1,10 +1,11 @@
 """Faults of alarms."""
 
+from dataclasses import replace
 from typing import Any
 
 from app.core.values import Alarm, DueAlarm, RingOutcome
 from app.room import bell
-from app.room.bell import AlarmBell
+from app.room.bell import AlarmBell, RunAborted
 from app.room.hooks import finish
 from app.sdk.alarms import AlarmInfo
 from app.sdk.durable_object import DurableObject
@@ -54,6 +55,48 @@ def alarms_pass_the_fence() -> None:
     commit_statement.COMMIT_ALL = statement.replace(  # type: ignore[misc] # a mutant may
         _FENCED, "    on conflict (object_id, name)"
     )
+
+
+def series_drift() -> None:
+    """An alarm that repeats counts its next time from the end of its run."""
+
+    def later(alarm: Alarm, *, now_ms: int) -> Alarm | None:
+        every = alarm.every_ms
+        if every is None:
+            return None
+        return replace(alarm, due_ms=now_ms + every, next_attempt_ms=now_ms + every)
+
+    _replace(bell, "after_run", later)
+
+
+def aborted_runs_are_over() -> None:
+    """An alarm whose object threw itself away in the run is taken for done."""
+
+    def note(self: AlarmBell, due: DueAlarm, aborted: RunAborted) -> RingOutcome:
+        del aborted
+        self._alarms.write(due.name, None)
+        return RingOutcome.DONE
+
+    _replace(AlarmBell, "_note", note)
+
+
+def alarms_of_an_object_run_side_by_side() -> None:
+    """Rings take no turns."""
+
+    class NoTurn:
+        async def acquire(self) -> bool:
+            return True
+
+        def release(self) -> None:
+            """There was none."""
+
+    make = AlarmBell.__init__
+
+    def without_turns(self: AlarmBell, *arguments: Any) -> None:
+        make(self, *arguments)
+        _replace(self, "_turn", NoTurn())
+
+    _replace(AlarmBell, "__init__", without_turns)
 
 
 def _replace(owner: Any, name: str, new: Any) -> None:

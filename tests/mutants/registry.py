@@ -55,6 +55,9 @@ MEMBERSHIP = "tests/cluster/test_membership.py"
 ROOM = "tests/unit/room"
 BELL = "tests/unit/room/test_bell.py"
 ALARMS = "tests/contract/test_alarms.py"
+ALARMS_AT_RANDOM = "tests/property/room/test_alarms.py"
+SERIES = "tests/unit/room/test_repeating_alarms.py"
+ABORTS = "tests/unit/room/test_alarm_aborts.py"
 
 MUTANTS: dict[str, Mutant] = {
     "fence-by-plain-select": Mutant(
@@ -150,7 +153,7 @@ MUTANTS: dict[str, Mutant] = {
     "any-ring-runs": Mutant(
         what="an alarm is run for whatever attempt it is rung",
         patch=alarms.any_ring_runs,
-        tests=(BELL,),
+        tests=(BELL, "tests/conformance/test_l_alarms_rung.py"),
     ),
     "alarm-claims-outlive-their-worker": Mutant(
         what="the alarms that a dead worker had claimed wait until the claim runs out",
@@ -161,6 +164,21 @@ MUTANTS: dict[str, Mutant] = {
         what="a batch that the fence refuses sets its alarms all the same",
         patch=alarms.alarms_pass_the_fence,
         tests=(ALARMS,),
+    ),
+    "series-drift": Mutant(
+        what="an alarm that repeats counts its next time from the end of its run",
+        patch=alarms.series_drift,
+        tests=(SERIES, ALARMS_AT_RANDOM),
+    ),
+    "aborted-runs-are-over": Mutant(
+        what="an alarm whose object threw itself away in the run is taken for done",
+        patch=alarms.aborted_runs_are_over,
+        tests=(ABORTS, ALARMS_AT_RANDOM),
+    ),
+    "alarms-run-side-by-side": Mutant(
+        what="two alarms of one object run at the same time, where its events interleave",
+        patch=alarms.alarms_of_an_object_run_side_by_side,
+        tests=("tests/conformance/test_l_alarms_rung.py",),
     ),
     "refused-commit-taken-for-done": Mutant(
         what="a room goes on after the fence refused its commit",
