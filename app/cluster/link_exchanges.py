@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from ..core.errors import BodyBroken, LinkBroken, StateroomError
 from ..core.pipes import BytePipe
 from ..core.tasks import TaskOwner
+from .link_ends import StreamLink
 from .link_errors import NotBegun, error_from, error_meta, failure_from
 from .link_frames import FrameKind
 from .link_protocol import WINDOW_BYTES
@@ -21,30 +22,8 @@ _PART_BYTES = 64 << 10
 """The largest part of a body in one frame: so that streams take turns."""
 
 
-class ExchangeLink(Protocol):
+class ExchangeLink(StreamLink, Protocol):
     """What the ends of an exchange ask of their link."""
-
-    def tell(
-        self, kind: FrameKind, stream: int, meta: Mapping[str, Any] | None = None, body: bytes = b""
-    ) -> None:
-        """Send a frame."""
-        ...
-
-    def hurry(self, stream: int) -> None:
-        """Drop what waits on a stream, so that its end gets through."""
-        ...
-
-    def returned(self, stream: int, count: int) -> None:
-        """Bytes of a stream were taken here."""
-        ...
-
-    def waiting_bytes(self, stream: int) -> int:
-        """What was told on a stream and not yet taken."""
-        ...
-
-    def forget(self, stream: int) -> None:
-        """A stream is over on this side."""
-        ...
 
     def give_up(self, stream: int) -> None:
         """Nobody here wants the rest: let both sides forget the stream."""
