@@ -16,7 +16,7 @@ from ..core.errors import (
 )
 from .closing import close_for
 from .connections import RoomConnection
-from .outputs import Release
+from .outputs import Close
 from .residence import Residence
 from .unit import RunningUnit
 
@@ -93,7 +93,7 @@ class EventEnds:
         """The event of this client failed: close its socket, after what stays of the event."""
         if self._keeping and self._unit.alive:
             connection.deaf = True
-            self._unit.stage(Release(lambda: turn_away(connection, error)))
+            self._unit.stage(_turning_away(connection, error))
         else:
             turn_away(connection, error)
 
@@ -108,7 +108,9 @@ class EventEnds:
 
 def turn_away(connection: RoomConnection, error: Exception) -> None:
     """Close the socket of a client that cannot be served: for good, or to come back."""
-    if isinstance(error, StateroomError) and error.retryable:
-        connection.let_go(*close_for(error))
-    else:
-        connection.shut(*close_for(error))
+    _turning_away(connection, error).run()
+
+
+def _turning_away(connection: RoomConnection, error: Exception) -> Close:
+    again = isinstance(error, StateroomError) and error.retryable
+    return Close(connection, *close_for(error), again)

@@ -28,11 +28,20 @@ class Broadcast(NamedTuple):
 
 
 class Close(NamedTuple):
-    """The end of one connection, after what was sent to it before."""
+    """The end of one connection, after what was sent to it before.
+
+    With `again` a transport that can come back to the object may do that.
+    """
 
     to: RoomConnection
     code: int
     reason: str
+    again: bool = False
+
+    def run(self) -> None:
+        """Close it now."""
+        end = self.to.let_go if self.again else self.to.shut
+        end(self.code, self.reason)
 
 
 class Release(NamedTuple):
@@ -92,11 +101,9 @@ class OutputDelivery:
             elif isinstance(output, Broadcast):
                 for member in self._recipients(output):
                     waiting.setdefault(member, []).append(output.message)
-            elif isinstance(output, Close):
-                if (messages := waiting.pop(output.to, None)) is not None:
-                    self._hand_over(output.to, messages)
-                output.to.shut(output.code, output.reason)
             else:
+                if isinstance(output, Close) and (messages := waiting.pop(output.to, None)):
+                    self._hand_over(output.to, messages)
                 output.run()
         for member, messages in waiting.items():
             self._hand_over(member, messages)
@@ -108,8 +115,6 @@ class OutputDelivery:
                 self._hand_over(member, messages)
         elif isinstance(output, Send):
             self._hand_over(output.to, (output.message,))
-        elif isinstance(output, Close):
-            output.to.shut(output.code, output.reason)
         else:
             output.run()
 

@@ -88,9 +88,11 @@ class HeldStore(MemoryObjectStore):
 class StageHarness(ObjectHarness):
     """A worker with both kinds, named `plain` and `free`, and with the store that may be held."""
 
+    classes: ClassVar[dict[str, type[DurableObject]]] = {"plain": Stage, "free": Interleaved}
+
     def __init__(self, **options: Any) -> None:
         Stage.steps, Stage.heard, Stage.starts = {}, [], 0
-        super().__init__({"plain": Stage, "free": Interleaved}, **options)
+        super().__init__(self.classes, **options)
         self.slow = HeldStore(self.database)
         object.__setattr__(self.registry._environment, "store", self.slow)
 

@@ -87,14 +87,19 @@ async def test_an_error_of_an_undone_event_waits_for_what_it_may_have_seen(
 async def test_the_client_of_a_message_that_raises_is_closed_after_what_it_was_told(
     harness: StageHarness,
 ) -> None:
-    async def fail(_self: Stage, connection: Connection) -> None:
+    async def fail(self: Stage, connection: Connection) -> None:
+        self.storage.put("key", 1)
         connection.send("first")
         raise ValueError("as asked")
 
     socket = await harness.connect("free", "a")
     Stage.steps = {"fail": fail}
+    harness.committer.hold()
     socket.say("fail")
     socket.say("fail")
+    await harness.settle()
+    assert closed(socket) is None
+    harness.committer.release()
     await harness.settle()
     assert socket.take() == ["first"]
     assert closed(socket) == (1011, "object_fault")

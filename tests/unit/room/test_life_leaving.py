@@ -124,7 +124,10 @@ async def test_a_transaction_that_is_never_ended_does_not_keep_a_room_from_leavi
     Probe.hooks = {"connect": lambda self, *_: held.append(tasks.start(hold(self), name="hold"))}
     held: list[asyncio.Task[None]] = []
     await harness.connect("probe", "a")
-    await harness.registry.drain(deadline_seconds=60)
+    draining = tasks.start(harness.registry.drain(deadline_seconds=60), name="drain")
+    await harness.settle()
+    harness.clock.advance(30.0)  # as long as a transaction may take
+    await draining
     assert len(harness.registry) == 0
     await tasks.close()
 
