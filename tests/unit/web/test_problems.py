@@ -23,10 +23,14 @@ from app.core.errors import (
     Overloaded,
     OwnedElsewhere,
     OwnershipLost,
+    QueuedTooLong,
+    QueueFull,
+    QueueTooLarge,
     RoomAborted,
     StateroomError,
     StorageRefused,
     StoreUnavailable,
+    TooManyRequests,
     Unsupported,
     WorkerLeaving,
 )
@@ -56,6 +60,10 @@ def _body(error: StateroomError) -> dict[str, Any]:
         (StateroomError(), 500),
         (EventTimedOut(), 504),
         (Overloaded(), 503),
+        (QueueFull(), 503),
+        (QueueTooLarge(), 503),
+        (QueuedTooLong(), 503),
+        (TooManyRequests(), 429),
         (BodyBroken(), 400),
         (BodyTooSlow(), 408),
         (BodyTooLarge(), 413),
@@ -92,6 +100,7 @@ def test_a_problem_names_its_code_and_never_what_an_authors_code_said(
 
 def test_who_should_come_back_is_told_when() -> None:
     assert problem_of(RoomAborted()).headers["retry-after"] == "1"
+    assert problem_of(TooManyRequests()).headers["retry-after"] == "1"
     assert "retry-after" not in problem_of(ObjectFault()).headers
 
 
