@@ -96,8 +96,11 @@ class Hold:
         """The code goes on. Nobody else passes before its step is over, and it may hold again."""
         if self._walker is not None:
             self._walker.keep(self._gate)
-        else:
+            return
+        try:
             asyncio.get_running_loop().call_soon(self._gate.release)
+        except RuntimeError:  # the loop has ended, and the code is only cleared away
+            self._gate.release()
 
 
 @contextmanager
