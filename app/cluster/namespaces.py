@@ -7,6 +7,7 @@ from typing import Any
 from ..core.errors import ConfigurationInvalid, NamespaceClassInvalid, NamespaceUnknown
 from ..core.mounts import Durability, Mount
 from ..sdk.durable_object import DurableObject
+from .hook_shapes import problem_of_hooks
 
 _DURABILITY = "durability"
 
@@ -15,7 +16,8 @@ def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, st
     """Mount a class, given itself or as `module:Class`, with its options.
 
     Raises:
-        NamespaceClassInvalid: It cannot be imported or is no DurableObject.
+        NamespaceClassInvalid: It cannot be imported, is no DurableObject, or has a hook that
+            cannot be called.
         ConfigurationInvalid: An option has an impossible value.
     """
     cls = _import_class(namespace, target) if isinstance(target, str) else target
@@ -26,7 +28,14 @@ def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, st
     seconds = cls.event_timeout_seconds
     if seconds is not None and not seconds > 0:
         raise NamespaceClassInvalid(
-            f"namespace {namespace!r}: event_timeout_seconds is {seconds}, it must be more than 0"
+            f"namespace {namespace!r}: event_timeout_seconds is {seconds}, it must be more than 0",
+            remedy="Correct the class.",
+        )
+    problem = problem_of_hooks(cls)
+    if problem is not None:
+        raise NamespaceClassInvalid(
+            f"namespace {namespace!r}: {cls.__name__}: {problem}",
+            remedy="Give it those parameters; docs/guides/write-an-object.md lists the hooks.",
         )
     rest = dict(options)
     name = rest.pop(_DURABILITY, Durability.COMMIT.value)

@@ -4,10 +4,21 @@ What is written into a frame, or handed to a web server, long after the author's
 to be right before: a fault found then would be nobody's any more.
 """
 
+import re
 from collections.abc import AsyncIterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..sdk.messages import Request, Response
+
+_LOWEST_STATUS: Final = 200
+_HIGHEST_STATUS: Final = 599
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""What HTTP/1.1 can carry: no end of line, which would begin another header, and Latin-1."""
+_SHOWN: Final = 100
+_LENGTH_DIGITS: Final = 18
+BODILESS: Final = frozenset({204, 304})
+"""Statuses whose answers have no body."""
 
 
 def problem_of_request(request: Request) -> str | None:
@@ -23,11 +34,16 @@ def problem_of_request(request: Request) -> str | None:
     return None if isinstance(body, bytes) else "the body of a request is bytes"
 
 
-def checked_response(response: Any) -> Response:
-    """Return what `on_request` returned, if it is a response.
+def checked_response(response: Any, *, bodiless: bool = False) -> Response:
+    """Return what `on_request` returned, if it is a response that a web server can send.
+
+    Args:
+        response: What was returned.
+        bodiless: The request was a HEAD, so its `content-length` tells of a body that is not there.
 
     Raises:
         TypeError: It is not, or one of its parts is not what it should be.
+        ValueError: One of its parts has no form in HTTP.
     """
     if not isinstance(response, Response):
         raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
@@ -39,8 +55,11 @@ def checked_response(response: Any) -> Response:
         raise TypeError("the status of a response is a number, and its headers map text to text")
     if media_type is not None and not _is_text(media_type):
         raise TypeError("the media type of a response is text")
-    if isinstance(body, AsyncIterable):
-        _check_length(response.headers)
+    if not _LOWEST_STATUS <= status <= _HIGHEST_STATUS:
+        raise ValueError(f"the status of a response is from 200 to 599, not {int(status)}")
+    if media_type is not None and not _HEADER_VALUE.fullmatch(media_type):
+        raise ValueError("the media type of a response cannot be sent as a header")
+    _check_headers(response.headers, None if bodiless or status in BODILESS else body)
     return response
 
 
@@ -57,11 +76,35 @@ def checked_piece(piece: Any) -> bytes:
     raise TypeError(f"a piece of a body is bytes or text, not {type(piece).__name__}")
 
 
-def _check_length(headers: Mapping[str, str]) -> None:
-    """Of a stream the server cannot see whether the announced length is right, or a number."""
+def _check_headers(headers: Mapping[str, str], body: Any) -> None:
+    """Whether they can be sent; how the body is framed is for the server to say.
+
+    Args:
+        headers: Text to text.
+        body: What is sent; None when none is.
+
+    Raises:
+        ValueError: They cannot.
+    """
     for name, value in headers.items():
-        if name.lower() == "content-length" and not (value.isascii() and value.isdecimal()):
-            raise TypeError("the content-length of a response is a number")
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            # Not the value: it may be a secret, or a client's.
+            raise ValueError(f"the header {name[:_SHOWN]!r} has characters that HTTP cannot carry")
+        lower = name.lower()
+        if lower == "transfer-encoding":
+            raise ValueError("how a response is framed is up to the server: no transfer-encoding")
+        if lower == "content-length":
+            _check_length(value, body)
+
+
+def _check_length(value: str, body: Any) -> None:
+    """Of a stream the server cannot see whether the announced length is right, or a number."""
+    if not (value.isascii() and value.isdecimal() and len(value) <= _LENGTH_DIGITS):
+        raise ValueError("the content-length of a response is a number")
+    if isinstance(body, bytes | str):
+        length = len(body if isinstance(body, bytes) else body.encode())
+        if int(value) != length:
+            raise ValueError(f"the content-length says {int(value)}, and the body has {length}")
 
 
 def _any(value: Any) -> Any:

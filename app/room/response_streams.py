@@ -26,14 +26,13 @@ from ..sdk.messages import Request, Response
 from .beside import Beside
 from .faults import InstanceAborted, as_fault
 from .hooks import finish
-from .http_values import checked_piece, checked_response
+from .http_values import BODILESS, checked_piece, checked_response
 from .outputs import Depart
 from .unit import RunningUnit
 
 _STREAMS: Final = 32_768
 _UNWIND_SECONDS: Final = 5.0
 """How long an iterator may take to unwind when its instance is over."""
-_BODILESS: Final = frozenset({204, 304})
 
 
 class ResponseStreams:
@@ -76,13 +75,14 @@ class ResponseStreams:
 
         Raises:
             TypeError: It is no proper response.
+            ValueError: It has no form in HTTP.
             Overloaded: There are too many streams.
         """
-        checked = checked_response(response)
+        checked = checked_response(response, bodiless=request.method == "HEAD")
         body = checked.body
         if isinstance(body, bytes | str):
             return checked
-        if request.method == "HEAD" or checked.status in _BODILESS:
+        if request.method == "HEAD" or checked.status in BODILESS:
             await _close(body)
             return replace(checked, body=b"")
         if len(self._open) >= _STREAMS:

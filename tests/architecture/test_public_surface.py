@@ -1,11 +1,13 @@
 """What authors import is documented, and the public package hands on all of it."""
 
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
 
 import app
+import app.core.errors
 import app.sdk
 import stateroom
 from tests.architecture.sources import ROOT
@@ -15,6 +17,18 @@ def test_the_public_package_hands_on_exactly_the_sdk() -> None:
     assert sorted(stateroom.__all__) == sorted(app.sdk.__all__)
     for name in stateroom.__all__:
         assert getattr(stateroom, name) is getattr(app.sdk, name)
+
+
+def test_every_error_that_a_guide_names_can_be_imported() -> None:
+    errors = {
+        name
+        for name, value in vars(app.core.errors).items()
+        if inspect.isclass(value) and issubclass(value, app.core.errors.StateroomError)
+    }
+    guides = sorted((ROOT / "docs/guides").glob("*.md"))
+    named = {name for page in guides for name in re.findall(r"\w+", page.read_text("utf-8"))}
+    assert guides
+    assert sorted((errors & named) - set(stateroom.__all__)) == []
 
 
 def test_importing_the_public_package_imports_neither_a_server_nor_a_database_driver() -> None:

@@ -1,6 +1,7 @@
 """Requests and responses of authors are what they say they are."""
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -48,6 +49,52 @@ def test_a_response_that_cannot_travel_is_the_fault_of_its_author(odd: dict[str,
         checked_response(Response(**odd))
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"status": 101},
+        {"status": 99},
+        {"status": 600},
+        {"status": True},
+        {"headers": {"x": "a\r\nset-cookie: b"}},
+        {"headers": {"x": "\x00"}},
+        {"headers": {"x": "日本"}},
+        {"headers": {"x y": "a"}},
+        {"headers": {"": "a"}},
+        {"headers": {"x\n": "a"}},
+        {"headers": {"Transfer-Encoding": "chunked"}},
+        {"media_type": "text/plain\r\nx: y"},
+        {"media_type": "text/€"},
+        {"body": "é", "headers": {"content-length": "1"}},
+        {"body": b"abc", "headers": {"Content-Length": "5"}},
+        {"headers": {"content-length": "5"}},
+    ],
+)
+def test_a_response_that_http_cannot_carry_is_the_fault_of_its_author(odd: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"response|header|content-length"):
+        checked_response(Response(**odd))
+
+
+def test_the_error_names_the_header_and_not_its_value() -> None:
+    with pytest.raises(ValueError, match="'x-token'") as caught:
+        checked_response(Response(headers={"x-token": "secret\n"}))
+    assert "secret" not in str(caught.value)
+
+
+def test_an_answer_without_a_body_may_tell_its_length() -> None:
+    told = Response(headers={"content-length": "5"})
+    assert checked_response(told, bodiless=True) is told
+    unchanged = Response(status=304, headers={"content-length": "5"})
+    assert checked_response(unchanged) is unchanged
+
+
+def test_a_status_may_be_one_of_the_standard_library() -> None:
+    made = Response(
+        status=HTTPStatus.CREATED, body="é", headers={"content-length": "2", "x": "café\t"}
+    )
+    assert checked_response(made) is made
+
+
 def test_a_good_response_is_returned_and_what_is_none_is_not() -> None:
     response = Response(body="é", media_type=None)
     assert checked_response(response) is response
@@ -67,7 +114,7 @@ def test_a_body_in_pieces_is_a_good_one_and_cannot_be_sent_on() -> None:
 
 @pytest.mark.parametrize("length", ["", "-1", "x", "1 ", "²"])
 def test_the_length_of_a_body_in_pieces_is_a_number(length: str) -> None:
-    with pytest.raises(TypeError, match="content-length"):
+    with pytest.raises(ValueError, match="content-length"):
         checked_response(Response(body=_pieces(), headers={"Content-Length": length}))
 
 
