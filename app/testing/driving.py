@@ -7,7 +7,7 @@ real database.
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
 from ..cluster.ringing import ring_here
 from ..core.errors import RoomAborted, StateroomError
@@ -18,12 +18,17 @@ from ..core.values import CommitResult, DueAlarm, LiveWorker, RingOutcome
 from ..room.hooks import finish
 from ..room.room import Room
 from ..sdk.context import Context
+from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
 from ..sdk.namespace import ObjectT, Stub
 from .sockets import MemorySocket
 from .worker import DrivenCommitter, HarnessWorker
 
 ResultT = TypeVar("ResultT")
+RoomT = TypeVar("RoomT", bound=DurableObject)
+
+Target: TypeAlias = Stub | ObjectId | DurableObject
+"""Which object: a stub of it, which may have the type of its class, or its id."""
 
 SETTLE_TURNS: Final = 50
 
@@ -99,9 +104,17 @@ class Harness(HarnessWorker):
         self, target: Stub | ObjectId, work: Callable[[Any, Context], ResultT]
     ) -> ResultT: ...
 
+    @overload
     async def run_in_room(
-        self, target: Stub | ObjectId, work: Callable[[Any, Context], Any]
-    ) -> Any:
+        self, target: RoomT, work: Callable[[RoomT, Context], Awaitable[ResultT]]
+    ) -> ResultT: ...
+
+    @overload
+    async def run_in_room(
+        self, target: RoomT, work: Callable[[RoomT, Context], ResultT]
+    ) -> ResultT: ...
+
+    async def run_in_room(self, target: Target, work: Callable[[Any, Context], Any]) -> Any:
         """Run `work(instance, ctx)` as an event of an object, started if it was not.
 
         It may look at the instance and use its storage. It is an event like any other: the only
@@ -128,7 +141,7 @@ class Harness(HarnessWorker):
                 raise raised[0] from None
             raise
 
-    async def run_alarm_now(self, target: Stub | ObjectId, name: str = "") -> bool:
+    async def run_alarm_now(self, target: Target, name: str = "") -> bool:
         """Run an alarm of an object now, whenever it is due; True if there was one.
 
         An alarm that ran well is gone, unless its run has set it again.
@@ -160,7 +173,7 @@ class Harness(HarnessWorker):
     def list_rooms(self, namespace: str) -> list[ObjectId]:
         """The objects of a namespace that have stored something, in the order of their names."""
 
-    async def evict(self, target: Stub | ObjectId, *, close_sockets: bool = False) -> None:
+    async def evict(self, target: Target, *, close_sockets: bool = False) -> None:
         """Drop the instance of an object once what is under way has ended.
 
         What it kept in memory is lost, timers included; its sockets stay, and their next message
@@ -246,8 +259,13 @@ class Harness(HarnessWorker):
         return next((room for room in rooms if room.object_id == object_id), None)
 
 
-def _id_of(target: Stub | ObjectId) -> ObjectId:
-    return target.id if isinstance(target, Stub) else target
+def _id_of(target: Target) -> ObjectId:
+    """Raises TypeError when the target is neither a stub nor an id."""
+    if isinstance(target, Stub):
+        return target.id
+    if isinstance(target, ObjectId):
+        return target
+    raise TypeError(f"an object is told by its stub or id, not by a {type(target).__name__}")
 
 
 async def _to_nobody() -> LiveWorker | None:

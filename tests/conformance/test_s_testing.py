@@ -41,6 +41,16 @@ async def test_262_code_runs_inside_a_live_object(harness: Harness) -> None:
     assert harness.contents("jotter", "a") == {"seen": 1}, "it is undone like any event"
 
 
+async def test_a_stub_with_a_type_tells_which_object(harness: Harness) -> None:
+    stub = harness.stub("jotter", "a", Jotter)
+    await stub.wake_in(3600)
+    assert await harness.run_alarm_now(stub)
+    assert await harness.run_in_room(stub, lambda jotter, _ctx: type(jotter)) is Jotter
+    await harness.evict(stub)
+    with pytest.raises(TypeError, match="by its stub or id, not by a str"):
+        await harness.evict("jotter")  # type: ignore[arg-type]  # the point
+
+
 async def test_263_an_alarm_runs_when_the_test_says_so(harness: Harness) -> None:
     """`run_alarm_now` runs an alarm once and is true; without one it is false."""
     stub = harness.stub("jotter", "a")

@@ -200,6 +200,22 @@ async def from_outside(
         await stub.anything_at_all(None)
 
 
+async def in_tests(harness: ObjectHarness) -> None:
+    """The harness takes stubs of either kind, and knows the class of a live object."""
+    tally, untyped = harness.stub("tally", "a", Tally), harness.stub("tally", "a")
+    for target in (tally, untyped, untyped.id):
+        assert_type(await harness.run_alarm_now(target, "bill"), bool)
+        await harness.evict(target)
+
+    async def add(live: Tally, _ctx: Context) -> int:
+        return await live.add(1)
+
+    assert_type(await harness.run_in_room(tally, add), int)
+    await harness.run_in_room(tally, lambda live, _ctx: live.nothing())  # type: ignore[attr-defined]  # no such method
+    await harness.run_in_room(untyped, lambda live, _ctx: live.anything_at_all())
+    await harness.evict("tally")  # type: ignore[arg-type]  # a name alone is no object
+
+
 class Wrong(DurableObject):
     """What the type checker must refuse: the line says so, or mypy says that it is not needed."""
 
