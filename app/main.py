@@ -14,14 +14,20 @@ from typing import Any, overload
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
+from .core.errors import WorkerLeaving
 from .logs import hand_to_standard_library
 from .sdk.namespace import ObjectT, Stub
 from .settings import Settings, load_settings
+from .web.problems import problem_of
 from .wiring import Service
+
+_COME_BACK_LATER = 1013
 
 
 class EmbeddedService:
     """An ASGI application that starts the service in its lifespan.
+
+    Before that, and where nobody runs its lifespan, it refuses everything as not available.
 
     Args:
         service: What is served.
@@ -29,12 +35,14 @@ class EmbeddedService:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._lifespan = Starlette(lifespan=self._run)
+        self._starter = Starlette(lifespan=self.lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] == "lifespan":
-            await self._lifespan(scope, receive, send)
+            await self._starter(scope, receive, send)
+        elif self._service.asgi is None:
+            await _refuse(scope, receive, send)
         else:
             await self._service.asgi(scope, receive, send)
 
@@ -56,12 +64,31 @@ class EmbeddedService:
         return outside.stub(namespace, name, cls)  # type: ignore[arg-type]  # None is no class
 
     @asynccontextmanager
-    async def _run(self, _app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+        """Start the service, and stop it in order at the end.
+
+        A server that is given this application does so by itself. Where it is mounted in another
+        application, whose framework hands no lifespans on, this is the lifespan of that one, or
+        entered in it.
+
+        Raises:
+            StartupError: It cannot start.
+        """
         try:
             await self._service.start()
             yield
         finally:
             await self._service.stop()
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": _COME_BACK_LATER, "reason": ""})
+    else:
+        remedy = "Run the application's lifespan, also where it is mounted in another one."
+        error = WorkerLeaving("the service does not run", remedy=remedy)
+        await problem_of(error)(scope, receive, send)
 
 
 def create_app(
