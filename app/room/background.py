@@ -17,6 +17,7 @@ from ..core.tasks import TaskOwner
 from .beside import Beside
 from .faults import InstanceAborted
 from .hooks import finish
+from .log_names import log_fault
 
 _log = structlog.get_logger("stateroom.room")
 
@@ -86,7 +87,7 @@ class Background:
             raise
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self._counters("object_faults")
-            _log.error("background_failed", **self._names, exc_info=error)
+            log_fault(_log, "background_failed", self._names, error)
         finally:
             limit.cancel()
 

@@ -16,6 +16,7 @@ from ..core.errors import (
 )
 from .closing import close_for
 from .connections import RoomConnection
+from .log_names import log_fault
 from .outputs import Close
 from .residence import Residence
 from .unit import RunningUnit
@@ -103,7 +104,7 @@ class EventEnds:
             # One clear line: where in the author's code the bound was reached says nothing more.
             _log.error("object_fault", **self._names, code=error.code, reason=str(error))
         else:
-            _log.error("object_fault", **self._names, exc_info=error)
+            log_fault(_log, "object_fault", self._names, error)
 
 
 def turn_away(connection: RoomConnection, error: Exception) -> None:

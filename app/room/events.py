@@ -183,7 +183,7 @@ class EventLoop:
                 self._start_pump(lambda: result, self._turning_away(connection))
         except InstanceAborted as error:
             self._aborted(error)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - author's code
+        except BaseException as error:  # noqa: BLE001 - author's code, which may even raise SystemExit
             self._turn = Turn.FREE
             fault = as_blamed(error)
             self._undo(fault)

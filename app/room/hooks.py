@@ -6,24 +6,26 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..core.errors import EventTimedOut, ObjectFault
+from .faults import as_raised
 
 _WAITED_IN_VAIN = "what the hook waited for was cancelled"
 
 
-async def run_hook(hook: Callable[[], Awaitable[Any] | Any], *, timeout_seconds: float) -> None:
-    """Run code of the author to its end.
+async def run_hook(hook: Callable[[], Awaitable[Any] | Any], *, timeout_seconds: float) -> Any:
+    """Run code of the author to its end; returns what it does.
 
     Raises:
         EventTimedOut: It took too long.
         ObjectFault: It waited for something that was cancelled, which is not the same as being
             cancelled itself.
         CancelledError: The task that runs it is cancelled.
-        BaseException: Whatever it raised.
+        InstanceAborted: The instance is over.
+        Exception: Whatever it raised; what is no Exception comes as an ObjectFault.
     """
     deadline = asyncio.timeout(timeout_seconds)
     try:
         async with deadline:
-            await finish(hook())
+            return await finish(hook())
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
@@ -32,6 +34,10 @@ async def run_hook(hook: Callable[[], Awaitable[Any] | Any], *, timeout_seconds:
     except Exception as error:
         if deadline.expired():
             raise EventTimedOut from error
+        raise
+    except BaseException as error:
+        if (raised := as_raised(error)) is not error:
+            raise raised from error
         raise
 
 

@@ -54,12 +54,13 @@ async def start_instance(
     What the constructor runs as critical sections is over before that, and what `on_start` does
     before it returns.
     """
-    instance: DurableObject = mount.cls(context)
 
-    async def start() -> None:
+    async def start() -> DurableObject:
+        instance: DurableObject = mount.cls(context)
         await sections.over(sections.gate)
         await finish(instance.on_start())
         await sections.over(sections.gate)
+        return instance
 
-    await run_hook(start, timeout_seconds=timeout_seconds)
-    return instance
+    started: DurableObject = await run_hook(start, timeout_seconds=timeout_seconds)
+    return started

@@ -138,7 +138,7 @@ class InterleavingLoop:
         except InstanceAborted as error:
             self._whole = False
             self._host.abort(RoomAborted(str(error)))
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - author's code
+        except BaseException as error:  # noqa: BLE001 - author's code, which may even raise SystemExit
             self._whole = False
             fault = as_blamed(error)
             self._ends.kept(fault)

@@ -244,6 +244,8 @@ class RoomLife:
         await self._events.join()
         self.check()
         self._residence.drop(forget_rows=False)  # what goes on beside the events is over
+        if self._unit.in_transaction:
+            self._unit.discard_transactions()  # that was in one
         self.ends.well()
         await self._lane.commit_point()
         for member in list(self._members):

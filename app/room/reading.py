@@ -18,7 +18,7 @@ from .buffer import DELETED, UNKNOWN, Absence
 from .commits import CommitLane
 from .input_gate import InputGate
 from .scan import Overlay, Rows, committed_pages, merge_page
-from .standing import holding
+from .standing import ask, begin, holding
 
 PageT = TypeVar("PageT")
 
@@ -70,6 +70,14 @@ class RowReader:
             for raw in raws:
                 cache.remember(raw, found.get(raw), generation=generation)
         return found
+
+    def ask(self) -> None:
+        """See `standing.ask`; also what is known is not told before it is awaited."""
+        ask(self._gate)
+
+    def begin(self) -> None:
+        """See `standing.begin`."""
+        begin(self._gate)
 
     def _live(self, found: dict[bytes, bytes]) -> dict[bytes, bytes]:
         now_ms = self._database_clock.now_ms()

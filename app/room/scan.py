@@ -100,14 +100,16 @@ async def committed_pages(
     deletions = sum(value is None for value in overlay.values())
     low, high = wanted.start, wanted.end
     left = None if wanted.limit is None else wanted.limit + deletions
+    most = left  # grows: rows that are over must not cost a call each
     while True:
         page = await store.scan(
-            object_id, KeyRange(start=low, end=high, reverse=wanted.reverse, limit=left)
+            object_id, KeyRange(start=low, end=high, reverse=wanted.reverse, limit=most)
         )
         live = [row for row in page.rows if row[1][0] != EXPIRING or not expired(row[1], now_ms)]
-        cut = left is not None and len(page.rows) == left  # by us; then the store knows of no more
-        if left is not None:
-            left -= len(live)
+        cut = most is not None and len(page.rows) == most  # by us; then the store knows of no more
+        if left is not None and most is not None:
+            left = max(0, left - len(live))
+            most = max(left, 4 * most)
         stop = not page.rows or (not page.more and not (cut and left))
         edge = None if stop else page.rows[-1][0]
         yield live, _stretch(overlay, low, high, edge, reverse=wanted.reverse)

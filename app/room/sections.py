@@ -19,7 +19,7 @@ from ..core.clock import Clock, Timer
 from ..core.errors import RoomAborted, SectionTimedOut, StateroomError
 from ..core.limits import SECTION_SECONDS
 from ..core.tasks import TaskOwner
-from .faults import InstanceAborted, as_blamed, as_fault
+from .faults import InstanceAborted, as_blamed, as_fault, as_raised
 from .hooks import finish
 from .input_gate import InputGate, Section, SectionState
 from .standing import Hold, Standing, Walker, standing, standing_in
@@ -159,8 +159,8 @@ class Sections:
 
         try:
             value = await (work() if walker is None else self._drive(work(), walker))
-        except (Exception, InstanceAborted, asyncio.CancelledError) as error:
-            self._fail(section, result, error)
+        except BaseException as error:
+            self._fail(section, result, as_raised(error))
             if isinstance(error, asyncio.CancelledError):
                 raise
         else:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import Any
 
-from .faults import InstanceAborted
+from .faults import InstanceAborted, as_raised
 from .input_gate import InputGate
-from .standing import Walker, standing_in
+from .standing import Walker, standing_in, step_over
 
 
 class Stepped:
@@ -74,14 +74,20 @@ class Stepped:
         over = self._step_over
         try:
             return self._work.send(None) if error is None else self._work.throw(error)
-        except Exception as raised:
-            if self._failed is not None and not isinstance(raised, StopIteration):
-                over = partial(self._failed, raised)
+        except StopIteration:
             raise
+        except BaseException as error_of_step:
+            raised = as_raised(error_of_step)
+            if self._failed is not None and isinstance(raised, Exception):
+                over = partial(self._failed, raised)
+            if raised is error_of_step:
+                raise
+            raise raised from error_of_step
         finally:
             try:
                 over()
             finally:
+                step_over(self._walker, self._root)
                 self._give_back()
 
     def _pass(self, error: BaseException | None) -> Generator[Any, Any, BaseException | None]:
@@ -93,6 +99,10 @@ class Stepped:
         if gate.broken is not None:
             return InstanceAborted(str(gate.broken))
         if self._walker.holds:
+            return error
+        if self._walker.may_pass(gate):
+            gate.lock()
+            self._lock = gate
             return error
         ticket = gate.enter(lambda: self._admit(gate), self._refuse)
         try:

@@ -31,6 +31,7 @@ from .buffer import Absence
 from .effects import DONE, Done
 from .entries import at_most_128, stored_key, stored_value
 from .instants import milliseconds
+from .reading import RowReader
 from .scan import Rows, key_range
 from .standing import holding
 from .storage_parts import StorageParts, Use
@@ -61,10 +62,13 @@ class RoomStorage(RoomAlarmStorage):
         """See `sdk.Storage.get`."""
         self._check_alive()
         raw = stored_key(key)
-        found = self._reader.look(raw)
+        reader = self._reader
+        found = reader.look(raw)
+        if not allow_concurrency:
+            reader.ask()
         if isinstance(found, Absence):
             return self._fetched(raw, default, keep=not no_cache, hold=not allow_concurrency)
-        return _decoded(found, default)
+        return _known(reader, found, default)
 
     def get_many(
         self, keys: Iterable[str], *, allow_concurrency: bool = False
@@ -73,6 +77,8 @@ class RoomStorage(RoomAlarmStorage):
         self._check_alive()
         raws = sorted({stored_key(key) for key in at_most_128(keys)})
         known = {raw: self._reader.look(raw) for raw in raws}
+        if not allow_concurrency:
+            self._reader.ask()
         return self._fetched_many(known, hold=not allow_concurrency)
 
     def list(
@@ -91,10 +97,12 @@ class RoomStorage(RoomAlarmStorage):
         self._check_alive()
         wanted = key_range(prefix, start, start_after, end, reverse=reverse, limit=limit)
         del no_cache  # lists are not kept in the cache
+        if not allow_concurrency:
+            self._reader.ask()
         if wanted is None:
-            return _collected(None, limit)
+            return _collected(self._reader, None, limit)
         pages = self._reader.pages(wanted, steady=True, hold=not allow_concurrency)
-        return _collected(pages, limit)
+        return _collected(self._reader, pages, limit)
 
     async def stream(self, *, prefix: str | None = None) -> AsyncIterator[tuple[str, Any]]:
         """See `sdk.Storage.stream`."""
@@ -253,12 +261,14 @@ class RoomStorage(RoomAlarmStorage):
             await self._host.wait_for_room()
 
     async def _fetched(self, raw: bytes, default: Any, *, keep: bool, hold: bool) -> Any:
+        self._reader.begin()
         found = (await self._reader.read([raw], keep=keep, hold=hold)).get(raw)
         return default if found is None else decode_value(found)
 
     async def _fetched_many(
         self, known: Mapping[bytes, bytes | Absence | None], *, hold: bool
     ) -> dict[str, Any]:
+        self._reader.begin()
         missing = [raw for raw, value in known.items() if isinstance(value, Absence)]
         read = await self._reader.read(missing, keep=True, hold=hold) if missing else {}
         found: dict[str, Any] = {}
@@ -301,7 +311,13 @@ class RoomTransaction(RoomStorage):
     ) -> None:
         try:
             if self._undone != self._buffer.undone:
+                if error is None:
+                    raise RuntimeError("the transaction was undone")
                 return
+            if not self._buffer.innermost(self._depth):
+                # None may stay open: no unit of the object could ever end.
+                self._buffer.discard_transactions()
+                raise RuntimeError("a transaction inside this one was left open")
             if error is not None:
                 self._buffer.rollback(self._depth)
             self._buffer.keep(self._depth)
@@ -330,11 +346,15 @@ class RoomTransaction(RoomStorage):
         super()._check_storing()
 
 
-async def _decoded(stored: bytes | None, default: Any) -> Any:
+async def _known(reader: RowReader, stored: bytes | None, default: Any) -> Any:
+    reader.begin()
     return default if stored is None else decode_value(stored)
 
 
-async def _collected(pages: AsyncGenerator[Rows, None] | None, limit: int | None) -> dict[str, Any]:
+async def _collected(
+    reader: RowReader, pages: AsyncGenerator[Rows, None] | None, limit: int | None
+) -> dict[str, Any]:
+    reader.begin()
     found: dict[str, Any] = {}
     if pages is None:
         return found

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from app.core.ids import ObjectId
 from app.core.limits import PRELOAD_ROWS
 from app.core.storage_codec import encode_value
 from app.core.tasks import TaskOwner
+from app.core.values import KeyRange, Page
 from app.room.expiry import GRID_MS
 from app.sdk import DurableObject, ObjectFault, Request, Response
 from app.testing.harness import ObjectHarness
@@ -98,6 +100,36 @@ async def test_one_millisecond_before_its_time_the_row_is_there(harness: ObjectH
         return [before, await lab.storage.get("key")]
 
     assert await perform(harness, step) == ["value", None]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+async def test_a_limited_list_asks_seldom_however_many_rows_are_over(
+    harness: ObjectHarness, monkeypatch: pytest.MonkeyPatch, *, reverse: bool
+) -> None:
+    def fill(lab: Lab) -> None:
+        at = lab.ctx.now() + _SECOND
+        for start in range(0, 2_000, 100):
+            keys = [f"k{number:04}" for number in range(start, start + 100)]
+            lab.storage.put_many(dict.fromkeys(keys, 0), expires_at=at)
+        lab.storage.put_many({"a": 1, "b": 2, "x": 3, "y": 4})
+
+    await perform(harness, fill)
+    await forget(harness)
+    harness.clock.advance(1)
+    asked: list[KeyRange] = []
+    scan = harness.store.scan
+
+    async def counted(object_id: ObjectId, wanted: KeyRange) -> Page:
+        asked.append(wanted)
+        return await scan(object_id, wanted)
+
+    monkeypatch.setattr(harness.store, "scan", counted)
+
+    async def read(lab: Lab) -> list[str]:
+        return list(await lab.storage.list(limit=3, reverse=reverse))
+
+    assert await perform(harness, read) == (["y", "x", "b"] if reverse else ["a", "b", "x"])
+    assert len(asked) < 12
 
 
 @pytest.mark.parametrize("awake", [True, False])
