@@ -4,12 +4,16 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
+
 from ..core.errors import ConfigurationInvalid, NamespaceClassInvalid, NamespaceUnknown
 from ..core.mounts import Durability, Mount
 from ..sdk.durable_object import DurableObject
-from .hook_shapes import problem_of_hooks
+from .hook_shapes import misspelt_hooks, problem_of_hooks
 
 _DURABILITY = "durability"
+
+_log = structlog.get_logger("stateroom.mounts")
 
 
 def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, str]) -> Mount:
@@ -37,6 +41,8 @@ def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, st
             f"namespace {namespace!r}: {cls.__name__}: {problem}",
             remedy="Give it those parameters; docs/guides/write-an-object.md lists the hooks.",
         )
+    for hook, meant in misspelt_hooks(cls).items():
+        _log.warning("hook_unknown", namespace=namespace, hook=hook, like=meant)
     rest = dict(options)
     name = rest.pop(_DURABILITY, Durability.COMMIT.value)
     try:

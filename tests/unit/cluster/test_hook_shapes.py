@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from app.cluster.hook_shapes import problem_of_hooks
+from app.cluster.hook_shapes import misspelt_hooks, problem_of_hooks
 from app.cluster.namespaces import make_mount
 from app.core.errors import NamespaceClassInvalid
 from app.sdk import DurableObject
@@ -78,3 +79,30 @@ def test_such_a_class_is_not_mounted() -> None:
     with pytest.raises(NamespaceClassInvalid, match=r"'shop': Made: on_alarm is called as") as no:
         make_mount("shop", _with(DurableObject, "on_alarm", _one), {})
     assert "parameters" in no.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "meant"),
+    [
+        (DurableObject, "on_mesage", "on_message"),
+        (DurableObject, "on_alarms", "on_alarm"),
+        (TinyBaseRoom, "on_change", "on_changes"),
+        (TinyBaseRoom, "on_clientid", "on_client_id"),
+    ],
+)
+def test_a_hook_that_is_misspelt_is_told_in_the_log(
+    base: type[DurableObject], name: str, meant: str
+) -> None:
+    made = _with(base, name, _one)
+    assert misspelt_hooks(made) == {name: meant}
+    with capture_logs() as lines:
+        make_mount("shop", made, {})
+    assert lines == [
+        {"event": "hook_unknown", "log_level": "warning", "namespace": "shop"}
+        | {"hook": name, "like": meant}
+    ]
+
+
+@pytest.mark.parametrize("name", ["on_vote", "on_change", "message", "on_alarm"])
+def test_a_method_that_is_like_no_hook_or_is_one_is_not_told(name: str) -> None:
+    assert misspelt_hooks(_with(DurableObject, name, _two)) == {}
