@@ -9,13 +9,13 @@ import structlog
 
 from ..core.errors import (
     BodyBroken,
-    StateroomError,
     StoreUnavailable,
     TooManyWrites,
     UnitTooLarge,
 )
 from .closing import close_for
 from .connections import RoomConnection
+from .faults import as_fault
 from .log_names import log_fault
 from .outputs import Close
 from .residence import Residence
@@ -113,5 +113,5 @@ def turn_away(connection: RoomConnection, error: Exception) -> None:
 
 
 def _turning_away(connection: RoomConnection, error: Exception) -> Close:
-    again = isinstance(error, StateroomError) and error.retryable
-    return Close(connection, *close_for(error), again)
+    fault = as_fault(error)  # an author's own class of ours may have any code, or none
+    return Close(connection, *close_for(fault), fault.retryable)

@@ -20,6 +20,8 @@ from ..core.storage_codec import EXPIRING, expiry_ms
 from ..core.values import Alarm
 from .alarms import RoomAlarms
 from .commits import CommitLane
+from .input_gate import InputGate
+from .standing import holding
 
 EXPIRY_ALARM: Final = "\x01expiry"
 GRID_MS: Final = 300_000
@@ -34,6 +36,7 @@ class RowExpiry:
         store: Tells what expires first.
         alarms: The room's alarms.
         database_clock: The time that rows expire by.
+        gate: The room's gate.
     """
 
     def __init__(
@@ -42,11 +45,13 @@ class RowExpiry:
         store: ObjectStore,
         alarms: RoomAlarms,
         database_clock: DatabaseClock,
+        gate: InputGate,
     ) -> None:
         self._lane = lane
         self._store = store
         self._alarms = alarms
         self._database_clock = database_clock
+        self._gate = gate
 
     def expect(self, expires_ms: int, *, confirmed: bool) -> None:
         """See to it that a row which is put now is removed after its time.
@@ -74,9 +79,11 @@ class RowExpiry:
         lane = self._lane
         read: list[tuple[bytes, int]] = []
         generation = -1
-        while generation != lane.cache.generation:  # a commit meanwhile may have put rows anew
+        # A commit meanwhile may have put rows anew. Few can come, for nothing writes any more.
+        while generation != lane.cache.generation:
             generation = lane.cache.generation
-            read = await self._store.expiring(lane.claim.object_id, limit=_ROWS + 1)
+            with holding(self._gate):
+                read = await self._store.expiring(lane.claim.object_id, limit=_ROWS + 1)
         wiped, overlay = lane.buffer.overlay()
         times = {} if wiped else {key: at_ms for key, at_ms in read if key not in overlay}
         for key, value in overlay.items():

@@ -78,7 +78,9 @@ class Residence:
             heard=ClassTraits.of(mount.cls).hears_alarm,
             unit_bytes=environment.limits.unit_bytes,
         )
-        self.expiry = RowExpiry(lane, environment.store, self.alarms, environment.database_clock)
+        self.expiry = RowExpiry(
+            lane, environment.store, self.alarms, environment.database_clock, beside.gate
+        )
         self._mount = mount
         self._environment = environment
         self._lane = lane

@@ -137,7 +137,7 @@ async def _check(
             reader=RowReader(bench.lane, store, clock, gate),
             sections=sections,
             alarms=alarms,
-            expiry=RowExpiry(bench.lane, store, alarms, clock),
+            expiry=RowExpiry(bench.lane, store, alarms, clock, gate),
             unit_bytes=10**6,
         )
     )

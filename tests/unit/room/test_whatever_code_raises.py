@@ -237,3 +237,37 @@ async def test_attributes_that_can_travel_do_so_beside_others_that_cannot(
     fault = as_fault(hostile())
     assert isinstance(fault, ObjectFault)
     assert fault.attributes["kept"] == 1
+
+
+class _LongCode(StateroomError):
+    """An author's own."""
+
+    code = "é" * 1_000
+
+
+class _NoCode(StateroomError):
+    """An author's own."""
+
+    code = None  # type: ignore[assignment]  # that is the point
+
+
+class _FlagThatRaises(StateroomError):
+    """An author's own."""
+
+    @property
+    def retryable(self) -> bool:  # type: ignore[override]  # that is the point
+        raise ValueError
+
+
+@pytest.mark.parametrize("own", [_LongCode, _NoCode, _FlagThatRaises])
+async def test_an_error_derived_from_ours_closes_the_socket_with_a_reason_of_ours(
+    harness: StageHarness, kind: str, own: type[StateroomError]
+) -> None:
+    async def fail(_self: Stage, _connection: Any) -> None:
+        raise own
+
+    Stage.steps = {"fail": fail}
+    alice = await harness.connect(kind, "a")
+    alice.say("fail")
+    await harness.settle()
+    assert alice.closed == (1011, "object_fault")
