@@ -91,7 +91,9 @@ async def test_the_announced_length_is_kept(client: httpx.AsyncClient) -> None:
     assert (answer.content, answer.headers["content-length"]) == (b"abc", "3")
     with pytest.raises(httpx.RemoteProtocolError):
         await client.get("/count/4")
-    assert (await client.get("/count/2")).content == b"ab"  # what is too much is not sent
+    # What is too much is not sent; the connection ends, so nobody may ask on it again.
+    over = await client.get("/count/2", headers={"connection": "close"})
+    assert over.content == b"ab"
     assert (await client.get("/count/three")).status_code == 500
 
 
@@ -212,14 +214,14 @@ def two_workers(start_service: StartService) -> tuple[RunningService, RunningSer
 
 
 @pytest.mark.parametrize("far", [0, 1])
-async def test_fifty_megabytes_flow_both_ways_in_little_memory(
+async def test_a_hundred_megabytes_flow_both_ways_in_less_than_half_of_that(
     two_workers: tuple[RunningService, RunningService], name: str, far: int
 ) -> None:
     """Through the worker that holds the object, and through another one over a link."""
     owner, door = two_workers[0], two_workers[far]
     target = f"/objects/s/{name}"
     await exchange(owner.port, request_text("GET", f"{target}/ignore"))
-    base, count, most = f"http://127.0.0.1:{door.port}{target}", 800, 0
+    base, count, most = f"http://127.0.0.1:{door.port}{target}", 1_600, 0
     async with httpx.AsyncClient(base_url=base, timeout=LONG) as client:
         before = resident_bytes()
 
@@ -239,4 +241,4 @@ async def test_fifty_megabytes_flow_both_ways_in_little_memory(
         assert got == count * len(PIECE)
     there = [room.object_id.name == name for room in door.registry.rooms]
     assert any(there) is (door is owner)
-    assert most - before < 25 << 20
+    assert most - before < 48 << 20  # other tests of the process have a part in it
