@@ -63,17 +63,7 @@ async def check(
 
 
 async def _pull(url: str, room: str) -> list[Change]:
-    """Ask a room for what it has; come back, as clients do, when a busy machine breaks a link."""
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while True:
-            try:
-                return await _pull_once(url, room)
-            except GONE:
-                await SystemClock().sleep(_RETRY_SECONDS)
-
-
-async def _pull_once(url: str, room: str) -> list[Change]:
-    async with connection(f"{url}/{room}") as socket:
+    async with asyncio.timeout(DEADLINE_SECONDS), connection(f"{url}/{room}") as socket:
         await socket.send(frame(SERVER, "fresh.t", GET_TABLES, {}))
         await socket.send(frame(SERVER, "fresh.v", GET_VALUES, {}))
         answers: dict[str | None, Json] = {}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import asyncpg
 import httpx
+from websockets.exceptions import ConnectionClosed
 
 from app.core.clock import SystemClock
 from app.core.storage_codec import decode_value
@@ -145,7 +146,16 @@ async def _settled(visitors: Visitors, room: str) -> Replica:
 
 
 async def _fresh(case: Judgement) -> Content:
-    return await for_a_fresh_client(case.sockets[0], case.rooms)
+    """What a client with nothing in hand is given; it comes back when a link breaks under it."""
+    clock = SystemClock()
+    give_up_at = clock.monotonic() + AGREEMENT_SECONDS
+    while True:
+        try:
+            return await for_a_fresh_client(case.sockets[0], case.rooms)
+        except ConnectionClosed:
+            if clock.monotonic() > give_up_at:
+                raise
+            await clock.sleep(_RETRY_SECONDS)
 
 
 async def _ledgers_at(page: str, ledgers: Sequence[str]) -> dict[str, list[Line]]:
