@@ -38,9 +38,9 @@ format: setup ## Format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 docs: setup ## Write the pages that are generated from the code
-	$(BIN)/python docs/generate_settings.py
-	$(BIN)/python docs/generate_errors.py
-	$(BIN)/python docs/generate_tinybase_room.py
+	$(BIN)/python -m docs.generate_settings
+	$(BIN)/python -m docs.generate_errors
+	$(BIN)/python -m docs.generate_tinybase_room
 	$(BIN)/python -m docs.generate_conformance
 
 ##@ Measure

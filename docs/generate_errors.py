@@ -1,6 +1,6 @@
 """Write docs/reference/errors.md from the error classes.
 
-`python docs/generate_errors.py` writes it; with `--check` it only says whether it is up to date.
+`python -m docs.generate_errors` writes it; with `--check` it only says whether it is up to date.
 """
 
 import sys
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.core import errors
 from app.core.errors import StartupError, StateroomError
+from docs.generated_page import write_or_check
 
 PAGE = Path(__file__).parent / "reference" / "errors.md"
 
@@ -68,14 +69,7 @@ def flags(kind: type[StateroomError]) -> str:
 
 def main() -> int:
     """Write the page, or check it; return the status."""
-    text = page()
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(text, "utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text("utf-8") == text:
-        return 0
-    sys.stderr.write("docs/reference/errors.md is not up to date; run `make docs`\n")
-    return 1
+    return write_or_check(PAGE, page())
 
 
 if __name__ == "__main__":

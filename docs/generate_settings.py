@@ -1,6 +1,6 @@
 """Write docs/reference/settings.md from the settings themselves.
 
-`python docs/generate_settings.py` writes it; with `--check` it only says whether it is up to date.
+`python -m docs.generate_settings` writes it; with `--check` it only says whether it is up to date.
 """
 
 import sys
@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from app.settings import Settings
 from app.settings.sources import SECRET_FIELDS, variables_of
+from docs.generated_page import write_or_check
 
 PAGE = Path(__file__).parent / "reference" / "settings.md"
 
@@ -111,14 +112,7 @@ def shown(name: str, default: Any) -> str:
 
 def main() -> int:
     """Write the page, or check it; return the status."""
-    text = page()
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(text, "utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text("utf-8") == text:
-        return 0
-    sys.stderr.write("docs/reference/settings.md is not up to date; run `make docs`\n")
-    return 1
+    return write_or_check(PAGE, page())
 
 
 if __name__ == "__main__":

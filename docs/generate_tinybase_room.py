@@ -1,6 +1,6 @@
 """Write docs/reference/tinybase-room.md from the docstrings of the classes behind TinyBaseRoom.
 
-`python docs/generate_tinybase_room.py` writes it; with `--check` it only says whether it is up to
+`python -m docs.generate_tinybase_room` writes it; with `--check` it only says whether it is up to
 date.
 """
 
@@ -15,6 +15,7 @@ from app.tinybase.news import Changes, RowChange, ValueChange
 from app.tinybase.options import RoomOptions
 from app.tinybase.store_access import StoreAccess, StoreTransaction
 from app.tinybase.store_reads import StoreReads
+from docs.generated_page import write_or_check
 
 PAGE = Path(__file__).parent / "reference" / "tinybase-room.md"
 
@@ -109,14 +110,7 @@ def _arguments(node: ast.FunctionDef) -> str:
 
 def main() -> int:
     """Write the page, or check it; return the status."""
-    text = page()
-    if "--check" not in sys.argv[1:]:
-        PAGE.write_text(text, "utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text("utf-8") == text:
-        return 0
-    sys.stderr.write("docs/reference/tinybase-room.md is not up to date; run `make docs`\n")
-    return 1
+    return write_or_check(PAGE, page())
 
 
 if __name__ == "__main__":

@@ -71,9 +71,9 @@ class RowReader:
                 cache.remember(raw, found.get(raw), generation=generation)
         return found
 
-    def ask(self) -> None:
+    def ask(self) -> bool:
         """See `standing.ask`; also what is known is not told before it is awaited."""
-        ask(self._gate)
+        return ask(self._gate)
 
     def begin(self) -> None:
         """See `standing.begin`."""

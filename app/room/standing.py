@@ -136,18 +136,20 @@ class Hold:
         self._gate.release()
 
 
-def ask(root: InputGate) -> None:
+def ask(root: InputGate) -> bool:
     """Code asks for a read, and may leave it to a task that it starts to await it.
 
     Between the step and that task nobody passes. Costs code that is not driven next to nothing.
+    Returns whether it is noted, and `begin` is due when the read is awaited.
     """
     here = standing.get()
     if here is None or here.walker is None or here.root is not root:
-        return
+        return False
     if here.walker.task is asyncio.current_task():
         here.walker.asked += 1
-    else:
-        _linger(here.walker, here.gate.place)
+        return True
+    _linger(here.walker, here.gate.place)
+    return False
 
 
 def begin(root: InputGate) -> None:

@@ -64,11 +64,10 @@ class RoomStorage(RoomAlarmStorage):
         raw = stored_key(key)
         reader = self._reader
         found = reader.look(raw)
-        if not allow_concurrency:
-            reader.ask()
+        asked = not allow_concurrency and reader.ask()
         if isinstance(found, Absence):
             return self._fetched(raw, default, keep=not no_cache, hold=not allow_concurrency)
-        return _known(reader, found, default)
+        return _known_and_asked(reader, found, default) if asked else _known(found, default)
 
     def get_many(
         self, keys: Iterable[str], *, allow_concurrency: bool = False
@@ -127,7 +126,9 @@ class RoomStorage(RoomAlarmStorage):
         raw = stored_key(key)
         stored = stored_value(value)
         if expires_at is not None:
-            return self._write_expiring({raw: stored}, expires_at, not allow_unconfirmed, no_cache)
+            return self._write_expiring(
+                {raw: stored}, expires_at, confirmed=not allow_unconfirmed, no_cache=no_cache
+            )
         return self._write({raw: stored}, confirmed=not allow_unconfirmed, no_cache=no_cache)
 
     def put_many(
@@ -141,7 +142,9 @@ class RoomStorage(RoomAlarmStorage):
         """See `sdk.Storage.put_many`."""
         writes = {stored_key(key): stored_value(entries[key]) for key in at_most_128(entries)}
         if expires_at is not None:
-            return self._write_expiring(writes, expires_at, not allow_unconfirmed, no_cache)
+            return self._write_expiring(
+                writes, expires_at, confirmed=not allow_unconfirmed, no_cache=no_cache
+            )
         return self._write(writes, confirmed=not allow_unconfirmed, no_cache=no_cache)
 
     def delete(self, key: str, *, allow_unconfirmed: bool = False) -> Awaitable[bool]:
@@ -224,8 +227,9 @@ class RoomStorage(RoomAlarmStorage):
         self,
         writes: Mapping[bytes, bytes],
         expires_at: datetime | int,
-        confirmed: bool,  # noqa: FBT001 - between two calls of this class
-        no_cache: bool,  # noqa: FBT001 - between two calls of this class
+        *,
+        confirmed: bool,
+        no_cache: bool,
     ) -> Awaitable[None]:
         expires_ms = milliseconds(expires_at)
         expiring = {raw: with_expiry(stored, expires_ms) for raw, stored in writes.items()}
@@ -346,7 +350,11 @@ class RoomTransaction(RoomStorage):
         super()._check_storing()
 
 
-async def _known(reader: RowReader, stored: bytes | None, default: Any) -> Any:
+async def _known(stored: bytes | None, default: Any) -> Any:
+    return default if stored is None else decode_value(stored)
+
+
+async def _known_and_asked(reader: RowReader, stored: bytes | None, default: Any) -> Any:
     reader.begin()
     return default if stored is None else decode_value(stored)
 

@@ -11,12 +11,6 @@ from tests.conformance.gate_stage import Stage, StageHarness, begin, future
 from tests.conformance.verdicts import not_offered
 
 
-@pytest.fixture
-async def harness() -> AsyncIterator[StageHarness]:
-    async with StageHarness() as made:
-        yield made
-
-
 async def _read(self: Stage) -> Any:
     value = await self.storage.get("key")
     Stage.heard.append("read")

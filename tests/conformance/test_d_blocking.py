@@ -1,7 +1,6 @@
 """D: `block_concurrency_while`, in both modes where both can tell a difference."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,18 +10,6 @@ from app.room.limits import RoomLimits
 from app.sdk import CallRefused, Request
 from tests.conformance.gate_stage import Stage, StageHarness, begin, future
 from tests.conformance.verdicts import not_offered
-
-
-@pytest.fixture
-async def harness() -> AsyncIterator[StageHarness]:
-    async with StageHarness() as made:
-        yield made
-
-
-@pytest.fixture(params=["plain", "free"])
-def kind(request: pytest.FixtureRequest) -> str:
-    """One event at a time, and interleaving ones."""
-    return str(request.param)
 
 
 async def test_041_nothing_is_delivered_while_the_callback_runs(harness: StageHarness) -> None:

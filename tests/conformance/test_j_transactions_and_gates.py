@@ -1,25 +1,12 @@
 """J: what a transaction means for the other events of its object."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from app.core.errors import SectionTimedOut, StateroomError
 from app.sdk import Request
 from tests.conformance.gate_stage import Stage, StageHarness, begin, future
-
-
-@pytest.fixture
-async def harness() -> AsyncIterator[StageHarness]:
-    async with StageHarness() as made:
-        yield made
-
-
-@pytest.fixture(params=["plain", "free"])
-def kind(request: pytest.FixtureRequest) -> str:
-    """One event at a time, and interleaving ones."""
-    return str(request.param)
 
 
 async def test_125_no_other_event_runs_while_a_transaction_is_open(

@@ -1,7 +1,6 @@
 """N: what goes on beside the events, and what keeps an object in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,18 +10,6 @@ from app.room.limits import RoomLimits
 from app.sdk import Overloaded
 from tests.conformance.gate_stage import Stage, StageHarness, begin, future
 from tests.conformance.verdicts import differs
-
-
-@pytest.fixture
-async def harness() -> AsyncIterator[StageHarness]:
-    async with StageHarness() as made:
-        yield made
-
-
-@pytest.fixture(params=["plain", "free"])
-def kind(request: pytest.FixtureRequest) -> str:
-    """One event at a time, and interleaving ones."""
-    return str(request.param)
 
 
 @differs("a pending timer keeps the object in memory, as the platform's newer rule has it")
