@@ -98,7 +98,7 @@ class OwnerFinder:
         """
         give_up_at = self._clock.monotonic() + self._patience
         pauses = _pauses()
-        refused: set[WorkerId] = set()
+        refusals = _Refusals()
         asked: set[WorkerId] = set()
         while True:
             placement = self._placements.get(object_id.uuid)
@@ -113,7 +113,7 @@ class OwnerFinder:
                 error: StateroomError = wrong_way.error
             except (OwnedElsewhere, WorkerLeaving, RoomAborted) as wrong_place:
                 error = wrong_place
-            if not await self._learn(object_id, placement, error, refused):
+            if not await self._learn(object_id, placement, error, refusals):
                 raise error
             if self._clock.monotonic() >= give_up_at:
                 raise error
@@ -136,14 +136,16 @@ class OwnerFinder:
         object_id: ObjectId,
         placement: LiveWorker | None,
         error: StateroomError,
-        refused: set[WorkerId],
+        refusals: "_Refusals",
     ) -> bool:
         """Learn from an error where the object is or is not; False when nobody can be asked."""
         if placement is not None:
             if self._placements.get(object_id.uuid) is placement:
                 del self._placements[object_id.uuid]
-            if isinstance(error, WorkerLeaving | LinkBroken):
-                refused.add(placement.worker_id)
+            if isinstance(error, WorkerLeaving):
+                refusals.leaving.add(placement.worker_id)
+            elif isinstance(error, LinkBroken):
+                refusals.unreachable.add(placement.worker_id)
         if self._peers is None:
             return not isinstance(error, WorkerLeaving)
         if isinstance(error, OwnedElsewhere):
@@ -151,15 +153,29 @@ class OwnerFinder:
                 holder = LiveWorker(worker_id=WorkerId(error.worker_id), address=error.address)
                 self.note(object_id, holder)
         elif isinstance(error, WorkerLeaving) and placement is None:
-            return await self._choose(object_id, self._peers, refused)
+            return await self._choose(object_id, self._peers, refusals)
         return True
 
-    async def _choose(self, object_id: ObjectId, peers: Peers, refused: set[WorkerId]) -> bool:
+    async def _choose(self, object_id: ObjectId, peers: Peers, refusals: "_Refusals") -> bool:
         """It is we who are leaving: let another worker take the object."""
-        chosen = await peers.choose(object_id, without=refused | {peers.own_id})
+        without = refusals.unreachable | {peers.own_id}
+        chosen = await peers.choose(object_id, without=without | refusals.leaving)
+        if chosen is None and refusals.leaving:
+            # The list is new, and who was leaving when we asked may have come back meanwhile.
+            chosen = await peers.choose(object_id, without=without)
         if chosen is not None:
             self.note(object_id, chosen)
         return chosen is not None
+
+
+class _Refusals:
+    """Who did not take the object, in one search for it."""
+
+    __slots__ = ("leaving", "unreachable")
+
+    def __init__(self) -> None:
+        self.leaving: set[WorkerId] = set()
+        self.unreachable: set[WorkerId] = set()
 
 
 def _pauses() -> Iterator[float]:

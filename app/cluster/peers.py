@@ -1,7 +1,8 @@
 """The workers that take rooms, as this one knows them, and which of them an object goes to.
 
 The list is read from the database and kept for about a second: a worker that has gone meanwhile
-refuses or cannot be reached, and the next one is asked. Which one an object goes to is decided by
+refuses or cannot be reached, and the next one is asked. That there is nobody is never said from
+memory, for somebody may have come back. Which one an object goes to is decided by
 a rendezvous hash, so that everybody who asks at the same time picks the same worker, and a
 worker's coming or going moves no object but its own.
 """
@@ -34,6 +35,7 @@ class Peers:
         self._clock = clock
         self._own_id = own_id
         self._known: list[LiveWorker] = []
+        self._read_at = float("-inf")
         self._fresh_until = float("-inf")
         self._reading = asyncio.Lock()
 
@@ -50,9 +52,13 @@ class Peers:
         Raises:
             StoreUnavailable: The database is away.
         """
-        return rendezvous(
-            object_id, [worker for worker in await self._all() if worker.worker_id not in without]
-        )
+        asked_at = self._clock.monotonic()
+        for newer_than in (float("-inf"), asked_at):
+            workers = await self._all(newer_than)
+            left = [worker for worker in workers if worker.worker_id not in without]
+            if left:
+                return rendezvous(object_id, left)
+        return None
 
     async def get(self, worker_id: WorkerId) -> LiveWorker | None:
         """A worker that takes rooms, by its id.
@@ -67,10 +73,12 @@ class Peers:
             self._fresh_until = float("-inf")  # it may have just come
         return None
 
-    async def _all(self) -> list[LiveWorker]:
-        async with self._reading:
-            if self._clock.monotonic() >= self._fresh_until:
+    async def _all(self, newer_than: float = float("-inf")) -> list[LiveWorker]:
+        async with self._reading:  # one reads for all who ask while it does
+            now = self._clock.monotonic()
+            if now >= self._fresh_until or self._read_at <= newer_than:
                 self._known = await self._workers.live()
+                self._read_at = now
                 self._fresh_until = self._clock.monotonic() + _KEEP_SECONDS
             return self._known
 

@@ -301,6 +301,20 @@ async def test_with_nobody_else_alive_new_rooms_are_refused_and_those_that_are_h
     assert not holds(three)
 
 
+async def test_workers_that_drain_in_turns_refuse_nothing(
+    trio: tuple[Worker, Worker, Worker],
+) -> None:
+    """That everybody drained a moment ago is no reason to send anybody away."""
+    one, two, three = trio
+    for worker in trio:
+        await worker.mover.drain_worker()
+    with pytest.raises(WorkerLeaving):
+        await ask(two)
+    await one.mover.undrain()
+    assert [await ask(two), await ask(three)] == ["1", "2"]
+    assert holds(one)
+
+
 async def test_a_worker_that_drains_no_more_takes_rooms_again(
     trio: tuple[Worker, Worker, Worker],
 ) -> None:

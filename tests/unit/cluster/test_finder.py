@@ -1,6 +1,7 @@
 """Looking for the owner of an object, on the twins and by a clock that the test moves."""
 
 import asyncio
+from typing import Any, cast
 
 import pytest
 
@@ -11,6 +12,7 @@ from app.cluster.peers import Peers
 from app.core.errors import OwnedElsewhere, WorkerLeaving
 from app.core.ids import WorkerId
 from app.core.tasks import TaskOwner
+from app.core.values import LiveWorker
 from app.room.room import Room
 from app.testing.harness import ObjectHarness
 from app.testing.memory import MemoryWorkerList
@@ -107,6 +109,47 @@ async def test_a_draining_worker_asks_each_of_the_others_once_and_then_refuses()
             await harness.settle()
         with pytest.raises(WorkerLeaving):
             looking.result()
+
+
+class _OpenLinks(Links):
+    """Everybody can be reached."""
+
+    async def to(self, worker_id: WorkerId, address: str) -> Link:
+        del worker_id, address
+        return cast("Link", object())
+
+
+async def test_who_was_leaving_when_it_was_asked_is_asked_again_once_it_has_come_back() -> None:
+    """Both drain in turns; a question that was refused by one in the one's turn comes back."""
+    async with ObjectHarness({"plain": Plain}) as harness:
+        other = harness.database.add_worker()
+        own_id = harness.membership.worker_id
+        finder = OwnerFinder(harness.registry, clock=harness.clock, patience_seconds=4.0)
+        links = _OpenLinks(key=b"k" * 32, worker_id=lambda: own_id, clock=harness.clock)
+        worker_list = MemoryWorkerList(harness.database)
+        finder.use(links, Peers(worker_list, clock=harness.clock, own_id=lambda: own_id))
+        answers: list[Any] = [WorkerLeaving(), "taken"]
+        asked = 0
+
+        async def here() -> str:
+            raise WorkerLeaving
+
+        async def there(_link: Link) -> str:
+            nonlocal asked
+            asked += 1
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return str(answer)
+
+        object_id = harness.object_id("plain", "a")
+        finder.note(object_id, LiveWorker(worker_id=other, address="there"))
+        looking = _tasks.start(finder.reach(object_id, here, there), name="reach")
+        for _ in range(4):
+            await harness.settle()
+            harness.clock.advance(0.1)
+        await harness.settle()
+        assert (looking.result(), asked) == ("taken", 2)
 
 
 async def test_rooms_that_are_still_here_are_served_while_the_worker_drains() -> None:

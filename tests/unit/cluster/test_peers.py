@@ -1,16 +1,19 @@
 """The workers that take rooms, and which of them an object goes to."""
 
+import asyncio
 import uuid
 from collections import Counter
 
 import pytest
 
 from app.cluster.peers import Peers, rendezvous
+from app.core.clock import SystemClock
 from app.core.errors import StoreUnavailable
 from app.core.ids import ObjectId, ObjectIds, WorkerId
 from app.core.values import LiveWorker
 from app.testing.clock import FakeClock
 from app.testing.memory import MemoryDatabase, MemoryWorkerList
+from tests.unit.cluster.calling import start
 
 IDS = ObjectIds(b"k" * 32)
 
@@ -19,9 +22,12 @@ class CountingList(MemoryWorkerList):
     """The twin, which counts how often it is read."""
 
     reads = 0
+    pause: asyncio.Event | None = None
 
     async def live(self) -> list[LiveWorker]:
         self.reads += 1
+        if self.pause is not None:
+            await self.pause.wait()
         return await super().live()
 
 
@@ -83,6 +89,29 @@ async def test_the_list_is_read_once_a_second() -> None:
     assert world.list.reads == 1
     world.clock.advance(1.0)
     await world.peers.choose(objects(1)[0], without=())
+    assert world.list.reads == 2
+
+
+async def test_that_there_is_nobody_is_never_said_from_memory() -> None:
+    world = World()
+    (object_id,) = objects(1)
+    assert await world.peers.choose(object_id, without={world.own}) is None
+    newcomer = world.database.add_worker()
+    chosen = await world.peers.choose(object_id, without={world.own})
+    assert chosen is not None
+    assert chosen.worker_id == newcomer
+
+
+async def test_all_who_find_nobody_at_once_share_one_look() -> None:
+    world = World()
+    world.list.pause = asyncio.Event()
+    looking = [
+        start(world.peers.choose(object_id, without={world.own})) for object_id in objects(50)
+    ]
+    await SystemClock().sleep(0)  # all of them ask
+    world.clock.advance(0.01)
+    world.list.pause.set()
+    assert await asyncio.gather(*looking) == [None] * 50
     assert world.list.reads == 2
 
 
