@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from typing import ClassVar
@@ -24,6 +25,8 @@ class Streamer(DurableObject):
             return await self.upload(request)
         if what == "ignore":
             return Response(body="no need")
+        if what == "process":
+            return Response(body=str(os.getpid()))
         if what == "say":
             return await self.say(await request.read())
         bodies: dict[str, Callable[[], AsyncIterator[bytes] | AsyncIterator[str]]] = {

@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -197,48 +196,3 @@ async def test_a_hundred_feeds_hear_every_word(client: httpx.AsyncClient, name: 
             await client.post("/say", content=str(word).encode())
     assert all(mine == [f"data: {word}" for word in range(5)] for mine in heard)
     await until(lambda: Streamer.feeds[name] == [])
-
-
-def resident_bytes() -> int:
-    """How much memory this process, with server and client, holds now."""
-    pages = Path("/proc/self/statm").read_text("ascii").split()[1]
-    return int(pages) * 4096
-
-
-@pytest.fixture(scope="module")
-def two_workers(start_service: StartService) -> tuple[RunningService, RunningService]:
-    """Two services of one cluster."""
-    first = start_service(ServerKind.DIRECT, {"s": Streamer})
-    url = first.service._settings.database_url
-    return first, start_service(ServerKind.DIRECT, {"s": Streamer}, database_url=url)
-
-
-@pytest.mark.parametrize("far", [0, 1])
-async def test_a_hundred_megabytes_flow_both_ways_in_little_memory(
-    two_workers: tuple[RunningService, RunningService], name: str, far: int
-) -> None:
-    """Through the worker that holds the object, and through another one over a link."""
-    owner, door = two_workers[0], two_workers[far]
-    target = f"/objects/s/{name}"
-    await exchange(owner.port, request_text("GET", f"{target}/ignore"))
-    base, count, most = f"http://127.0.0.1:{door.port}{target}", 1_600, 0
-    async with httpx.AsyncClient(base_url=base, timeout=LONG) as client:
-        before = resident_bytes()
-
-        async def measured() -> AsyncIterator[bytes]:
-            nonlocal most
-            async for piece in pieces(count):
-                most = max(most, resident_bytes())
-                yield piece
-
-        answer = await client.post("/upload", content=measured())
-        assert answer.json()["bytes"] == count * len(PIECE)
-        got = 0
-        async with client.stream("GET", f"/download/{count}") as download:
-            async for piece in download.aiter_raw():
-                got += len(piece)
-                most = max(most, resident_bytes())
-        assert got == count * len(PIECE)
-    there = [room.object_id.name == name for room in door.registry.rooms]
-    assert any(there) is (door is owner)
-    assert most - before < 25 << 20
