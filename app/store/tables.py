@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(
