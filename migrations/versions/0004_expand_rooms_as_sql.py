@@ -90,7 +90,7 @@ exception when data_exception or program_limit_exceeded then
     cells := null;
 end
 $body$
-"""
+"""  # noqa: S608 - made of constants alone
 
 # An entry's own key ends with a quotation mark, or is a mark, a letter and a digest; the further
 # keys of a split payload are that and "#" with six digits.
