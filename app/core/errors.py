@@ -41,6 +41,9 @@ away under the call).
     ├── BodyBroken                   the body of a request did not come to its end
     │   ├── BodyTooLarge
     │   └── BodyTooSlow
+    ├── ObjectUnknown                there is no such object
+    ├── ObjectFrozen                 the object takes no changes
+    ├── ObjectDeleted                the object waits to be purged
     ├── Unsupported                  the namespace's settings exclude the call
     ├── IdInvalid                    not an id of this namespace
     └── StorageRefused               a key or value that cannot be stored
@@ -52,6 +55,7 @@ from typing import Any
 from uuid import UUID
 
 from .error_root import StateroomError, is_ours
+from .object_errors import ObjectDeleted, ObjectFrozen, ObjectUnknown
 from .startup_errors import (
     ConfigurationInvalid,
     DatabaseRefused,
@@ -75,13 +79,16 @@ __all__ = [
     "MigrationMissing",
     "NamespaceClassInvalid",
     "NamespaceUnknown",
+    "ObjectDeleted",
+    "ObjectFrozen",
+    "ObjectUnknown",
     "PortTaken",
     "StartupError",
     "StateroomError",
     "WorkerSlotTaken",
     "is_ours",
 ]
-"""What is handed on from the files of the root and of the errors of a start."""
+"""What is handed on from the files of the root, of starts and of objects as a whole."""
 
 
 class StoreUnavailable(StateroomError):

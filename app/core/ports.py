@@ -44,6 +44,7 @@ class ObjectStore(Protocol):
 
         Raises:
             OwnedElsewhere: A live worker holds it, or its row stayed locked past the timeout.
+            ObjectDeleted: It is deleted (`core.object_state`); nothing was changed.
             LeaseLost: `worker_id` is not live itself.
             StoreUnavailable: The database is away.
         """
@@ -109,8 +110,8 @@ class ObjectStore(Protocol):
     async def release(self, claim: Claim) -> None:
         """Give the object up, if the claim's epoch still holds it.
 
-        Leaves no row behind when the object stores nothing: no rows and no alarms. Whoever
-        claims it afterwards finds it as if it had never been.
+        Leaves no row behind when the object stores nothing: no rows and no alarms, and is not
+        frozen. Whoever claims it afterwards finds it as if it had never been.
 
         Raises:
             StoreUnavailable: The database is away.
@@ -242,7 +243,8 @@ class AlarmQueue(Protocol):
         """Claim at most `limit` due alarms that nobody has claimed, the longest due first.
 
         At most `each` of one object, and none of the objects `without`: an object with many
-        alarms must not keep those of others waiting. A worker that is not live gets none.
+        alarms must not keep those of others waiting. A worker that is not live gets none. The
+        alarms of frozen and deleted objects wait.
         Nothing is waited for: what somebody else has locked is left out.
 
         Raises:

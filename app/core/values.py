@@ -153,12 +153,17 @@ class CommitOutcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One ownership of one object by one worker."""
+    """One ownership of one object by one worker.
+
+    Attributes:
+        frozen: Whether the object took no changes when it was claimed.
+    """
 
     object_id: ObjectId
     worker_id: WorkerId
     epoch: Epoch
     commit_seq: CommitSeq
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

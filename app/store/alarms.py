@@ -43,6 +43,11 @@ _UNCLAIMED: Final = """(a.claimed_by is null or a.claim_until <= now() or not ex
           where w.worker_id = a.claimed_by and w.state <> 'dead' and w.lease_expires_at > now()
       ))"""
 
+# A look-up for each candidate, in this form always: joined, the table of objects might be read
+# whole for a handful of alarms.
+_AWAKE: Final = """(select o.frozen_at is null and o.deleted_at is null
+           from object o where o.object_id = a.object_id)"""
+
 # $1 worker, $2 how many, $3 seconds, $4 at most of one object, $5 of none of these objects.
 # Always one row at least, for the clock's sake. `seen` looks at a bounded number, unlocked; of
 # those each object's first are taken. The conditions stand again in `due`, where the row is
@@ -56,6 +61,7 @@ with me as materialized (
     where a.next_attempt_at <= now() and exists (select from me)
       and a.object_id <> all($5::uuid[])
       and {_UNCLAIMED}
+      and {_AWAKE}
     order by a.next_attempt_at
     limit $2 * 4
 ), ranked as (

@@ -16,7 +16,7 @@ from typing import Any, Final
 import asyncpg
 
 from ..core.clock import Clock, SystemClock
-from ..core.errors import LeaseLost, OwnedElsewhere, OwnershipLost
+from ..core.errors import LeaseLost, ObjectDeleted, OwnedElsewhere, OwnershipLost
 from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from ..core.limits import PAGE_BYTES, PAGE_ROWS
 from ..core.storage_codec import EXPIRING, expiry_ms
@@ -40,19 +40,20 @@ with me as materialized (
            o.worker_id is distinct from $2 and w.worker_id is not null and w.state <> 'dead'
                as held,
            coalesce(w.lease_expires_at <= clock_timestamp(), true) as expired,
-           w.address
+           w.address, o.deleted_at is not null as deleted
     from object o left join worker w on w.worker_id = o.worker_id
     where o.object_id = $1
 ), locked as materialized (
     select o.object_id from object o, seen, me
     where o.object_id = $1 and not seen.held
       and o.epoch = seen.epoch and o.worker_id is not distinct from seen.worker_id
+      and o.deleted_at is null
     for no key update of o skip locked
 ), taken as (
     update object o
     set worker_id = $2, epoch = nextval('object_epoch'), name = coalesce(o.name, $4)
     from locked where o.object_id = locked.object_id
-    returning o.epoch, o.commit_seq
+    returning o.epoch, o.commit_seq, o.frozen_at is not null as frozen
 ), made as (
     insert into object (object_id, namespace, name, worker_id, epoch)
     select $1, $3, $4, $2, nextval('object_epoch') from me
@@ -62,6 +63,7 @@ with me as materialized (
 )
 select coalesce(taken.epoch, made.epoch) as epoch,
        coalesce(taken.commit_seq, made.commit_seq) as commit_seq,
+       coalesce(taken.frozen, false) as frozen, coalesce(seen.deleted, false) as deleted,
        exists (select from me) as live, seen.held, seen.expired, seen.worker_id as holder,
        seen.address
 from (values (1)) as one (n) left join taken on true left join made on true left join seen on true
@@ -125,7 +127,8 @@ with seen as materialized (
            and not exists (select from object_alarm a where a.object_id = $1) as empty
     from object o where o.object_id = $1 and o.epoch = $2 and o.worker_id = $3
 ), locked as materialized (
-    select o.object_id, seen.empty and o.commit_seq = seen.commit_seq as unused
+    select o.object_id,
+           seen.empty and o.commit_seq = seen.commit_seq and o.frozen_at is null as unused
     from object o, seen
     where o.object_id = $1 and o.epoch = $2 and o.worker_id = $3
     for update of o
@@ -171,7 +174,10 @@ class PostgresObjectStore:
                     worker_id=worker_id,
                     epoch=Epoch(row["epoch"]),
                     commit_seq=CommitSeq(row["commit_seq"]),
+                    frozen=row["frozen"],
                 )
+            if row["deleted"]:
+                raise ObjectDeleted
             if not row["live"]:
                 raise LeaseLost
             if row["held"] and not row["expired"]:

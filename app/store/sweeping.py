@@ -54,7 +54,7 @@ SWEEP_OBJECTS: Final = """
 with seen as materialized (
     select o.object_id, o.epoch, o.worker_id from object o
     where o.ctid >= $1::tid and o.ctid < $2::tid and o.commit_seq = 0
-      and o.worker_id is not null
+      and o.worker_id is not null and o.frozen_at is null
       and not exists (
           select from worker w where w.worker_id = o.worker_id and w.state <> 'dead'
       )

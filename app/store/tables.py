@@ -3,6 +3,8 @@
 * `cluster` has exactly one row, made by the first migration: the key that ids are derived from.
 * `worker`: one row for each life of a worker process, with its lease.
 * `object`: who owns an object, under which epoch, and how many commits it has had.
+* `object_deletion`: the deleted objects, and when what they stored is removed for good.
+* `namespace_setting`: what an operator has set for a namespace while it runs.
 * `object_row`: what objects store. Keys are bytes, ordered as bytes.
 * `object_alarm`: when objects want to be woken. Only the owner of an object changes its alarms;
   a claim marks one (who rings it now), no more.
@@ -30,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(
@@ -85,9 +87,31 @@ object_ = Table(
     Column("commit_seq", BigInteger, nullable=False, server_default=text("0")),
     Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
     Column("committed_at", TIMESTAMP(timezone=True)),
+    # Set: it takes no changes; it is gone for everybody but `object_deletion`.
+    Column("frozen_at", TIMESTAMP(timezone=True)),
+    Column("deleted_at", TIMESTAMP(timezone=True)),
     # Every commit updates one row here and no indexed column of it: half the page stays free,
     # so the new version fits beside the old one and no index is touched.
     postgresql_with={"fillfactor": 50},
+)
+
+object_deletion = Table(
+    "object_deletion",
+    metadata,
+    Column("object_id", Uuid, primary_key=True),
+    Column("purge_at", TIMESTAMP(timezone=True), nullable=False),
+    # Set for ever by whoever purges: from then on nobody can undelete.
+    Column("purging", Boolean, nullable=False, server_default=text("false")),
+    # A table of its own, so that what is due is found by an index that no commit ever touches.
+    Index("object_deletion_purge_at_idx", "purge_at"),
+)
+
+namespace_setting = Table(
+    "namespace_setting",
+    metadata,
+    Column("namespace", Text, primary_key=True),
+    Column("log_level", Text),
+    Column("changed_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
 )
 
 object_row = Table(

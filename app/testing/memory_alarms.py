@@ -45,7 +45,8 @@ class MemoryAlarmQueue:
     def _due(self, now_ms: int, without: Collection[UUID]) -> list[tuple[DueAlarm, MemoryAlarm]]:
         due: list[tuple[DueAlarm, MemoryAlarm]] = []
         for found in self._database.objects.values():
-            if found.object_id.uuid in without:
+            still = found.frozen_ms is not None or found.deleted_ms is not None
+            if still or found.object_id.uuid in without:
                 continue
             for name, row in found.alarms.items():
                 at = row.alarm.next_attempt_ms

@@ -25,7 +25,7 @@ class MemoryAlarm:
 
 @dataclass(slots=True)
 class MemoryObject:
-    """One row of `object`, with its rows and alarms beside it."""
+    """One row of `object`, with its rows and alarms beside it, and its deletion."""
 
     object_id: ObjectId
     worker_id: WorkerId | None
@@ -33,6 +33,10 @@ class MemoryObject:
     commit_seq: CommitSeq
     rows: dict[bytes, bytes] = field(default_factory=dict)
     alarms: dict[str, MemoryAlarm] = field(default_factory=dict)
+    frozen_ms: int | None = None
+    deleted_ms: int | None = None
+    purge_ms: int | None = None
+    purging: bool = False
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from app.core.ids import ObjectId, ObjectIds, WorkerId
+from app.core.object_state import ObjectStates
 from app.core.ports import (
     AlarmQueue,
     Committer,
@@ -18,12 +19,14 @@ from app.store.alarms import PostgresAlarmQueue
 from app.store.committer import PostgresCommitter
 from app.store.database import Database
 from app.store.leases import PostgresWorkerLeases
+from app.store.object_states import PostgresObjectStates
 from app.store.storage import PostgresObjectStore
 from app.store.workers import PostgresWorkerList
 from app.testing.memory import (
     MemoryAlarmQueue,
     MemoryCommitter,
     MemoryDatabase,
+    MemoryObjectStates,
     MemoryObjectStore,
     MemoryWorkerLeases,
     MemoryWorkerList,
@@ -51,6 +54,9 @@ class World(Protocol):
 
     @property
     def store(self) -> ObjectStore: ...
+
+    @property
+    def states(self) -> ObjectStates: ...
 
     @property
     def leases(self) -> WorkerLeases: ...
@@ -81,6 +87,7 @@ class MemoryWorld:
     def __init__(self) -> None:
         self.database = MemoryDatabase()
         self.store = MemoryObjectStore(self.database)
+        self.states = MemoryObjectStates(self.database)
         self.leases = MemoryWorkerLeases(self.database)
         self.workers = MemoryWorkerList(self.database)
         self.alarms = MemoryAlarmQueue(self.database)
@@ -101,6 +108,7 @@ class PostgresWorld:
     def __init__(self, database: Database, stack: AsyncExitStack) -> None:
         self.database = database
         self.store = PostgresObjectStore(database)
+        self.states = PostgresObjectStates(database)
         self.leases = PostgresWorkerLeases(database)
         self.workers = PostgresWorkerList(database)
         self.alarms = PostgresAlarmQueue(database)

@@ -91,8 +91,10 @@ async def test_big_values_are_not_compressed_and_pages_keep_room_for_updates(
     assert await look(database_url, storage + "and attname = 'value'") == [(b"e",)]
     assert await look(database_url, OPTIONS) == [
         ("cluster", None),
+        ("namespace_setting", None),
         ("object", ["fillfactor=50"]),
         ("object_alarm", ["fillfactor=50"]),
+        ("object_deletion", None),
         ("object_row", ["fillfactor=70"]),
         ("worker", None),
     ]

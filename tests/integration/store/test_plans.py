@@ -18,6 +18,13 @@ from app.store.commit_statement import (
     SESSION,
     STATE,
 )
+from app.store.object_states import (
+    BEGIN_PURGES,
+    SET_FROZEN,
+    UNDELETE,
+    purge_rows_statement,
+)
+from app.store.object_states import STATE as OBJECT_STATE
 from app.store.storage import CLAIM, LOAD, READ, RELEASE, scan_statement
 from tests.conftest import PostgresServer
 
@@ -28,6 +35,7 @@ insert into object_row
 select object_id, convert_to(n::text, 'utf8'), '' from object, generate_series(1, 4) n;
 insert into object_alarm (object_id, due_at, next_attempt_at)
 select object_id, now() + epoch * interval '1 s', now() + epoch * interval '1 s' from object;
+insert into object_deletion select object_id, now() + epoch * interval '1 s' from object;
 analyze;
 """
 
@@ -60,6 +68,11 @@ READS = {
     "alarm": (READ_ALARM, "uuid, text"),
     "alarms": (READ_ALARMS, "uuid"),
     "due alarms": (CLAIM_DUE, "uuid, int8, float8, int8, uuid[]"),
+    "state of an object": (OBJECT_STATE, "uuid"),
+    "freeze": (SET_FROZEN, "uuid, int8, uuid, bool"),
+    "undelete": (UNDELETE, "uuid"),
+    "due purges": (BEGIN_PURGES, "int8, uuid[]"),
+    "a step of a purge": (purge_rows_statement(), "uuid, int8"),
     "kept alarms": (KEEP, "uuid, uuid[], text[], int8[], float8"),
 }
 

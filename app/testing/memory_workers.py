@@ -1,0 +1,80 @@
+"""The in-memory twins of the rows of workers; see `memory` for the others."""
+
+from ..core.errors import LeaseLost, WorkerSlotTaken
+from ..core.ids import WorkerId
+from ..core.values import LeaseGrant, LiveWorker, WorkerIdentity
+from .memory_database import MemoryDatabase, MemoryWorker
+
+
+class MemoryWorkerLeases:
+    """Twin of `app.store.leases.PostgresWorkerLeases`; see `core.ports.WorkerLeases`."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def register(self, identity: WorkerIdentity, *, lease_seconds: float) -> LeaseGrant:
+        """See `WorkerLeases.register`."""
+        database = self._database
+        database.check()
+        for worker_id, worker in database.workers.items():
+            at_slot = (worker.identity.node, worker.identity.slot) == (identity.node, identity.slot)
+            if worker.dead or not at_slot:
+                continue
+            if not database.live(worker_id):
+                worker.dead = True
+            elif worker_id == identity.worker_id:
+                return database.grant(worker_id, lease_seconds)
+            else:
+                raise WorkerSlotTaken
+        if identity.worker_id in database.workers:
+            raise LeaseLost
+        database.workers[identity.worker_id] = MemoryWorker(identity, 0)
+        return database.grant(identity.worker_id, lease_seconds)
+
+    async def renew(self, worker_id: WorkerId, *, lease_seconds: float) -> LeaseGrant | None:
+        """See `WorkerLeases.renew`."""
+        self._database.check()
+        if not self._database.live(worker_id):
+            return None
+        return self._database.grant(worker_id, lease_seconds)
+
+    async def set_draining(self, worker_id: WorkerId, *, draining: bool) -> bool:
+        """See `WorkerLeases.set_draining`."""
+        self._database.check()
+        if not self._database.live(worker_id):
+            return False
+        self._database.workers[worker_id].draining = draining
+        return True
+
+    async def retire(self, worker_id: WorkerId) -> None:
+        """See `WorkerLeases.retire`."""
+        self._database.check()
+        if worker_id in self._database.workers:
+            self._database.workers[worker_id].dead = True
+
+    async def bury(self, *, node: str, slot: int, boot_id: str) -> int:
+        """See `WorkerLeases.bury`."""
+        self._database.check()
+        buried = 0
+        for worker in self._database.workers.values():
+            identity = worker.identity
+            if (identity.node, identity.slot, identity.boot_id) == (node, slot, boot_id):
+                buried += not worker.dead
+                worker.dead = True
+        return buried
+
+
+class MemoryWorkerList:
+    """Twin of `app.store.workers.PostgresWorkerList`; see `core.ports.WorkerList`."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def live(self) -> list[LiveWorker]:
+        """See `WorkerList.live`."""
+        self._database.check()
+        return [
+            LiveWorker(worker_id=worker_id, address=worker.identity.address)
+            for worker_id, worker in self._database.workers.items()
+            if self._database.takes_rooms(worker_id)
+        ]
