@@ -148,6 +148,10 @@ class Settings(BaseSettings):
     allowed_origins: Words = ()
     """Accepted browser origins (`*` for any). Empty: the own host, and loopback on loopback."""
 
+    admin_token: SecretStr | None = None
+    """A token of the role admin for `/admin`, beside those in the database. Unset: a start makes
+    one in the data directory and prints a link to sign in with."""
+
     lease_seconds: Seconds = 3.0
     """How long a worker may speak for its rooms without renewing its lease."""
     renew_seconds: Seconds = 1.0
@@ -206,7 +210,7 @@ class Settings(BaseSettings):
             raise ValueError(problem)
         return value
 
-    @field_validator("room_token")
+    @field_validator("room_token", "admin_token")
     @classmethod
     def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < TOKEN_CHARACTERS:

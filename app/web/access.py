@@ -73,7 +73,7 @@ class AccessPolicy:
         """Check the room token, if one is needed; returns the refusal, or None."""
         if self.room_token is None:
             return None
-        shown = _bearer(headers.get("authorization", "")) or _query_token(query)
+        shown = bearer_of(headers.get("authorization", "")) or _query_token(query)
         if hmac.compare_digest(shown.encode(), self.room_token.encode()):
             return None
         return problem(
@@ -129,7 +129,8 @@ def _name_of(host: str) -> str:
         return ""
 
 
-def _bearer(header: str) -> str:
+def bearer_of(header: str) -> str:
+    """The token of an Authorization header; empty when it holds none."""
     scheme, _, token = header.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

@@ -32,8 +32,9 @@ def build_application(
     health: HealthEndpoints,
     access: AccessPolicy,
     reserved: frozenset[str],
+    admin: ASGIApp | None = None,
 ) -> ASGIApp:
-    """Put the endpoints in their places."""
+    """Put the endpoints in their places; without `admin` there is nothing below `/admin`."""
 
     async def elsewhere(http: HttpRequest) -> Response:
         """A plain request to a room, or to nothing."""
@@ -53,9 +54,6 @@ def build_application(
             headers={"upgrade": "websocket", "connection": "upgrade"},
         )
 
-    async def gone_wrong(_http: HttpRequest, _error: Exception) -> Response:
-        return problem(status=500, code="internal", title="Something went wrong in the server")
-
     application = Starlette(
         routes=[
             Route("/livez", _probed(health.livez, access), methods=["GET", "HEAD"]),
@@ -63,9 +61,10 @@ def build_application(
             Route("/objects/{rest:path}", objects.handle, methods=_METHODS),
             WebSocketRoute("/objects/{rest:path}", gateway.object),
             WebSocketRoute("/{path:path}", gateway.room),
+            *_below_admin(admin),
             Route("/{path:path}", elsewhere, methods=_METHODS),
         ],
-        exception_handlers={Exception: gone_wrong},
+        exception_handlers={Exception: _gone_wrong},
     )
 
     async def by_raw_path(scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,6 +74,17 @@ def build_application(
         await application(scope, receive, send)
 
     return by_raw_path
+
+
+async def _gone_wrong(_http: HttpRequest, _error: Exception) -> Response:
+    return problem(status=500, code="internal", title="Something went wrong in the server")
+
+
+def _below_admin(admin: ASGIApp | None) -> list[Route]:
+    """Every method, for an address tells by itself which it takes."""
+    if admin is None:
+        return []
+    return [Route("/admin", admin), Route("/admin/{rest:path}", admin)]
 
 
 def _probed(endpoint: Endpoint, access: AccessPolicy) -> Endpoint:

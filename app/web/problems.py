@@ -4,6 +4,10 @@ The text of an author's exception is for the log; a client gets the class of the
 code and the request's id, never a traceback.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from starlette.responses import JSONResponse, Response
 
 from ..core.errors import (
@@ -58,11 +62,27 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """One problem+json response."""
+    return document(status=status, code=code, title=title, detail=detail, headers=headers)
+
+
+def document(
+    *,
+    status: int,
+    code: str,
+    title: str,
+    detail: str = "",
+    more: Mapping[str, Any] = MappingProxyType({}),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """One problem+json response with members beside those that every problem has."""
     body = {"type": f"urn:stateroom:problem:{code}", "title": title, "status": status, "code": code}
     if detail:
         body["detail"] = detail
     return JSONResponse(
-        body, status_code=status, media_type="application/problem+json", headers=headers
+        {**body, **more},
+        status_code=status,
+        media_type="application/problem+json",
+        headers=headers,
     )
 
 

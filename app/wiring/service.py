@@ -31,7 +31,6 @@ from ..core.errors import ConfigurationInvalid, StateroomError, WorkerLeaving
 from ..core.ids import WorkerId
 from ..core.ports import LeaseCheck
 from ..core.tasks import TaskOwner
-from ..room.closing import close_for
 from ..room.environment import RoomEnvironment
 from ..settings import Settings
 from ..store.alarms import PostgresAlarmQueue
@@ -42,11 +41,9 @@ from ..store.storage import PostgresObjectStore
 from ..store.sweeping import Sweeper
 from ..store.worker_locks import WorkerLock
 from ..store.workers import PostgresWorkerList
-from ..web.application import build_application
-from ..web.health import HealthEndpoints
-from ..web.objects import ObjectEndpoint
-from ..web.sockets import SocketGateway
+from .admin import AdminParts
 from .configuration import Classes, access_of, limits_of, mounts_of
+from .front import front_of
 from .link_address import link_address, unreachable
 from .neighbours import Neighbours
 from .node import Node, WorkerPlace, target_of
@@ -58,8 +55,6 @@ _LEAST_SILENCE_SECONDS = 1.0
 """A link is cut after half a lease without a sign of life, but not before this."""
 _DRAIN_PART = 0.8
 """How much of the time that a stop may take belongs to giving the rooms up."""
-_COMEBACK_SECONDS = 10.0
-"""How much longer than a lease a channel is brought back to an object whose worker died."""
 
 
 class Service:
@@ -140,7 +135,7 @@ class Service:
         self._ring_alarms(database, database_clock, membership).serve(link_service)
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
         self._tasks.start(Sweeper(database).run(), name="sweeping")
-        self.asgi = self._application(database, membership)
+        self.asgi = self._application(database, membership, database_clock)
 
     @property
     def outside(self) -> OutsideStubs:
@@ -276,44 +271,27 @@ class Service:
         self._stack.push_async_callback(self._alarms.close)
         return ringer
 
-    def _application(self, database: Database, membership: Membership) -> Any:
-        settings = self._settings
-        locator = self.locator
-        mover = self.mover
-        assert locator is not None  # noqa: S101 - made just before; says so to mypy
-        assert mover is not None  # noqa: S101 - the same
-        registry = self._registry
-        assert registry is not None  # noqa: S101 - the same
-        gateway = SocketGateway(
-            locator=locator,
-            routes=self._routes,
-            access=self._access,
-            reserved=settings.reserved_segments,
-            name_bytes=settings.name_bytes,
-            close_for=close_for,
-            patience_seconds=settings.lease_seconds + _COMEBACK_SECONDS,
+    def _application(
+        self, database: Database, membership: Membership, database_clock: DatabaseClock
+    ) -> Any:
+        assert self._registry is not None  # noqa: S101 - made just before; says so to mypy
+        assert self.locator is not None  # noqa: S101 - the same
+        assert self.mover is not None  # noqa: S101 - the same
+        parts = AdminParts(
+            settings=self._settings,
+            database=database,
             clock=self._clock,
+            database_clock=database_clock,
             tasks=self._tasks,
+            membership=membership,
+            registry=self._registry,
+            locator=self.locator,
+            mover=self.mover,
+            stubs=self.outside,
         )
-        self._stack.push_async_callback(gateway.leave)
-
-        async def ping() -> None:
-            await database.fetch("select 1")
-
-        return build_application(
-            gateway=gateway,
-            objects=ObjectEndpoint(
-                locator,
-                self._access,
-                tasks=self._tasks,
-                body_bytes=settings.max_frame_bytes,
-                streamed_body_bytes=settings.max_streamed_body_bytes,
-                name_bytes=settings.name_bytes,
-            ),
-            health=HealthEndpoints(membership, mover, registry.watchdog, ping),
-            access=self._access,
-            reserved=frozenset(settings.reserved_segments),
-        )
+        front = front_of(parts, routes=self._routes, access=self._access)
+        self._stack.push_async_callback(front.gateway.leave)
+        return front.asgi
 
     def _alarm_set(self, attempt_ms: int) -> None:
         if self._alarms is not None:

@@ -1,0 +1,171 @@
+"""Errors of the admin plane: what whoever steers has asked for and cannot have.
+
+They come in kinds, and the kind decides the HTTP status (`web.admin.statuses`). An area of the
+plane derives its own errors from them, here, so that each has a stable code of its own.
+
+    AdminError
+    ├── NotThere            404  nothing of that name
+    │   ├── PathUnknown, ObjectUnknown
+    ├── NotNow              409  the state of things does not allow it
+    │   └── RequestUnderWay
+    ├── NotLikeThis         422  the request cannot be understood or carried out
+    │   ├── FieldsInvalid, IdempotencyKeyInvalid, IdempotencyKeyReused
+    ├── CursorInvalid       400
+    ├── PathInvalid         400
+    ├── AdminTokenRequired  401
+    ├── RoleTooLow          403
+    ├── MethodNotAllowed    405
+    ├── MediaTypeUnknown    415
+    ├── TooManyGuesses      429
+    └── OperationTimedOut   504
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .error_root import StateroomError
+
+
+class AdminError(StateroomError):
+    """A request to the admin plane was refused."""
+
+    code = "admin_refused"
+
+
+class NotThere(AdminError):
+    """There is nothing of that name."""
+
+    code = "not_there"
+
+
+class NotNow(AdminError):
+    """The state of things does not allow this now."""
+
+    code = "not_now"
+
+
+class NotLikeThis(AdminError):
+    """The request cannot be carried out as it is."""
+
+    code = "not_like_this"
+
+
+class PathUnknown(NotThere):
+    """There is nothing at this address."""
+
+    code = "not_found"
+    default_remedy = "The addresses stand in /admin/openapi.json."
+
+
+class ObjectUnknown(NotThere):
+    """No such object has stored anything."""
+
+    code = "object_unknown"
+    default_remedy = "Check the name: it is one percent-encoded segment, or id: and 64 hex digits."
+
+
+class RequestUnderWay(NotNow):
+    """A request with the same Idempotency-Key is under way."""
+
+    code = "request_under_way"
+    default_remedy = "Repeat the request in a moment; it is not run twice."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldFault:
+    """What is wrong with one field of a request.
+
+    Attributes:
+        pointer: Where: a JSON pointer into the body (`#/name`), or `?name` in the query.
+        detail: What, without the value: it may be a secret.
+    """
+
+    pointer: str
+    detail: str
+
+
+class FieldsInvalid(NotLikeThis):
+    """Fields of the request have values that cannot be taken."""
+
+    code = "fields_invalid"
+    default_remedy = "Correct the fields that `errors` names."
+
+    def __init__(self, faults: Sequence[FieldFault], *, detail: str | None = None) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults)
+        """What is wrong, field by field."""
+
+
+class IdempotencyKeyInvalid(NotLikeThis):
+    """The Idempotency-Key cannot be taken."""
+
+    code = "idempotency_key_invalid"
+    default_remedy = "Send 1 to 255 visible ASCII characters, such as a UUID."
+
+
+class IdempotencyKeyReused(NotLikeThis):
+    """The Idempotency-Key was used before, for another request."""
+
+    code = "idempotency_key_reused"
+    default_remedy = "Make a new key for each new request."
+
+
+class CursorInvalid(AdminError):
+    """The cursor does not belong to this list."""
+
+    code = "cursor_invalid"
+    default_remedy = "Begin at the first page, without a cursor, and with the same filters."
+
+
+class PathInvalid(AdminError):
+    """The address of the request cannot be read."""
+
+    code = "path_invalid"
+    default_remedy = "Percent-encode names as UTF-8."
+
+
+class AdminTokenRequired(AdminError):
+    """The admin plane needs a valid token."""
+
+    code = "admin_token_required"
+    default_remedy = "Send it as Authorization: Bearer; `stateroom token create` makes one."
+
+
+class RoleTooLow(AdminError):
+    """The role of this token does not cover the request."""
+
+    code = "role_too_low"
+    default_remedy = "Use a token of the role that the request needs."
+
+
+class MethodNotAllowed(AdminError):
+    """This address does not take that method."""
+
+    code = "method_not_allowed"
+    default_remedy = "The header Allow names the methods."
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__()
+        self.allowed = tuple(allowed)
+        """The methods that it takes."""
+
+
+class MediaTypeUnknown(AdminError):
+    """The body is of a media type that is not read here."""
+
+    code = "media_type_unknown"
+    default_remedy = "Send the Content-Type that /admin/openapi.json names."
+
+
+class TooManyGuesses(AdminError):
+    """Too many wrong tokens came from this address."""
+
+    code = "too_many_guesses"
+    default_remedy = "Wait for a minute."
+
+
+class OperationTimedOut(AdminError):
+    """The request took longer than it may."""
+
+    code = "operation_timed_out"
+    default_remedy = "Whether it did what was asked is not known: look before repeating it."

@@ -1,0 +1,171 @@
+"""Everything below `/admin`, as one ASGI application.
+
+A request is judged in this order: Host and Origin; for operations the token, the address and
+method, the role, the fields; then it is handled. Whatever goes wrong is a problem document with
+a stable code; every answer names its request's id.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ...core.admin_errors import MediaTypeUnknown, OperationTimedOut, PathUnknown, RoleTooLow
+from ...core.errors import StateroomError
+from ...core.tasks import TaskOwner
+from ..access import AccessPolicy
+from ..bodies import RequestBody
+from ..problems import problem
+from .answering import SECURITY_HEADERS, respond
+from .credentials import Gatekeeper
+from .fields import read_body, read_query
+from .operation import AdminCall, Answer, Caller, Operation
+from .routing import Routes
+from .statuses import admin_problem
+
+REQUEST_ID_HEADER: Final = "stateroom-request-id"
+OPERATIONS: Final = "/admin/v1"
+
+_OPERATION_SECONDS: Final = 60.0
+"""How long an operation may take until its answer begins."""
+_JSON: Final = "application/json"
+
+_log = structlog.get_logger("stateroom.admin")
+
+Page = Callable[[HttpRequest], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """One request on its way through."""
+
+    http: HttpRequest
+    id: str
+    path: str
+    body: RequestBody
+
+
+class AdminEndpoint:
+    """See the module.
+
+    Args:
+        operations: All of them.
+        pages: What else stands below `/admin`, by its whole path: read with GET, without a token.
+        access: The Host and Origin that may come in.
+        gatekeeper: Knows tokens.
+        tasks: Owner of the watches over clients.
+        body_bytes: The largest body that is read whole.
+        streamed_body_bytes: The largest body that is read piece by piece.
+    """
+
+    def __init__(
+        self,
+        operations: Collection[Operation],
+        *,
+        pages: Mapping[str, Page],
+        access: AccessPolicy,
+        gatekeeper: Gatekeeper,
+        tasks: TaskOwner,
+        body_bytes: int,
+        streamed_body_bytes: int,
+    ) -> None:
+        self._routes = Routes(operations)
+        self._pages = pages
+        self._access = access
+        self._gatekeeper = gatekeeper
+        self._tasks = tasks
+        self._body_bytes = body_bytes
+        self._streamed_body_bytes = streamed_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI, for HTTP."""
+        http = HttpRequest(scope, receive)
+        request_id = uuid.uuid4().hex
+        response = self._access.refuse_surface(http.headers)
+        if response is None:
+            response = await self._answer(http, request_id)
+        response.headers[REQUEST_ID_HEADER] = request_id
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        await response(scope, receive, send)
+
+    async def _answer(self, http: HttpRequest, request_id: str) -> Response:
+        path = (http.scope.get("raw_path") or http.url.path.encode()).decode("latin-1")
+        try:
+            if path.startswith(OPERATIONS + "/"):
+                return await self._operate(http, request_id, path.removeprefix(OPERATIONS))
+            return await self._page(http.method, path)(http)
+        except StateroomError as error:
+            return admin_problem(error, request_id=request_id)
+        except Exception:  # noqa: BLE001 - a fault of ours is told by its request's id alone
+            _log.exception("admin_request_failed", request_id=request_id, path=path[:1_000])
+            title = "Something went wrong in the server"
+            return problem(status=500, code="internal", title=title)
+
+    def _page(self, method: str, path: str) -> Page:
+        page = self._pages.get(path)
+        if page is None or method not in {"GET", "HEAD"}:
+            raise PathUnknown
+        return page
+
+    async def _operate(self, http: HttpRequest, request_id: str, path: str) -> Response:
+        address = http.client.host if http.client is not None else ""
+        caller = await self._gatekeeper.caller_of(http.headers, address)
+        operation, parameters = self._routes.find(http.method, path)
+        if not caller.role.covers(operation.role):
+            raise RoleTooLow(f"it needs {operation.role}, and this token has {caller.role}")
+        body = RequestBody(
+            http.receive,
+            limit_bytes=self._streamed_body_bytes if operation.takes else self._body_bytes,
+            declared=http.headers.get("content-length"),
+        )
+        request = _Request(http=http, id=request_id, path=path, body=body)
+        call = await _read(operation, request, caller, parameters)
+        answer = await _handle(operation, call)
+        return await respond(operation, answer, request=body, tasks=self._tasks)
+
+
+async def _read(
+    operation: Operation, request: _Request, caller: Caller, parameters: Mapping[str, str]
+) -> AdminCall:
+    query = read_query(operation.query, request.http.scope["query_string"].decode("latin-1"))
+    _check_media_type(operation, request.http.headers.get("content-type"))
+    fields = None
+    if operation.body is not None:
+        fields = read_body(operation.body, await request.body.whole())
+
+    def stream() -> AsyncIterator[bytes]:
+        return request.body
+
+    return AdminCall(
+        caller=caller,
+        request_id=request.id,
+        path=parameters,
+        query=query,
+        body=fields,
+        headers=dict(request.http.headers),
+        stream=stream,
+    )
+
+
+def _check_media_type(operation: Operation, shown: str | None) -> None:
+    wanted = operation.takes or (_JSON if operation.body is not None else None)
+    if wanted is None or wanted == "*/*":
+        return
+    media_type = (shown or "").partition(";")[0].strip().lower()
+    if media_type != wanted:
+        raise MediaTypeUnknown(f"the body must be {wanted}")
+
+
+async def _handle(operation: Operation, call: AdminCall) -> Answer:
+    try:
+        async with asyncio.timeout(_OPERATION_SECONDS):
+            return await operation.handle(call)
+    except TimeoutError:
+        raise OperationTimedOut from None

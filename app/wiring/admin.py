@@ -1,0 +1,91 @@
+"""The admin plane, put together: every area's operations and what they work with."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .. import __version__
+from ..cluster.locator import Locator
+from ..cluster.membership import Membership
+from ..cluster.moving import Mover
+from ..cluster.registry import RoomRegistry
+from ..cluster.stubs import OutsideStubs
+from ..core.clock import Clock, DatabaseClock
+from ..core.tasks import TaskOwner
+from ..settings import Settings
+from ..store.database import Database
+from ..web.access import AccessPolicy
+from ..web.admin.credentials import Gatekeeper
+from ..web.admin.endpoint import AdminEndpoint
+from ..web.admin.me import MeOperations
+from ..web.admin.operation import Operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminParts:
+    """What the areas work with; each takes from here what it needs.
+
+    Attributes:
+        settings: What was decided.
+        database: The open database.
+        clock: For waits.
+        database_clock: The time that all workers share.
+        tasks: Owner of what runs beside requests.
+        membership: This worker's lease and id.
+        registry: The rooms of this worker.
+        locator: Objects wherever they are, and the namespaces and ids.
+        mover: Moves rooms and drains this worker.
+        stubs: Stubs of objects, from outside.
+    """
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    database_clock: DatabaseClock
+    tasks: TaskOwner
+    membership: Membership
+    registry: RoomRegistry
+    locator: Locator
+    mover: Mover
+    stubs: OutsideStubs
+
+
+def operations_of(parts: AdminParts) -> list[Operation]:
+    """Every operation of the admin plane, area by area."""
+    del parts
+    return [
+        *MeOperations(__version__).operations(),
+    ]
+
+
+def described_operations() -> list[Operation]:
+    """The same operations with nothing behind them: for the description and the docs."""
+    nothing: Any = _Nothing()
+    fields = AdminParts.__dataclass_fields__
+    return operations_of(AdminParts(**dict.fromkeys(fields, nothing)))
+
+
+def admin_endpoint(parts: AdminParts, access: AccessPolicy) -> AdminEndpoint:
+    """What answers below `/admin`."""
+    settings = parts.settings
+    token = settings.admin_token
+    return AdminEndpoint(
+        operations_of(parts),
+        pages={},
+        access=access,
+        gatekeeper=Gatekeeper(
+            parts.clock, admin_token=None if token is None else token.get_secret_value()
+        ),
+        tasks=parts.tasks,
+        body_bytes=settings.max_frame_bytes,
+        streamed_body_bytes=settings.max_streamed_body_bytes,
+    )
+
+
+class _Nothing:
+    """Stands for any part while operations are only described: an area calls none when made."""
+
+    def __getattr__(self, name: str) -> "_Nothing":
+        return self
+
+    def __call__(self, *_arguments: object, **_named: object) -> "_Nothing":
+        return self

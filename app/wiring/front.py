@@ -1,0 +1,63 @@
+"""What faces clients: the web application over the parts of a running worker."""
+
+from typing import Any, NamedTuple
+
+from ..cluster.routes import RouteTable
+from ..room.closing import close_for
+from ..web.access import AccessPolicy
+from ..web.application import build_application
+from ..web.health import HealthEndpoints
+from ..web.objects import ObjectEndpoint
+from ..web.sockets import SocketGateway
+from .admin import AdminParts, admin_endpoint
+
+_COMEBACK_SECONDS = 10.0
+"""How much longer than a lease a channel is brought back to an object whose worker died."""
+
+
+class Front(NamedTuple):
+    """What faces clients.
+
+    Attributes:
+        asgi: The ASGI application.
+        gateway: Holds the sockets; `leave` ends them.
+    """
+
+    asgi: Any
+    gateway: SocketGateway
+
+
+def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> Front:
+    """Put sockets, objects over HTTP, health and the admin plane together."""
+    settings = parts.settings
+    gateway = SocketGateway(
+        locator=parts.locator,
+        routes=routes,
+        access=access,
+        reserved=settings.reserved_segments,
+        name_bytes=settings.name_bytes,
+        close_for=close_for,
+        patience_seconds=settings.lease_seconds + _COMEBACK_SECONDS,
+        clock=parts.clock,
+        tasks=parts.tasks,
+    )
+
+    async def ping() -> None:
+        await parts.database.fetch("select 1")
+
+    asgi = build_application(
+        gateway=gateway,
+        objects=ObjectEndpoint(
+            parts.locator,
+            access,
+            tasks=parts.tasks,
+            body_bytes=settings.max_frame_bytes,
+            streamed_body_bytes=settings.max_streamed_body_bytes,
+            name_bytes=settings.name_bytes,
+        ),
+        health=HealthEndpoints(parts.membership, parts.mover, parts.registry.watchdog, ping),
+        admin=admin_endpoint(parts, access),
+        access=access,
+        reserved=frozenset(settings.reserved_segments),
+    )
+    return Front(asgi, gateway)
