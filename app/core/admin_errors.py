@@ -5,7 +5,7 @@ plane derives its own errors from them, here, so that each has a stable code of 
 
     AdminError
     ├── NotThere            404  nothing of that name
-    │   ├── PathUnknown, ObjectUnknown
+    │   ├── PathUnknown
     ├── NotNow              409  the state of things does not allow it
     │   └── RequestUnderWay
     ├── NotLikeThis         422  the request cannot be understood or carried out
@@ -55,13 +55,6 @@ class PathUnknown(NotThere):
 
     code = "not_found"
     default_remedy = "The addresses stand in /admin/openapi.json."
-
-
-class ObjectUnknown(NotThere):
-    """No such object has stored anything."""
-
-    code = "object_unknown"
-    default_remedy = "Check the name: it is one percent-encoded segment, or id: and 64 hex digits."
 
 
 class RequestUnderWay(NotNow):
