@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.tinybase.content_calls import ContentCalls
 from app.tinybase.hooks import RoomHooks
 from app.tinybase.news import Changes, RowChange, ValueChange
 from app.tinybase.options import RoomOptions
@@ -34,6 +35,11 @@ SECTIONS: tuple[tuple[str, str, type], ...] = (
     ("Hooks, and who is there", "", RoomHooks),
     ("Reading the store", "", StoreReads),
     ("Changing the store", "", StoreAccess),
+    (
+        "Steered from outside",
+        "Methods that others call, the admin API above all. A class may override them.",
+        ContentCalls,
+    ),
     ("A transaction", "What `with self.transaction() as transaction:` gives.", StoreTransaction),
     ("Changes", "What `on_changes` is told.", Changes),
     ("RowChange", "", RowChange),
@@ -90,7 +96,9 @@ def _methods(cls: type) -> Iterator[tuple[str, str]]:
     (body,) = ast.parse(inspect.getsource(cls)).body
     assert isinstance(body, ast.ClassDef)  # noqa: S101 - says so to mypy
     for node in body.body:
-        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith(
+            "_"
+        ):
             continue
         text = ast.get_docstring(node)
         if node.name in _NOT_FOR_AUTHORS or text is None or text.startswith("See `"):
@@ -100,7 +108,7 @@ def _methods(cls: type) -> Iterator[tuple[str, str]]:
         yield head, " ".join(text.split())
 
 
-def _arguments(node: ast.FunctionDef) -> str:
+def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     """The arguments without their types, which the docstring and the type checker tell."""
     for each in [*node.args.args, *node.args.kwonlyargs]:
         each.annotation = None

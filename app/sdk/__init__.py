@@ -38,6 +38,7 @@ from ..core.ids import ObjectId
 from ..core.values import AlarmFailure, Receipt
 from .alarms import AlarmEntry, AlarmInfo, DeadAlarm
 from .connection import Connection
+from .content import JsonContent
 from .context import Context
 from .durable_object import DurableObject
 from .messages import Request, Response
@@ -61,6 +62,7 @@ __all__ = [
     "DurableObject",
     "EventTimedOut",
     "IdInvalid",
+    "JsonContent",
     "LeaseLost",
     "LinkBroken",
     "MethodUnknown",

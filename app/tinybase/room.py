@@ -20,6 +20,7 @@ from .assemblers import Assemblers
 from .attendance import Attendance
 from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
 from .clock import Clock, random_writer
+from .content_calls import ContentCalls
 from .edits import Edited
 from .hooks import RoomHooks
 from .large import LARGE_CHARS, LargeFrames, is_large, load_beside, store, takes_long
@@ -32,7 +33,6 @@ from .replica import Replica
 from .resuming import ResumedClients
 from .returning import Returning
 from .routing import Recipients, SyncMode, route
-from .store_access import StoreAccess
 from .synchronizer import PACED_OVER_BYTES, Outcome, Synchronizer
 from .timetable import Timetable
 from .voice import Voice, random_text
@@ -43,7 +43,7 @@ _SILENCE_SECONDS = 1.5
 _SPEAKS_FOR_ITSELF = frozenset({GET_CONTENT_HASHES, CONTENT_HASHES})
 
 
-class TinyBaseRoom(RoomHooks, StoreAccess, LargeFrames, ResumedClients, DurableObject):
+class TinyBaseRoom(RoomHooks, ContentCalls, LargeFrames, ResumedClients, DurableObject):
     """One TinyBase room. Subclass it to seed content, to watch clients, or to take part.
 
     The hooks of a subclass are in `RoomHooks`, the getters and setters in `StoreReads` and

@@ -1,0 +1,86 @@
+"""The content of a room as others read and change it: `sdk.content.JsonContent` fulfilled.
+
+A change is made by the server's replica in one transaction, so connected clients are told, the
+class's `on_changes` is, and hashes agree. Large texts are parsed, and large rooms gone through,
+beside the event loop, within the one event that runs.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from ..sdk.context import Context
+from ..sdk.json import JsonError, parse_json
+from .content_patch import Path, apply_patch, delete_part, problem_of, replace_part
+from .content_text import content_text
+from .edits import ClockBehind
+from .large import LARGE_CHARS, is_large
+from .replica import Replica
+from .store_access import StoreAccess
+
+ResultT = TypeVar("ResultT")
+
+_NO_CONTENT: Final = "a room with durability=none has no content of its own"
+_CLOCK_BEHIND: Final = "a change that is stored lies too far in the future to be followed"
+
+
+class ContentCalls(StoreAccess):
+    """What a room answers to whoever steers it from outside; may be called by other objects too."""
+
+    ctx: Context
+    _replica: Replica | None
+
+    async def read_content(self, path: list[str], limit_bytes: int) -> str | None:
+        """The JSON text of a part: `["tables", table, row, cell]`, `["values", value]` or less.
+
+        None when there is nothing. See `stateroom.JsonContent`.
+        """
+        replica = self._replica
+        if replica is None:
+            return None
+        return await self._beside(0, partial(content_text, replica, path, limit_bytes))
+
+    async def patch_content(self, path: list[str], patch: str) -> str | None:
+        """Merge a JSON text into a part (RFC 7396). Returns what is wrong with it, or None."""
+        return await self._take_json(path, patch, apply_patch, is_patch=True)
+
+    async def replace_content(self, path: list[str], content: str) -> str | None:
+        """Make a part what a JSON text says. Returns what is wrong with it, or None."""
+        return await self._take_json(path, content, replace_part, is_patch=False)
+
+    async def delete_content(self, path: list[str]) -> bool:
+        """Delete a part. Returns whether there was one."""
+        if self._replica is None:
+            return False
+        with self.transaction():
+            return await self._beside(0, partial(delete_part, self, path))
+
+    async def _take_json(
+        self,
+        path: list[str],
+        text: str,
+        change: Callable[[StoreAccess, Path, Any], None],
+        *,
+        is_patch: bool,
+    ) -> str | None:
+        if self._replica is None:
+            return _NO_CONTENT
+        try:
+            content = await self._beside(len(text), partial(parse_json, text))
+        except JsonError as error:
+            return f"it is no JSON: {error}"
+        problem = await self._beside(len(text), partial(problem_of, path, content, patch=is_patch))
+        if problem is not None:
+            return problem
+        try:
+            with self.transaction():
+                await self._beside(len(text), partial(change, self, path, content))
+        except ClockBehind:
+            return _CLOCK_BEHIND
+        return None
+
+    async def _beside(self, size: int, work: Callable[[], ResultT]) -> ResultT:
+        """Do some work, beside the event loop when it is much."""
+        if size > LARGE_CHARS or is_large(self._replica):
+            return await self.ctx.offload(work)
+        return work()
