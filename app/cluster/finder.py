@@ -124,6 +124,20 @@ class OwnerFinder:
             if again or (found is None and not free):
                 await self._clock.sleep(next(pauses))
 
+    async def link_to(self, holder: LiveWorker) -> Link | None:
+        """The link to a worker that is known to hold something; None when that is this one.
+
+        Raises:
+            LinkBroken: There can be none.
+        """
+        if self._links is None or self._peers is None:
+            raise LinkBroken("this worker has no links")
+        if holder.worker_id == self._peers.own_id:
+            return None
+        if not holder.address:
+            raise LinkBroken("that worker has no address")
+        return await self._links.to(holder.worker_id, holder.address)
+
     async def _link_to(self, placement: LiveWorker) -> Link:
         assert self._links is not None  # noqa: S101 - a placement is made with links only
         try:

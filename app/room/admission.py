@@ -89,9 +89,12 @@ class Admission:
         uncounted: bool = False,
         timeout_seconds: float | None = None,
         origin: Origin = Origin.ROOM,
+        bare: bool = False,
     ) -> None:
         """Queue an event (see `Mailbox.put`), or tell `fail` at once why not. Raises nothing."""
-        event = Event(hook, size_bytes=size_bytes, fail=fail, timeout_seconds=timeout_seconds)
+        event = Event(
+            hook, size_bytes=size_bytes, fail=fail, timeout_seconds=timeout_seconds, bare=bare
+        )
         try:
             self._check()
             if origin is not Origin.ROOM:

@@ -29,6 +29,7 @@ class Submit(Protocol):
         timeout_seconds: float | None = None,
         origin: Origin = Origin.ROOM,
         always: bool = False,
+        bare: bool = False,
     ) -> None:
         """`fail` is told when the event could not be run or raised."""
         ...
@@ -104,6 +105,7 @@ class Asking:
         ended: Callable[[Question], None] | None = None,
         origin: Origin = Origin.ROOM,
         always: bool = False,
+        bare: bool = False,
     ) -> Question:
         """Queue a hook as an event at once; questions are asked in the order they are put.
 
@@ -119,6 +121,8 @@ class Asking:
             ended: Called once, in the very step in which there is an answer or none will be.
             origin: Who asks.
             always: See `Mailbox.put`.
+            bare: Whether the hook does without an instance: it gets the one that there is, or
+                None.
         """
         question = Question(ended)
 
@@ -149,6 +153,7 @@ class Asking:
             timeout_seconds=timeout_seconds,
             origin=origin,
             always=always,
+            bare=bare,
         )
         return question
 

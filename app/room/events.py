@@ -43,6 +43,14 @@ class EventHost(Protocol):
         """
         ...
 
+    async def rows_ready(self) -> Any:
+        """Return the instance if there is one, else None; the rows are loaded.
+
+        Raises:
+            StateroomError: They could not be.
+        """
+        ...
+
     def abort(self, error: StateroomError) -> None:
         """Throw the room away."""
         ...
@@ -270,7 +278,7 @@ class EventLoop:
             event.fail(QueuedTooLong())
             return
         try:
-            instance = await self._host.ready()
+            instance = await (self._host.rows_ready() if event.bare else self._host.ready())
         except Exception as error:  # noqa: BLE001 - whatever it is, the event has failed
             event.fail(error)
             return

@@ -246,7 +246,7 @@ class InterleavingLoop:
         self._whole, self.current = True, event
         running_event.set(event)
         try:
-            instance = await self._host.ready()
+            instance = await (self._host.rows_ready() if event.bare else self._host.ready())
         except Exception as error:  # noqa: BLE001 - whatever it is, the event has failed
             event.fail(error)
             return None

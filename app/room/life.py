@@ -157,6 +157,19 @@ class RoomLife:
             self.state = move(self.state, RoomState.ACTIVE)
         return instance
 
+    async def rows_ready(self) -> DurableObject | None:
+        """Return the instance if there is one; its rows are known, and it is not waited for."""
+        if self._lane.congested:
+            await self._unit.wait_for_room()
+        self.check()
+        try:
+            await self._residence.load()
+        except (OwnershipLost, LeaseLost) as error:
+            self.abort(error)
+            raise
+        self.check()
+        return self._residence.instance
+
     async def _start(self) -> DurableObject:
         """Make the instance, or leave everything as if it had not been tried."""
         residence = self._residence

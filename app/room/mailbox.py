@@ -25,10 +25,11 @@ class Event:
         fail: Told when the event could not be run or its hook raised.
         timeout_seconds: How long the hook may take, where it is not as long as any.
         good_until: When its turn must have come, on the monotonic clock; None for no end.
+        bare: Whether it needs the object's rows only: no instance is made for it.
         ties: Its calls, once there are any.
     """
 
-    __slots__ = ("fail", "good_until", "hook", "size_bytes", "ties", "timeout_seconds")
+    __slots__ = ("bare", "fail", "good_until", "hook", "size_bytes", "ties", "timeout_seconds")
 
     def __init__(
         self,
@@ -38,12 +39,14 @@ class Event:
         fail: Callable[[Exception], None],
         timeout_seconds: float | None = None,
         good_until: float | None = None,
+        bare: bool = False,
     ) -> None:
         self.hook = hook
         self.size_bytes = size_bytes
         self.fail = fail
         self.timeout_seconds = timeout_seconds
         self.good_until = good_until
+        self.bare = bare
         self.ties: EventTies | None = None
 
 

@@ -85,7 +85,7 @@ class Residence:
         self._environment = environment
         self._lane = lane
         self._unit = unit
-        self._members = members
+        self.members = members
         self._gate = beside.gate
         self.sections = Sections(
             beside.gate,
@@ -103,6 +103,7 @@ class Residence:
         self.auto = auto
         self._backoff = FaultBackoff()
         self._loaded = False
+        self.now_ms = environment.database_clock.now_ms
         self._context: RoomContext | None = None
         self._faulted = False
 
@@ -125,8 +126,7 @@ class Residence:
         pause = self._backoff.wait_seconds(environment.clock.monotonic())
         if pause > 0:
             await environment.clock.sleep(pause)
-        if not self._loaded:
-            await self._load()
+        await self.load()
 
     async def start(self) -> DurableObject:
         """Make an instance and run its `on_start`; raises what the author's code raises.
@@ -203,7 +203,10 @@ class Residence:
             counters=environment.counters,
         )
 
-    async def _load(self) -> None:
+    async def load(self) -> None:
+        """Load the first page of rows, unless that is done; see `prepare`."""
+        if self._loaded:
+            return
         lane = self._lane
         if self._mount.durability is Durability.NONE:
             lane.cache.fill([], complete=True)
@@ -216,9 +219,10 @@ class Residence:
             await self.alarms.load(alarmed=page.alarmed)
         self._loaded = True
 
-    def _make_context(self) -> RoomContext:
+    def make_storage(self) -> RoomStorage:
+        """Storage over the object's rows, for an instance or for who steers the object."""
         environment = self._environment
-        storage = RoomStorage(
+        return RoomStorage(
             StorageParts(
                 host=self._unit,
                 lane=self._lane,
@@ -232,12 +236,15 @@ class Residence:
                 use=Use.READING if self._mount.durability is Durability.NONE else Use.ALL,
             )
         )
+
+    def _make_context(self) -> RoomContext:
+        environment = self._environment
         return RoomContext(
             self,
             object_id=self._lane.claim.object_id,
             mount=self._mount,
-            storage=storage,
-            members=self._members,
+            storage=self.make_storage(),
+            members=self.members,
             clock=environment.clock,
             database_clock=environment.database_clock,
             workshop=environment.workshop,

@@ -35,6 +35,7 @@ from .mailbox import Mailbox
 from .outputs import Close, Output, OutputDelivery, Send
 from .residence import Residence
 from .states import RoomState
+from .steering import RoomSteering
 from .unit import RunningUnit
 
 
@@ -91,6 +92,7 @@ class Room:
         self.bell = AlarmBell(
             self._life, self.asking, residence.alarms, residence.expiry, environment
         )
+        self.steering = RoomSteering(self._life, self.asking, residence)
 
     def _make_parts(self, environment: RoomEnvironment, claim: Claim) -> None:
         """Make what the life of the room is about."""

@@ -27,6 +27,7 @@ from .memory import (
     MemoryObjectStore,
     MemoryWorkerLeases,
 )
+from .memory_owners import MemoryObjectOwners
 from .worker import WorkerBounds, WorkerPorts
 
 __all__ = ["ObjectHarness", "WorkerBounds"]
@@ -70,6 +71,7 @@ class ObjectHarness(Harness):
             committer=self.committer,
             leases=MemoryWorkerLeases(self.database),
             alarms=MemoryAlarmQueue(self.database),
+            owners=MemoryObjectOwners(self.database),
             ids=ObjectIds(b"a cluster key of the test harness"),
             begun=self._commit_as,
         )

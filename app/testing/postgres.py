@@ -15,12 +15,14 @@ from typing import Any, Final, TypeVar, cast
 from ..cluster.lives import CommitterOfThisLife
 from ..core.ids import ObjectId, WorkerId
 from ..core.mounts import Mount
+from ..core.owners import ObjectOwners
 from ..core.ports import AlarmQueue, LeaseCheck, ObjectStore, WorkerLeases
 from ..room.limits import RoomLimits
 from ..store.alarms import PostgresAlarmQueue
 from ..store.committer import PostgresCommitter
 from ..store.database import Database
 from ..store.leases import PostgresWorkerLeases
+from ..store.owners import PostgresObjectOwners
 from ..store.scratch import ScratchDatabase
 from ..store.storage import PostgresObjectStore
 from .clock import FakeClock
@@ -106,6 +108,7 @@ class PostgresHarness(Harness):
             committer=self.committer,
             leases=cast("WorkerLeases", self._counted(PostgresWorkerLeases(opened))),
             alarms=cast("AlarmQueue", self._counted(PostgresAlarmQueue(opened))),
+            owners=cast("ObjectOwners", self._counted(PostgresObjectOwners(opened))),
             ids=opened.object_ids,
             begun=self._committers.begin,
         )

@@ -17,11 +17,13 @@ from ..cluster.membership import Membership
 from ..cluster.namespaces import Namespaces, make_mount
 from ..cluster.registry import RoomRegistry
 from ..cluster.ringing import AlarmRinger
+from ..cluster.steering import Steering
 from ..cluster.stubs import OutsideStubs
 from ..core.clock import DatabaseClock
 from ..core.errors import StateroomError
 from ..core.ids import ObjectIds, WorkerId
 from ..core.mounts import Mount
+from ..core.owners import ObjectOwners
 from ..core.ports import AlarmQueue, Committer, LeaseCheck, ObjectStore, WorkerLeases
 from ..core.tasks import TaskOwner
 from ..core.values import CommitResult, WorkerIdentity
@@ -73,6 +75,7 @@ class WorkerPorts:
     committer: DrivenCommitter
     leases: WorkerLeases
     alarms: AlarmQueue
+    owners: ObjectOwners
     ids: ObjectIds
     begun: Callable[[WorkerId, LeaseCheck], Awaitable[None]]
 
@@ -125,9 +128,10 @@ class HarnessWorker:
             clock=clock,
             database_clock=self.database_clock,
         )
-        finder = OwnerFinder(self.registry, clock=clock, patience_seconds=_PATIENCE_SECONDS)
-        self.calls = Calls(self.registry, finder, clock=clock)
+        self.finder = OwnerFinder(self.registry, clock=clock, patience_seconds=_PATIENCE_SECONDS)
+        self.calls = Calls(self.registry, self.finder, clock=clock)
         self.stubs = OutsideStubs(self.calls)
+        self.steering = Steering(self.registry, self.finder, ports.owners)
 
     def _make_membership(self, node: str) -> Membership:
         return Membership(

@@ -8,6 +8,7 @@ from ..cluster.locator import Locator
 from ..cluster.membership import Membership
 from ..cluster.moving import Mover
 from ..cluster.registry import RoomRegistry
+from ..cluster.steering import Steering
 from ..cluster.stubs import OutsideStubs
 from ..core.clock import Clock, DatabaseClock
 from ..core.tasks import TaskOwner
@@ -35,6 +36,7 @@ class AdminParts:
         locator: Objects wherever they are, and the namespaces and ids.
         mover: Moves rooms and drains this worker.
         stubs: Stubs of objects, from outside.
+        steering: The way into live objects.
     """
 
     settings: Settings
@@ -47,6 +49,7 @@ class AdminParts:
     locator: Locator
     mover: Mover
     stubs: OutsideStubs
+    steering: Steering
 
 
 def operations_of(parts: AdminParts) -> list[Operation]:

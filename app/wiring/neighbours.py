@@ -9,11 +9,13 @@ from ..cluster.membership import Membership
 from ..cluster.moving import Mover
 from ..cluster.peers import Peers
 from ..cluster.registry import RoomRegistry
+from ..cluster.steering import Steering
 from ..cluster.stubs import OutsideStubs
 from ..core.clock import Clock
 from ..settings import Settings
 from ..store.database import Database
 from ..store.leases import PostgresWorkerLeases
+from ..store.owners import PostgresObjectOwners
 from ..store.workers import PostgresWorkerList
 
 
@@ -60,11 +62,13 @@ class Neighbours:
         )
         self.calls = Calls(registry, self.finder, clock=clock)
         self.stubs = OutsideStubs(self.calls)
+        self.steering = Steering(registry, self.finder, PostgresObjectOwners(database))
 
     def serve(self, service: LinkService) -> None:
         """Answer what other workers ask."""
         self.calls.serve(service)
         self.mover.serve(service)
+        self.steering.serve(service)
 
     async def close(self) -> None:
         """Stop what is under way."""

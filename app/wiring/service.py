@@ -25,6 +25,7 @@ from ..cluster.pace import Pace
 from ..cluster.registry import RoomRegistry
 from ..cluster.ringing import AlarmRinger
 from ..cluster.routes import Route, RouteTable
+from ..cluster.steering import Steering
 from ..cluster.stubs import OutsideStubs
 from ..core.clock import DatabaseClock, SystemClock
 from ..core.errors import ConfigurationInvalid, StateroomError, WorkerLeaving
@@ -94,6 +95,7 @@ class Service:
         """Moves rooms and drains the worker; there after `start`."""
         self.stubs: OutsideStubs | None = None
         """Stubs of objects, wherever they live; there after `start`."""
+        self.steering: Steering | None = None
         self.asgi: Any = None
         """The ASGI application; there after `start`."""
 
@@ -249,7 +251,7 @@ class Service:
             clock=self._clock,
         )
         self._finder, self.locator = others.finder, others.locator
-        self.mover, self.stubs = others.mover, others.stubs
+        self.mover, self.stubs, self.steering = others.mover, others.stubs, others.steering
         self._stack.push_async_callback(others.close)
         return others
 
@@ -277,6 +279,7 @@ class Service:
         assert self._registry is not None  # noqa: S101 - made just before; says so to mypy
         assert self.locator is not None  # noqa: S101 - the same
         assert self.mover is not None  # noqa: S101 - the same
+        assert self.steering is not None  # noqa: S101 - the same
         parts = AdminParts(
             settings=self._settings,
             database=database,
@@ -288,6 +291,7 @@ class Service:
             locator=self.locator,
             mover=self.mover,
             stubs=self.outside,
+            steering=self.steering,
         )
         front = front_of(parts, routes=self._routes, access=self._access)
         self._stack.push_async_callback(front.gateway.leave)

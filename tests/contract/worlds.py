@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from app.core.ids import ObjectId, ObjectIds, WorkerId
 from app.core.object_state import ObjectStates
+from app.core.owners import ObjectOwners
 from app.core.ports import (
     AlarmQueue,
     Committer,
@@ -20,6 +21,7 @@ from app.store.committer import PostgresCommitter
 from app.store.database import Database
 from app.store.leases import PostgresWorkerLeases
 from app.store.object_states import PostgresObjectStates
+from app.store.owners import PostgresObjectOwners
 from app.store.storage import PostgresObjectStore
 from app.store.workers import PostgresWorkerList
 from app.testing.memory import (
@@ -31,6 +33,7 @@ from app.testing.memory import (
     MemoryWorkerLeases,
     MemoryWorkerList,
 )
+from app.testing.memory_owners import MemoryObjectOwners
 
 LEASE_SECONDS = 60.0
 ADDRESS = "127.0.0.1:1"
@@ -68,6 +71,9 @@ class World(Protocol):
     def alarms(self) -> AlarmQueue: ...
 
     @property
+    def owners(self) -> ObjectOwners: ...
+
+    @property
     def object_ids(self) -> ObjectIds: ...
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
@@ -91,6 +97,7 @@ class MemoryWorld:
         self.leases = MemoryWorkerLeases(self.database)
         self.workers = MemoryWorkerList(self.database)
         self.alarms = MemoryAlarmQueue(self.database)
+        self.owners = MemoryObjectOwners(self.database)
         self.object_ids = ObjectIds(b"k" * 32)
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
@@ -112,6 +119,7 @@ class PostgresWorld:
         self.leases = PostgresWorkerLeases(database)
         self.workers = PostgresWorkerList(database)
         self.alarms = PostgresAlarmQueue(database)
+        self.owners = PostgresObjectOwners(database)
         self.object_ids = database.object_ids
         self._stack = stack
 

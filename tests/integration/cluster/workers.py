@@ -18,6 +18,7 @@ from app.cluster.moving import Mover
 from app.cluster.namespaces import Namespaces, make_mount
 from app.cluster.peers import Peers
 from app.cluster.registry import RoomRegistry
+from app.cluster.steering import Steering
 from app.cluster.stubs import OutsideStubs
 from app.core.clock import DatabaseClock, SystemClock
 from app.core.errors import StateroomError
@@ -35,6 +36,7 @@ from app.testing.memory import (
     MemoryWorkerLeases,
     MemoryWorkerList,
 )
+from app.testing.memory_owners import MemoryObjectOwners
 from app.testing.sockets import MemorySocket
 
 CLUSTER_KEY = b"the key of a cluster in one process"
@@ -78,10 +80,12 @@ class Worker:
         self.links: Links
         self.membership: Membership
         self.registry: RoomRegistry
+        self.finder: OwnerFinder
         self.locator: Locator
         self.mover: Mover
         self.calls: Calls
         self.stubs: OutsideStubs
+        self.steering: Steering
         self.service: LinkService
 
     async def __aenter__(self) -> Self:
@@ -136,7 +140,9 @@ class Worker:
         return self
 
     def _join_others(self) -> None:
-        finder = OwnerFinder(self.registry, clock=self.clock, patience_seconds=self._patience)
+        finder = self.finder = OwnerFinder(
+            self.registry, clock=self.clock, patience_seconds=self._patience
+        )
         peers = Peers(
             MemoryWorkerList(self.database),
             clock=self.clock,
@@ -157,6 +163,8 @@ class Worker:
             clock=self.clock,
         )
         self.mover.serve(self.service)
+        self.steering = Steering(self.registry, finder, MemoryObjectOwners(self.database))
+        self.steering.serve(self.service)
 
     async def __aexit__(
         self,

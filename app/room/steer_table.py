@@ -1,0 +1,12 @@
+"""All that can be done to a live object, by name.
+
+Another thing is a handler in a file of its own (`steering` says how one is written) and a line
+here.
+"""
+
+from typing import Final
+
+from .steered_connections import CONNECTION_HANDLERS
+from .steering import SteerHandler
+
+STEER_HANDLERS: Final[tuple[SteerHandler, ...]] = (*CONNECTION_HANDLERS,)
