@@ -44,7 +44,7 @@ class Pupil(DurableObject):
         if message == "wait":
             await Pupil.gate.wait()
         self.ctx.storage.put("heard", message)
-        connection.send(f"{message} {self.word}")
+        connection.send(f"{message!s} {self.word}")
 
     async def shout(self, word: str) -> str:
         self.ctx.storage.put("shouted", word)
