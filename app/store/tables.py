@@ -8,6 +8,9 @@
 * `object_row`: what objects store. Keys are bytes, ordered as bytes.
 * `object_alarm`: when objects want to be woken. Only the owner of an object changes its alarms;
   a claim marks one (who rings it now), no more.
+* `object_listing`, `namespace_total`: what lists of objects are read from. Both follow the objects
+  in the background (`listing_refresh`); losing them loses nothing.
+* `object_tag`: what people call objects, beside their names.
 
 Object tables lead with `object_id`, which is how a distributed Postgres would shard them.
 """
@@ -32,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(
@@ -151,5 +154,58 @@ object_alarm = Table(
         "next_attempt_at",
         postgresql_where=text("next_attempt_at is not null"),
     ),
+    postgresql_with={"fillfactor": 50},
+)
+
+# Text in the order of its bytes, in which a prefix is a range.
+_BYTEWISE: Final = Text(collation="C")
+
+object_listing = Table(
+    "object_listing",
+    metadata,
+    Column("object_id", Uuid, primary_key=True),
+    Column("namespace", _BYTEWISE, nullable=False),
+    # Empty for objects without a name.
+    Column("name", _BYTEWISE, nullable=False),
+    # These four as `object` had them; 0 stands for never committed.
+    Column("worker_id", Uuid),
+    Column("epoch", BigInteger, nullable=False),
+    Column("commit_seq", BigInteger, nullable=False),
+    Column("committed_ms", BigInteger, nullable=False, server_default=text("0")),
+    # As of `sized_at`, when the object had `sized_seq` commits.
+    Column("size_bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("row_count", BigInteger, nullable=False, server_default=text("0")),
+    Column("sized_seq", BigInteger),
+    Column("sized_at", TIMESTAMP(timezone=True)),
+    # One for each order of a list, and one for each condition that may fit few objects.
+    Index("object_listing_name_idx", "namespace", "name", "object_id"),
+    Index("object_listing_size_bytes_idx", "namespace", "size_bytes", "object_id"),
+    Index("object_listing_committed_ms_idx", "namespace", "committed_ms", "object_id"),
+    Index(
+        "object_listing_worker_id_idx",
+        "worker_id",
+        "namespace",
+        postgresql_where=text("worker_id is not null"),
+    ),
+)
+
+object_tag = Table(
+    "object_tag",
+    metadata,
+    Column("object_id", Uuid, primary_key=True),
+    Column("tag", _BYTEWISE, primary_key=True),
+    Column("namespace", _BYTEWISE, nullable=False),
+    Index("object_tag_tag_idx", "tag", "namespace", "object_id"),
+)
+
+# The sums of `object_listing`, in several parts so that workers need not wait for one another.
+namespace_total = Table(
+    "namespace_total",
+    metadata,
+    Column("namespace", _BYTEWISE, primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("objects", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("row_count", BigInteger, nullable=False),
     postgresql_with={"fillfactor": 50},
 )

@@ -92,10 +92,13 @@ async def test_big_values_are_not_compressed_and_pages_keep_room_for_updates(
     assert await look(database_url, OPTIONS) == [
         ("cluster", None),
         ("namespace_setting", None),
+        ("namespace_total", ["fillfactor=50"]),
         ("object", ["fillfactor=50"]),
         ("object_alarm", ["fillfactor=50"]),
         ("object_deletion", None),
+        ("object_listing", None),
         ("object_row", ["fillfactor=70"]),
+        ("object_tag", None),
         ("worker", None),
     ]
 
