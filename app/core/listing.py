@@ -143,9 +143,9 @@ class NamespaceTotals:
 
 
 class BoundedCount(NamedTuple):
-    """A number that was counted up to a bound: `exact` is False when the bound was reached."""
+    """A number that was counted up to a bound; not `exact` when the bound was reached."""
 
-    count: int
+    number: int
     exact: bool
 
 
@@ -169,8 +169,9 @@ class ClusterFigures:
 
 
 class ObjectListing(Protocol):
-    """What there is. Any call may be cancelled, and raises StoreUnavailable when the database is
-    away.
+    """What there is.
+
+    Any call may be cancelled, and raises StoreUnavailable when the database is away.
     """
 
     async def page(self, request: ListingRequest) -> ListingPage:

@@ -34,11 +34,11 @@ cross join lateral (
 ) as m
 """
 
-# $1 object, $2 the last key before, $3 rows.
+# $1 object, $2 the first key, $3 rows.
 _PIECE: Final = """
 with piece as materialized (
     select key, octet_length(key) + octet_length(value) as size from object_row
-    where object_id = $1 and key > $2 order by key limit $3
+    where object_id = $1 and key >= $2 order by key limit $3
 )
 select count(*) as rows, coalesce(sum(size), 0)::int8 as bytes,
        (select key from piece order by key desc limit 1) as last
@@ -84,24 +84,15 @@ async def measure_large(database: Database, first: Measured) -> Measured:
         StoreUnavailable: The database is away.
     """
     count = size = 0
-    last = b""
+    start = b""
     more = True
-    # The empty key sorts before all others, and an object may have a row of that key.
-    (empty,) = await database.fetch(_EMPTY_KEY, first.uuid)
-    if empty["size"] is not None:
-        count, size = 1, empty["size"]
     while more:
-        (piece,) = await database.fetch(_PIECE, first.uuid, last, PIECE_ROWS)
+        (piece,) = await database.fetch(_PIECE, first.uuid, start, PIECE_ROWS)
         count += piece["rows"]
         size += piece["bytes"]
         more = piece["rows"] == PIECE_ROWS
-        last = piece["last"]
+        start = (piece["last"] or b"") + b"\0"  # the next key that there can be
     return first._replace(rows=count, size_bytes=size)
-
-
-_EMPTY_KEY: Final = """
-select (select octet_length(value) from object_row where object_id = $1 and key = '') as size
-"""
 
 
 async def measured(database: Database, found: ListedObject) -> ListedObject:

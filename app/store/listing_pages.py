@@ -42,7 +42,7 @@ TOLD: Final = f"""
     o.worker_id in (select worker_id from live) as live,
     l.size_bytes, l.row_count, l.sized_seq, {_MS.format("l.sized_at")} as sized_ms,
     array(select t.tag from object_tag t where t.object_id = o.object_id order by t.tag) as tags
-"""
+"""  # noqa: S608 - no value in it
 
 
 class Parameters:
