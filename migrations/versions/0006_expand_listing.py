@@ -27,6 +27,12 @@ def _bytewise() -> sa.Text:
 
 def upgrade() -> None:
     _timeouts()
+    _listing()
+    _tags_and_totals()
+    op.execute("UPDATE cluster SET schema_version = 6")
+
+
+def _listing() -> None:
     op.create_table(
         "object_listing",
         sa.Column("object_id", sa.Uuid, nullable=False),
@@ -53,6 +59,9 @@ def upgrade() -> None:
         ["worker_id", "namespace"],
         postgresql_where=sa.text("worker_id IS NOT NULL"),
     )
+
+
+def _tags_and_totals() -> None:
     op.create_table(
         "object_tag",
         sa.Column("object_id", sa.Uuid, nullable=False),
@@ -71,7 +80,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("namespace", "part", name=op.f("namespace_total_pkey")),
         postgresql_with={"fillfactor": 50},
     )
-    op.execute("UPDATE cluster SET schema_version = 6")
 
 
 def downgrade() -> None:
