@@ -44,6 +44,8 @@ away under the call).
     ├── ObjectUnknown                there is no such object
     ├── ObjectFrozen                 the object takes no changes
     ├── ObjectDeleted                the object waits to be purged
+    ├── BookmarkUnknown              the object was never in that state
+    ├── BookmarkExpired              its state of then is kept no longer
     ├── Unsupported                  the namespace's settings exclude the call
     ├── IdInvalid                    not an id of this namespace
     └── StorageRefused               a key or value that cannot be stored
@@ -55,6 +57,7 @@ from typing import Any
 from uuid import UUID
 
 from .error_root import StateroomError, is_ours
+from .history_errors import BookmarkExpired, BookmarkUnknown
 from .object_errors import ObjectDeleted, ObjectFrozen, ObjectUnknown
 from .startup_errors import (
     ConfigurationInvalid,
@@ -71,6 +74,8 @@ from .startup_errors import (
 )
 
 __all__ = [
+    "BookmarkExpired",
+    "BookmarkUnknown",
     "ConfigurationInvalid",
     "DataDirectoryInUse",
     "DatabaseRefused",

@@ -22,6 +22,7 @@ class ClassTraits:
         hears_error: `on_error` is overridden.
         hears_evict: `on_evict` is overridden.
         hears_alarm: `on_alarm` is overridden.
+        hears_restore: `on_restore` is overridden.
         wakes_on_close: Whether a hibernated object is woken to hear how a socket ended.
     """
 
@@ -30,6 +31,7 @@ class ClassTraits:
     hears_error: bool
     hears_evict: bool
     hears_alarm: bool
+    hears_restore: bool
     wakes_on_close: bool
 
     @classmethod
@@ -42,6 +44,7 @@ class ClassTraits:
             hears_error=author_class.on_error is not base.on_error,
             hears_evict=author_class.on_evict is not base.on_evict,
             hears_alarm=author_class.on_alarm is not base.on_alarm,
+            hears_restore=author_class.on_restore is not base.on_restore,
             wakes_on_close=author_class.wakes_on_close,
         )
 

@@ -5,6 +5,8 @@ from ..core.errors import (
     BodyBroken,
     BodyTooLarge,
     BodyTooSlow,
+    BookmarkExpired,
+    BookmarkUnknown,
     CallDeadlock,
     CallRefused,
     CallTimedOut,
@@ -43,6 +45,7 @@ from .context import Context
 from .durable_object import DurableObject
 from .messages import Request, Response
 from .namespace import Namespace, Stub, TypedNamespace, as_stub
+from .past import Past
 from .storage import Storage, Transaction
 
 __all__ = [
@@ -52,6 +55,8 @@ __all__ = [
     "BodyBroken",
     "BodyTooLarge",
     "BodyTooSlow",
+    "BookmarkExpired",
+    "BookmarkUnknown",
     "CallDeadlock",
     "CallRefused",
     "CallTimedOut",
@@ -73,6 +78,7 @@ __all__ = [
     "Overloaded",
     "OwnedElsewhere",
     "OwnershipLost",
+    "Past",
     "ProtocolViolated",
     "QueueFull",
     "QueueTooLarge",

@@ -19,6 +19,7 @@ from .connection import Connection
 from .context import Context
 from .messages import Request, Response
 from .multiplexing import SocketMultiplexer
+from .past import Past
 
 _NOT_FOUND = 404
 
@@ -117,3 +118,13 @@ class DurableObject:
 
     def on_evict(self, reason: str) -> Awaitable[None] | None:
         """The instance is about to be dropped; best effort, nothing may depend on it."""
+
+    def on_restore(self, past: Past) -> Awaitable[None] | None:
+        """The object is to be what it was at `past` (docs/guides/time-travel.md).
+
+        A class that does not override this gets its rows back as they were then, in one commit;
+        the instance is dropped, the sockets stay, and the next instance starts from those rows.
+        A class that does override it decides itself: nothing is changed but what the hook
+        writes, the instance goes on, and everything the hook does is one event. Alarms are not
+        touched either way.
+        """

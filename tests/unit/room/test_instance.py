@@ -21,6 +21,7 @@ def test_which_hooks_a_class_has_is_found_out_once() -> None:
         hears_error=False,
         hears_evict=False,
         hears_alarm=False,
+        hears_restore=False,
         wakes_on_close=True,
     )
     assert ClassTraits.of(Counter).plain_message is False
