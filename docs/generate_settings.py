@@ -56,6 +56,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "relaxed_loss_ms",
         "relaxed_loss_bytes",
     ),
+    "Commands": ("server",),
     "Logs": ("log_level", "log_format"),
 }
 

@@ -27,9 +27,14 @@ from ..wiring import build_service, former_workers_gone
 from .doctor import Verdict, examine
 from .failures import FAILED, one_line_failures
 from .pulse import WorkerPulse
+from .rooms import rooms
+from .rooms_copies import copies
+from .rooms_life import life
 from .server import run_server
 from .supervisor import run_supervisor
+from .tokens import tokens
 from .worker import run_worker
+from .workers import workers as workers_commands
 
 RETRY_SECONDS = 0.2
 
@@ -39,10 +44,14 @@ cli = typer.Typer(
     name="stateroom",
     help="Durable Objects for Python teams, with a TinyBase sync server built in.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+rooms.add_typer(life)
+rooms.add_typer(copies)
+for group in (rooms, workers_commands, tokens):
+    cli.add_typer(group)
 
 DatabaseUrl = Annotated[
     str | None,

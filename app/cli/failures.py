@@ -9,39 +9,27 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..core.errors import StateroomError
+import typer
 
-FAILED = 1
+from ..core.errors import StateroomError
+from .exits import ExitStatus
+
+FAILED = ExitStatus.FAILED
 
 
 class ToldFailure(Exception):
-    """A failure of another process of ours; its text is the line that one has told."""
+    """A failure of another process of ours; its text is the line that one has told.
+
+    Attributes:
+        status: What the command ends with.
+    """
+
+    status: ExitStatus = ExitStatus.FAILED
 
 
 def tell_people(line: str) -> None:
     """Write a line to standard error."""
     sys.stderr.write(f"{line}\n")
-
-
-@contextmanager
-def one_line_failures(*, debug: bool, tell: Callable[[str], None] = tell_people) -> Iterator[None]:
-    """Turn an exception of the body into one line and the exit status 1.
-
-    Args:
-        debug: Let the exception through, after the line, if that goes elsewhere.
-        tell: Takes the line.
-
-    Raises:
-        SystemExit: In place of whatever the body raised, unless `debug`.
-    """
-    try:
-        yield
-    except Exception as error:
-        if tell is not tell_people or not debug:
-            tell(line_of(error))
-        if debug and not isinstance(error, ToldFailure):
-            raise
-        sys.exit(FAILED)
 
 
 def line_of(error: Exception) -> str:
@@ -56,6 +44,36 @@ def line_of(error: Exception) -> str:
         f"stateroom: error [internal]: {_sentence(f'{kind}: {text}' if text else kind)} "
         "Remedy: Run the command again with --debug for the traceback, and report it."
     )
+
+
+@contextmanager
+def one_line_failures(
+    *,
+    debug: bool,
+    tell: Callable[[str], None] = tell_people,
+    line: Callable[[Exception], str] = line_of,
+) -> Iterator[None]:
+    """Turn an exception of the body into one line and an exit status, mostly 1.
+
+    Args:
+        debug: Let the exception through, after the line, if that goes elsewhere.
+        tell: Takes the line.
+        line: Writes it.
+
+    Raises:
+        SystemExit: In place of whatever the body raised, unless `debug`. What the parser of
+            command lines raises goes through.
+    """
+    try:
+        yield
+    except (typer.BadParameter, typer.Abort, typer.Exit):
+        raise  # the parser of command lines tells them
+    except Exception as error:
+        if tell is not tell_people or not debug:
+            tell(line(error))
+        if debug and not isinstance(error, ToldFailure):
+            raise
+        sys.exit(error.status if isinstance(error, ToldFailure) else FAILED)
 
 
 def _sentence(text: str) -> str:

@@ -195,6 +195,10 @@ class Settings(BaseSettings):
     relaxed_loss_bytes: Count = 1 << 20
     """With `durability=relaxed`: how many bytes of one room may wait for their commit."""
 
+    server: Annotated[str, Field(pattern=r"^(https?://[^/?#]+/?)?$")] = ""
+    """Which server the commands that steer one speak to: `https://host:port`. Empty: the one that
+    `host` and `port` name."""
+
     log_level: LogLevel = LogLevel.INFO
     """Least severe log line that is written."""
     log_format: LogFormat | None = None

@@ -1,0 +1,216 @@
+"""`stateroom rooms`: copies of objects, and their past."""
+
+import re
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Final
+
+import typer
+
+from ..core.codec import JsonError, parse_json
+from .admin_client import AdminClient
+from .exits import ExitStatus
+from .output import Column, Output
+from .reaching import Yes, on_server
+from .room_argument import Room
+from .room_names import namespace_path, parse_room
+
+copies = typer.Typer(rich_markup_mode=None)
+
+NDJSON: Final = "application/x-ndjson"
+
+_PIECE_BYTES: Final = 1 << 16
+_LINE_BYTES: Final = 16 << 20
+_LOOKS_LIKE_A_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_RESULTS: Final[tuple[Column, ...]] = (
+    ("RESULT", "result"),
+    ("NAMESPACE", "namespace"),
+    ("NAME", "name"),
+    ("WHY", "code"),
+)
+
+
+class Mode(StrEnum):
+    """What an import does with an object that is there already."""
+
+    IF_EMPTY = "if-empty"
+    REPLACE = "replace"
+    MERGE = "merge"
+
+
+@copies.command("export")
+@on_server
+def export_rooms(
+    client: AdminClient,
+    output: Output,
+    what: Annotated[
+        str, typer.Argument(metavar="[ROOM]", help="One object, or `namespace/` for all of it")
+    ] = "",
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Every object there is")] = False,
+    to: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write [standard output]")
+    ] = None,
+) -> None:
+    """Write objects as NDJSON, as `import` takes it."""
+    if bool(what) == everything:
+        raise typer.BadParameter("say which: a ROOM, `namespace/`, or --all")
+    with client.download(_export_path(what)) as pieces, output.progress("export") as meter:
+        if to is None:
+            _write(meter.counting(pieces), sys.stdout.buffer)
+            return
+        partly = to.with_name(f"{to.name}.part")
+        with partly.open("wb") as file:
+            _write(meter.counting(pieces), file)
+        partly.replace(to)
+    output.done(f"{to} is written.", {"file": str(to), "size_bytes": to.stat().st_size})
+
+
+@copies.command("import")
+@on_server
+def import_rooms(
+    client: AdminClient,
+    output: Output,
+    file: Annotated[Path, typer.Argument(help="What `export` wrote; - for standard input")],
+    *,
+    mode: Annotated[
+        Mode, typer.Option(help="What to do with objects that are there already")
+    ] = Mode.IF_EMPTY,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only check, and tell what would happen")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Read objects back; tells what became of each, and status 7 if some were refused."""
+    if mode is not Mode.IF_EMPTY and not dry_run:
+        output.confirm(f"Import with {mode.value} over what is there?", yes=yes)
+    query = {"mode": mode.value, "dry_run": dry_run or None}
+    from_stdin = str(file) == "-"
+    source = sys.stdin.buffer if from_stdin else file.open("rb")
+    size = None if from_stdin else file.stat().st_size
+    with source, output.progress("import", total_bytes=size) as meter:
+        body = meter.counting(_read(source))
+        with client.upload("/import", body, media_type=NDJSON, query=query) as answer:
+            refused = _Refused()
+            output.rows(refused.watch(_objects(answer)), _RESULTS)
+    if refused.count:
+        sys.exit(ExitStatus.PARTLY)
+
+
+@copies.command("fork")
+@on_server
+def fork(
+    client: AdminClient,
+    output: Output,
+    room: Room,
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What the copy is called")],
+    *,
+    at: Annotated[str | None, typer.Option(help="As it was at this bookmark")] = None,
+    alarms: Annotated[bool, typer.Option("--alarms", help="Copy its alarms, too")] = False,
+) -> None:
+    """Copy an object under a new name, which must be free."""
+    copy = parse_room(new) if "/" in new else None
+    body: dict[str, Any] = {"name": copy.name if copy else new}
+    if copy is not None:
+        body["namespace"] = copy.namespace
+    if at is not None:
+        body["at"] = at
+    if alarms:
+        body["alarms"] = True
+    answer = client.post(room.below("fork"), body, creates=True)
+    output.done(f"{new} is a copy of {room}.", answer)
+
+
+@copies.command("history")
+@on_server
+def history(
+    client: AdminClient,
+    output: Output,
+    room: Room,
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="Most bookmarks to list")] = 50,
+) -> None:
+    """List the bookmarks that an object can be restored to."""
+    items = client.pages(room.below("history"), limit=limit)
+    columns = (
+        ("BOOKMARK", "bookmark"),
+        ("MADE", "made_at"),
+        ("KEYS", "keys"),
+        ("BYTES", "size_bytes"),
+    )
+    output.rows(items, columns)
+
+
+@copies.command("restore")
+@on_server
+def restore(
+    client: AdminClient,
+    output: Output,
+    room: Room,
+    to: Annotated[
+        str, typer.Argument(metavar="BOOKMARK|TIME", help="See `history`; or 2026-01-31T08:15:00Z")
+    ],
+    *,
+    yes: Yes = False,
+) -> None:
+    """Bring an object back to what it was; tells the bookmark that undoes it."""
+    output.confirm(f"Restore {room} to {to}?", yes=yes)
+    body = {"time" if _LOOKS_LIKE_A_TIME.match(to) else "bookmark": to}
+    answer = client.post(room.below("restore"), body)
+    undo = (answer or {}).get("undo_bookmark")
+    output.done(f"{room} is what it was. To undo: stateroom rooms restore {room} {undo}", answer)
+
+
+def _export_path(what: str) -> str:
+    if not what:
+        return "/export"
+    namespace, slash, name = what.partition("/")
+    if slash and not name:
+        return f"{namespace_path(namespace)}/export"
+    return parse_room(what).below("export")
+
+
+def _write(pieces: Any, file: BinaryIO) -> None:
+    file.writelines(pieces)
+    file.flush()
+
+
+def _read(source: BinaryIO) -> Iterator[bytes]:
+    while piece := source.read(_PIECE_BYTES):
+        yield piece
+
+
+def _objects(pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """The objects of NDJSON that comes in pieces; what is none is left out."""
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from _parsed(lines)
+        if len(rest) > _LINE_BYTES:
+            rest = b""
+    yield from _parsed([rest])
+
+
+def _parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    for line in filter(None, lines):
+        try:
+            value = parse_json(line)
+        except JsonError:
+            continue
+        if isinstance(value, dict):
+            yield value
+
+
+class _Refused:
+    """Counts the results that are refusals."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def watch(self, results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for result in results:
+            if result.get("result") == "refused":
+                self.count += 1
+            yield result
