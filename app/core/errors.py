@@ -47,6 +47,8 @@ away under the call).
     ├── BookmarkUnknown              the object was never in that state
     ├── BookmarkExpired              its state of then is kept no longer
     ├── Unsupported                  the namespace's settings exclude the call
+    ├── BackupUnreadable, BackupDamaged, BackupTruncated
+    ├── ObjectNotEmpty, ObjectIsLive, IdForeign     what a backup cannot be put into
     ├── IdInvalid                    not an id of this namespace
     └── StorageRefused               a key or value that cannot be stored
 """
@@ -56,6 +58,14 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from .backup_errors import (
+    BackupDamaged,
+    BackupTruncated,
+    BackupUnreadable,
+    IdForeign,
+    ObjectIsLive,
+    ObjectNotEmpty,
+)
 from .error_root import StateroomError, is_ours
 from .history_errors import BookmarkExpired, BookmarkUnknown
 from .object_errors import ObjectDeleted, ObjectFrozen, ObjectUnknown
@@ -74,6 +84,9 @@ from .startup_errors import (
 )
 
 __all__ = [
+    "BackupDamaged",
+    "BackupTruncated",
+    "BackupUnreadable",
     "BookmarkExpired",
     "BookmarkUnknown",
     "ConfigurationInvalid",
@@ -81,11 +94,14 @@ __all__ = [
     "DatabaseRefused",
     "DatabaseUnreachable",
     "EmbeddedPostgresFailed",
+    "IdForeign",
     "MigrationMissing",
     "NamespaceClassInvalid",
     "NamespaceUnknown",
     "ObjectDeleted",
     "ObjectFrozen",
+    "ObjectIsLive",
+    "ObjectNotEmpty",
     "ObjectUnknown",
     "PortTaken",
     "StartupError",
@@ -93,7 +109,7 @@ __all__ = [
     "WorkerSlotTaken",
     "is_ours",
 ]
-"""What is handed on from the files of the root, of starts and of objects as a whole."""
+"""What is handed on from the files of the root, of starts, of whole objects and of backups."""
 
 
 class StoreUnavailable(StateroomError):

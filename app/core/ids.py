@@ -121,6 +121,11 @@ class ObjectIds:
         """Return the id that the store's row of an object stands for; nothing is checked."""
         return self._finish(namespace, uuid.bytes, name)
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells this cluster from others, and nothing of its key: 32 hex digits."""
+        return hmac.digest(self._cluster_key, b"fingerprint", hashlib.sha256)[:_HALF_BYTES].hex()
+
     def _finish(self, namespace: str, half: bytes, name: str | None) -> ObjectId:
         check = self._mac(namespace, b"check:" + half)
         return ObjectId(namespace=namespace, uuid=self._uuid_type(half), check=check, name=name)
