@@ -11,7 +11,7 @@ from typing import Protocol
 from uuid import UUID
 
 from .content_digest import Digest
-from .ids import ObjectId
+from .ids import ObjectId, WorkerId
 from .values import Alarm, CommitOutcome, WriteBatch
 
 Row = tuple[bytes, bytes]
@@ -29,6 +29,7 @@ class ObjectHead:
         commit_seq: How many commits it had had.
         created_ms: When it was first claimed, milliseconds since 1970.
         committed_ms: When it had last committed, or None.
+        frozen: Whether it took no changes.
     """
 
     namespace: str
@@ -37,6 +38,7 @@ class ObjectHead:
     commit_seq: int
     created_ms: int
     committed_ms: int | None
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,13 +130,14 @@ class Staging(Protocol):
         """
         ...
 
-    async def move(self, staging_id: UUID, batch: WriteBatch, *, rows: int) -> CommitOutcome:
+    async def move(
+        self, staging_id: UUID, batch: WriteBatch, worker_id: WorkerId, *, rows: int
+    ) -> CommitOutcome:
         """Commit `batch` and, in the same transaction, the `rows` rows that are staged.
 
         What the batch holds itself comes first: it wipes, or sets alarms. It is fenced like
-        every commit, by the worker that `Claim` made the owner. Nothing is committed unless just
-        so many rows are staged. An answer that is lost is told as UNAVAILABLE, and only another
-        claim tells how it ended.
+        every commit, for `worker_id`. Nothing is committed unless just so many rows are staged.
+        An answer that is lost is told as UNAVAILABLE, and only another claim tells how it ended.
         """
         ...
 

@@ -7,7 +7,9 @@ class BackupUnreadable(StateroomError):
     """What was sent is not an export of Stateroom."""
 
     code = "backup_unreadable"
-    default_remedy = "Send the NDJSON of an export, unchanged; of a release as new as this or older."
+    default_remedy = (
+        "Send the NDJSON of an export, unchanged; of a release as new as this or older."
+    )
 
 
 class BackupDamaged(StateroomError):

@@ -4,7 +4,7 @@
     {"object":{"namespace":...,"name":...,"id":...,"commit_seq":...,"created_at":...}}
     {"row":"<key>","value":"<value>"}                  both base64 of what is stored
     {"alarm":"<name>","due_ms":...,"next_attempt_ms":...,...}
-    {"end":{"rows":...,"bytes":...,"alarms":...,"sha256":...,"alarms_sha256":...}}
+    {"end":{"rows":...,"bytes":...,"alarms":...,"sha256":...,"lines_sha256":...}}
     {"finish":{"objects":...,"rows":...,"bytes":...,"sha256":...}}
 
 An object is whole when its `end` line is there and agrees with what came before it; the file is
@@ -85,11 +85,17 @@ class AlarmLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndLine:
-    """The last line of an object."""
+    """The last line of an object.
+
+    Attributes:
+        digest: Of its rows.
+        alarms: How many alarm lines.
+        lines_sha256: Of the digests of its first line and of its alarm lines.
+    """
 
     digest: Digest
     alarms: int
-    alarms_sha256: str
+    lines_sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +130,7 @@ def header_line(header: HeaderLine) -> bytes:
 
 def head_line(head: ObjectHead, id_text: str) -> bytes:
     """Write the first line of an object."""
-    line = {
+    line: dict[str, Any] = {
         "namespace": head.namespace,
         "name": head.name,
         "id": id_text,
@@ -132,6 +138,8 @@ def head_line(head: ObjectHead, id_text: str) -> bytes:
         "created_at": instant(head.created_ms),
         "committed_at": None if head.committed_ms is None else instant(head.committed_ms),
     }
+    if head.frozen:
+        line["frozen"] = True
     return dump_json({"object": line}) + b"\n"
 
 
@@ -163,8 +171,8 @@ def alarm_line(name: str, alarm: Alarm) -> bytes:
     return dump_json(line) + b"\n"
 
 
-def alarm_digest(line: bytes) -> bytes:
-    """The digest of an alarm's line, without its end."""
+def line_digest(line: bytes) -> bytes:
+    """The digest of a line, without its end."""
     return hashlib.sha256(line.rstrip(b"\n")).digest()
 
 
@@ -175,7 +183,7 @@ def end_line(end: EndLine) -> bytes:
         "bytes": end.digest.size_bytes,
         "alarms": end.alarms,
         "sha256": end.digest.sha256,
-        "alarms_sha256": end.alarms_sha256,
+        "lines_sha256": end.lines_sha256,
     }
     return dump_json({"end": line}) + b"\n"
 
@@ -258,7 +266,7 @@ def _alarm(line: dict[str, Any], raw: bytes) -> Line:
     name = _text(line["alarm"])
     if len(name.encode()) > ALARM_NAME_BYTES or len(alarm.payload or b"") > ALARM_PAYLOAD_BYTES:
         raise ValueError
-    return AlarmLine(name, alarm, alarm_digest(raw))
+    return AlarmLine(name, alarm, line_digest(raw))
 
 
 def _failure(error_class: Any, error_text: Any, at_ms: Any) -> AlarmFailure:
@@ -276,7 +284,7 @@ def _end(line: dict[str, Any], _: bytes) -> Line:
             sha256=_text(end["sha256"]),
         ),
         alarms=_number(end["alarms"]),
-        alarms_sha256=_text(end["alarms_sha256"]),
+        lines_sha256=_text(end["lines_sha256"]),
     )
 
 

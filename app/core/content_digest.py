@@ -47,6 +47,4 @@ class ContentDigest:
 
     def digest(self) -> Digest:
         """The digest of the rows added so far."""
-        return Digest(
-            rows=self.rows, size_bytes=self.size_bytes, sha256=self._sum.hexdigest()
-        )
+        return Digest(rows=self.rows, size_bytes=self.size_bytes, sha256=self._sum.hexdigest())

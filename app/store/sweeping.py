@@ -6,6 +6,8 @@
 * **Objects** that never committed anything and whose holder died: a room that was opened, said
   nothing worth keeping, and ended with its worker. They hold no rows and no alarms.
 
+* **Staged rows** of imports that were given up more than a day ago.
+
 The second kind is looked for in the order in which the table lies on disk, a small part at a
 time, so that no index has to be kept for it on columns that every commit changes. All workers
 together read at the pace of one.
@@ -26,6 +28,7 @@ from .database import Database
 _log = structlog.get_logger(__name__)
 
 DEAD_WORKER_SECONDS: Final = 86_400
+STAGED_SECONDS: Final = 86_400
 STEP_BLOCKS: Final = 128
 """How much of the table one step reads: 1 MiB, some thousands of objects."""
 STEP_ROWS: Final = 500
@@ -75,6 +78,15 @@ select (select count(*) from swept) as swept,
 """
 
 
+# $1 seconds, $2 rows. In the order of the table: the oldest stand first, more or less.
+SWEEP_STAGED: Final = """
+delete from import_row where ctid = any(array(
+    select ctid from import_row
+    where staged_at < clock_timestamp() - make_interval(secs => $1) limit $2
+))
+"""
+
+
 class Sweeper:
     """See the module. Cancelling is safe at any time.
 
@@ -102,6 +114,14 @@ class Sweeper:
         swept = await self._database.fetch(SWEEP_WORKERS, float(DEAD_WORKER_SECONDS), STEP_ROWS)
         return len(swept)
 
+    async def staged(self) -> None:
+        """Remove some rows of imports that were given up.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        await self._database.fetch(SWEEP_STAGED, float(STAGED_SECONDS), STEP_ROWS)
+
     async def objects(self) -> float:
         """Look at the next part of the objects; returns the seconds until the next step is due.
 
@@ -122,6 +142,7 @@ class Sweeper:
         try:
             if self._block == 0 and (swept := await self.workers()):
                 _log.info("workers_swept", workers=swept)
+            await self.staged()
             return await self.objects()
         except StateroomError as error:
             _log.warning("sweep_failed", code=error.code)

@@ -11,6 +11,7 @@
 * `object_listing`, `namespace_total`: what lists of objects are read from. Both follow the objects
   in the background (`listing_refresh`); losing them loses nothing.
 * `object_tag`: what people call objects, beside their names.
+* `import_row`: rows that are on their way into an object and too many for one commit.
 
 Object tables lead with `object_id`, which is how a distributed Postgres would shard them.
 """
@@ -35,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(
@@ -208,4 +209,16 @@ namespace_total = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("row_count", BigInteger, nullable=False),
     postgresql_with={"fillfactor": 50},
+)
+
+import_row = Table(
+    "import_row",
+    metadata,
+    Column("staging_id", Uuid, primary_key=True),
+    Column("key", BYTEA, primary_key=True),
+    # STORAGE EXTERNAL, like `object_row`.
+    Column("value", BYTEA, nullable=False),
+    Column("staged_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
+    # What is lost with a crash of the database is sent again.
+    prefixes=["UNLOGGED"],
 )

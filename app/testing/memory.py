@@ -255,6 +255,10 @@ class MemoryCommitter:
             source.settle(outcome)
         self._schedule()
 
+    def commit_batch(self, batch: WriteBatch) -> CommitOutcome:
+        """Commit one batch at once, if the fence allows, for somebody who is no source."""
+        return self._outcome(batch)
+
     def commit_now(self) -> None:
         """Take and settle at once."""
         self.take()

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 from typing import Protocol
 from uuid import uuid4
 
+from app.core.backup import BackupSource, Staging
 from app.core.ids import ObjectId, ObjectIds, WorkerId
 from app.core.object_state import ObjectStates
 from app.core.owners import ObjectOwners
@@ -17,11 +18,13 @@ from app.core.ports import (
 )
 from app.core.values import WorkerIdentity
 from app.store.alarms import PostgresAlarmQueue
+from app.store.backup import PostgresBackupSource
 from app.store.committer import PostgresCommitter
 from app.store.database import Database
 from app.store.leases import PostgresWorkerLeases
 from app.store.object_states import PostgresObjectStates
 from app.store.owners import PostgresObjectOwners
+from app.store.staging import PostgresStaging
 from app.store.storage import PostgresObjectStore
 from app.store.workers import PostgresWorkerList
 from app.testing.memory import (
@@ -34,6 +37,7 @@ from app.testing.memory import (
     MemoryWorkerList,
 )
 from app.testing.memory_owners import MemoryObjectOwners
+from app.testing.memory_backup import MemoryBackupSource, MemoryStaging
 
 LEASE_SECONDS = 60.0
 ADDRESS = "127.0.0.1:1"
@@ -74,6 +78,12 @@ class World(Protocol):
     def owners(self) -> ObjectOwners: ...
 
     @property
+    def backups(self) -> BackupSource: ...
+
+    @property
+    def staging(self) -> Staging: ...
+
+    @property
     def object_ids(self) -> ObjectIds: ...
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
@@ -98,6 +108,8 @@ class MemoryWorld:
         self.workers = MemoryWorkerList(self.database)
         self.alarms = MemoryAlarmQueue(self.database)
         self.owners = MemoryObjectOwners(self.database)
+        self.backups = MemoryBackupSource(self.database)
+        self.staging = MemoryStaging(self.database)
         self.object_ids = ObjectIds(b"k" * 32)
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
@@ -120,6 +132,8 @@ class PostgresWorld:
         self.workers = PostgresWorkerList(database)
         self.alarms = PostgresAlarmQueue(database)
         self.owners = PostgresObjectOwners(database)
+        self.backups = PostgresBackupSource(database)
+        self.staging = PostgresStaging(database)
         self.object_ids = database.object_ids
         self._stack = stack
 

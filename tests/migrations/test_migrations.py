@@ -91,6 +91,7 @@ async def test_big_values_are_not_compressed_and_pages_keep_room_for_updates(
     assert await look(database_url, storage + "and attname = 'value'") == [(b"e",)]
     assert await look(database_url, OPTIONS) == [
         ("cluster", None),
+        ("import_row", None),
         ("namespace_setting", None),
         ("namespace_total", ["fillfactor=50"]),
         ("object", ["fillfactor=50"]),
