@@ -69,6 +69,16 @@ from .backup_errors import (
 from .error_root import StateroomError, is_ours
 from .history_errors import BookmarkExpired, BookmarkUnknown
 from .object_errors import ObjectDeleted, ObjectFrozen, ObjectUnknown
+from .overload_errors import (
+    Overloaded,
+    QueuedTooLong,
+    QueueFull,
+    QueueTooLarge,
+    SectionTimedOut,
+    TooManyRequests,
+    TooManyWrites,
+    UnitTooLarge,
+)
 from .startup_errors import (
     ConfigurationInvalid,
     DatabaseRefused,
@@ -103,13 +113,21 @@ __all__ = [
     "ObjectIsLive",
     "ObjectNotEmpty",
     "ObjectUnknown",
+    "Overloaded",
     "PortTaken",
+    "QueueFull",
+    "QueueTooLarge",
+    "QueuedTooLong",
+    "SectionTimedOut",
     "StartupError",
     "StateroomError",
+    "TooManyRequests",
+    "TooManyWrites",
+    "UnitTooLarge",
     "WorkerSlotTaken",
     "is_ours",
 ]
-"""What is handed on from the files of the root, of starts, of whole objects and of backups."""
+"""What is handed on from the files of the root, of starts, bounds, whole objects and backups."""
 
 
 class StoreUnavailable(StateroomError):
@@ -268,67 +286,6 @@ class MethodUnknown(StateroomError):
 
     code = "method_unknown"
     default_remedy = "Only public coroutine methods of the class are called; hooks are not."
-
-
-class Overloaded(StateroomError):
-    """More was asked of the object than its bounds allow."""
-
-    code = "overloaded"
-    default_remedy = "Send less at once, or raise the named limit."
-    overloaded = True
-
-
-class SectionTimedOut(Overloaded):
-    """A critical section or transaction took too long, and the object was thrown away."""
-
-    code = "section_timed_out"
-    default_remedy = "Do less inside of it: nothing else of the object runs meanwhile."
-    retryable = True
-    reset = True
-
-
-class QueueFull(Overloaded):
-    """Too many events wait for this object."""
-
-    code = "queue_full"
-    default_remedy = "Send less at once, or raise STATEROOM_MAILBOX_EVENTS."
-
-
-class QueueTooLarge(Overloaded):
-    """Too many bytes wait for this object."""
-
-    code = "queue_too_large"
-    default_remedy = "Send less at once, or raise STATEROOM_MAILBOX_BYTES."
-
-
-class QueuedTooLong(Overloaded):
-    """The event waited too long for its turn; it was not run."""
-
-    code = "queued_too_long"
-    default_remedy = "Find what keeps the object busy, or raise STATEROOM_QUEUE_SECONDS."
-
-
-class TooManyRequests(Overloaded):
-    """The object got more requests than it may within ten seconds."""
-
-    code = "too_many_requests"
-    default_remedy = "Spread the requests, or raise STATEROOM_REQUESTS_PER_10_SECONDS."
-
-
-class UnitTooLarge(Overloaded):
-    """An event wrote more than it may between two commit points."""
-
-    code = "unit_too_large"
-    default_remedy = (
-        "Await ctx.storage.sync() between the parts of the work, or spread it over several events."
-    )
-
-
-class TooManyWrites(Overloaded):
-    """Too much that the object wrote waits for the database."""
-
-    code = "too_many_writes"
-    default_remedy = "Await what put returns, or ctx.storage.sync(), in code that writes much."
 
 
 class ConnectionClosed(StateroomError):

@@ -36,8 +36,8 @@ from app.testing.memory import (
     MemoryWorkerLeases,
     MemoryWorkerList,
 )
-from app.testing.memory_owners import MemoryObjectOwners
 from app.testing.memory_backup import MemoryBackupSource, MemoryStaging
+from app.testing.memory_owners import MemoryObjectOwners
 
 LEASE_SECONDS = 60.0
 ADDRESS = "127.0.0.1:1"
