@@ -19,7 +19,7 @@ from uuid import UUID
 import structlog
 
 from ..core.clock import Clock, DatabaseClock, Timer
-from ..core.errors import StateroomError, WorkerLeaving
+from ..core.errors import ObjectDeleted, ObjectFrozen, StateroomError, WorkerLeaving
 from ..core.ids import WorkerId
 from ..core.ports import AlarmQueue
 from ..core.tasks import TaskOwner
@@ -172,8 +172,9 @@ class AlarmScheduler:
             self._note_absence(absence)
 
     def _pause_after(self, due: DueAlarm, error: Exception) -> float:
-        if isinstance(error, WorkerLeaving):
-            return 0.0  # another worker can ring it at once
+        if isinstance(error, WorkerLeaving | ObjectFrozen | ObjectDeleted):
+            # Another worker can ring it at once; or nobody is given it before the object is back.
+            return 0.0
         if len(self._setbacks) >= _SETBACKS:
             self._setbacks.clear()
         key = (due.object_id.uuid, due.name)

@@ -26,6 +26,9 @@ Meta = Mapping[str, Any]
 CallHandler = Callable[[ObjectId, Meta, bytes], Awaitable[tuple[dict[str, Any], bytes]]]
 """Serves one kind of call on an object; raises StateroomError, or NotBegun with one inside."""
 
+WorkerCallHandler = Callable[[Meta], Awaitable[dict[str, Any]]]
+"""Serves one kind of call on this worker itself."""
+
 ResultT = TypeVar("ResultT")
 
 ASK = "ask"
@@ -46,6 +49,7 @@ class LinkService:
         self._registry = registry
         self._tasks = TaskOwner("link-service")
         self._handlers: dict[str, CallHandler] = {}
+        self._worker_handlers: dict[str, WorkerCallHandler] = {}
         self._to_be_given_up = {REQUEST}
         self._under_way: dict[tuple[Link, int], asyncio.Task[None]] = {}
 
@@ -60,6 +64,10 @@ class LinkService:
         self._handlers[kind] = handler
         if given_up:
             self._to_be_given_up.add(kind)
+
+    def serve_worker(self, kind: str, handler: WorkerCallHandler) -> None:
+        """Answer calls of a kind that are about this worker, and about no object of it."""
+        self._worker_handlers[kind] = handler
 
     async def close(self) -> None:
         """Serve nobody any more."""
@@ -111,13 +119,8 @@ class LinkService:
             transport.attach(sink)
 
     async def _answer(self, link: Link, stream: int, meta: Meta, body: bytes) -> None:
-        handler = self._handlers.get(str(meta.get(ASK)))
-        if handler is None:
-            link.fail(stream, StateroomError("this worker does not know that kind of call"))
-            return
         try:
-            object_id = _read(lambda: self._object_id(meta))
-            answer, payload = await handler(object_id, meta, body)
+            answer, payload = await self._served(str(meta.get(ASK)), meta, body)
         except (StateroomError, NotBegun) as error:
             link.fail(stream, error)
         except Exception:
@@ -128,6 +131,14 @@ class LinkService:
                 link.tell(FrameKind.ANSWER, stream, answer, payload)
             except CallRefused as error:  # the other side would end the link, and all on it
                 link.fail(stream, error)
+
+    async def _served(self, kind: str, meta: Meta, body: bytes) -> tuple[dict[str, Any], bytes]:
+        if (worker_handler := self._worker_handlers.get(kind)) is not None:
+            return await worker_handler(meta), b""
+        handler = self._handlers.get(kind)
+        if handler is None:
+            raise StateroomError("this worker does not know that kind of call")
+        return await handler(_read(lambda: self._object_id(meta)), meta, body)
 
     async def _answer_request(self, link: Link, stream: int, meta: Meta, body: bytes) -> None:
         """Serve a request, whose body and answer may come in pieces."""

@@ -23,6 +23,7 @@ from ..core.sockets import SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
 from ..core.values import LiveWorker
 from ..core.workshop import breathe
+from ..room.closing import Ending
 from ..room.environment import RoomEnvironment
 from ..room.room import Room
 from ..sdk.messages import Request
@@ -199,10 +200,13 @@ class RoomRegistry:
         departures = Departures(self._leave, clock=self._environment.clock, pace=self._pace)
         await departures.run(list(self._rooms.values()), within_seconds=within_seconds)
 
-    async def hand_over(self, object_id: ObjectId, then: Then) -> bool:
+    async def hand_over(
+        self, object_id: ObjectId, then: Then, *, ending: Ending | None = None
+    ) -> bool:
         """Let one room leave, and `then` bring its object to another owner.
 
-        Whoever asks for the object here meanwhile waits, and is told the next owner. Returns
+        Whoever asks for the object here meanwhile waits, and is told the next owner. With an
+        `ending` the object is given up that way instead of being released. Returns
         False when no room of the object was here, or it was leaving already; then nothing was
         done. Cancelling leaves the room to leave.
         """
@@ -211,7 +215,7 @@ class RoomRegistry:
             await asyncio.wait([opening])
         room = self._rooms.get(key)
         if (leaving := self._leaving.get(key)) is None and room is not None:
-            await asyncio.wait([self._leave(room, then=then)])
+            await asyncio.wait([self._leave(room, then=then, ending=ending)])
             return True
         if leaving is not None:
             await asyncio.wait([leaving])
@@ -244,22 +248,29 @@ class RoomRegistry:
             self.watchdog.look(lives, now=now, speaking=self._membership.holds())
 
     def _leave(
-        self, room: Room, *, draining: bool = True, then: Then | None = None
+        self,
+        room: Room,
+        *,
+        draining: bool = True,
+        then: Then | None = None,
+        ending: Ending | None = None,
     ) -> "asyncio.Task[LiveWorker | None]":
         key = room.object_id.uuid
         leaving = self._leaving.get(key)
         if leaving is None:
-            departure = self._depart(room, draining=draining, then=then)
+            departure = self._depart(room, draining=draining, then=then, ending=ending)
             leaving = self._tasks.start(departure, name="departure")
             self._leaving[key] = leaving
             leaving.add_done_callback(lambda _task: self._leaving.pop(key, None))
         return leaving
 
-    async def _depart(self, room: Room, *, draining: bool, then: Then | None) -> LiveWorker | None:
+    async def _depart(
+        self, room: Room, *, draining: bool, then: Then | None, ending: Ending | None
+    ) -> LiveWorker | None:
         patience = room.event_timeout_seconds + _DEPARTURE_SECONDS
         try:
             async with asyncio.timeout(patience):
-                await room.leave(draining=draining)
+                await room.leave(draining=draining, ending=ending)
         except TimeoutError:  # it has been aborted
             _log.warning("departure_timed_out", seconds=patience)
         if then is None:

@@ -64,6 +64,10 @@ class ObjectStates(Protocol):
         """
         ...
 
+    async def set_purge(self, object_id: ObjectId, *, grace_seconds: float) -> bool:
+        """Let a deleted object be due `grace_seconds` from now; False as with `undelete`."""
+        ...
+
     async def undelete(self, object_id: ObjectId) -> bool:
         """Bring a deleted object back, with all it stored; False if its purge has begun.
 

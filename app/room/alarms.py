@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import Any
 
 from ..core.clock import DatabaseClock
-from ..core.errors import TooManyAlarms, UnitTooLarge
+from ..core.errors import ObjectFrozen, TooManyAlarms, UnitTooLarge
 from ..core.limits import ALARMS, DEAD_ALARMS
 from ..core.ports import ObjectStore
 from ..core.values import Alarm
@@ -113,10 +113,24 @@ class RoomAlarms:
             name: alarm for name, alarm in merged.items() if alarm is not None and not is_own(name)
         }
 
+    def check_thawed(self) -> None:
+        """See that alarms may run and change.
+
+        Raises:
+            ObjectFrozen: They may not.
+        """
+        if self._lane.frozen:
+            raise ObjectFrozen
+
     # -- changes -------------------------------------------------------------------------------
 
     def write(self, name: str, alarm: Alarm | None, *, confirmed: bool = True) -> None:
-        """Set or delete an alarm in the running unit, whatever its size."""
+        """Set or delete an alarm in the running unit, whatever its size.
+
+        Raises:
+            ObjectFrozen: The object takes no changes.
+        """
+        self.check_thawed()
         top = self._lane.buffer.top
         top.set_alarm(name, alarm)
         top.confirmed = top.confirmed or confirmed

@@ -24,7 +24,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from ..core.errors import CallTimedOut, StateroomError
+from ..core.errors import CallTimedOut, ObjectFrozen, StateroomError
 from ..core.values import Alarm, AlarmFailure, DueAlarm, RingOutcome
 from ..sdk.alarms import AlarmInfo
 from ..sdk.durable_object import DurableObject
@@ -108,9 +108,11 @@ class AlarmBell:
 
         Raises:
             RunAborted: The object threw itself away in the run. Nothing is committed.
+            ObjectFrozen: Alarms wait. Nothing is committed, no try is counted.
             StateroomError: The room ended, or could not be started for no fault of the
                 author's: nothing is known to have been committed, the alarm stands.
         """
+        self._alarms.check_thawed()
         if not _same(await self._alarms.find(due.name), due):
             # It may be ours that is out of date, had somebody changed the row by hand.
             await self._alarms.refresh(due.name)
@@ -175,6 +177,7 @@ class AlarmBell:
 
     async def _run(self, run: "_Run", instance: DurableObject) -> RingOutcome:
         alarms, name = self._alarms, run.due.name
+        alarms.check_thawed()  # it may have been frozen while the ring waited
         current = await alarms.find(name)
         if current is None or not _same(current, run.due):
             return RingOutcome.SUPERSEDED
@@ -195,7 +198,12 @@ class AlarmBell:
         return RingOutcome.DONE
 
     def _failed(self, run: "_Run", error: Exception) -> RingOutcome | None:
-        """Note the next attempt in a unit that follows the undone one; None if that is not ours."""
+        """Note the next attempt in a unit that follows the undone one; None if that is not ours.
+
+        Nor when the object is frozen: then the alarm stands as it stood.
+        """
+        if isinstance(error, ObjectFrozen):
+            return None
         alarm = run.standing() if not self._host.closed else None
         if alarm is None:
             # A commit point of the run has replaced it: what was set there stands.

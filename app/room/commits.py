@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from ..core.clock import Clock
 from ..core.errors import (
     LeaseLost,
+    ObjectFrozen,
     OwnershipLost,
     RoomAborted,
     StateroomError,
@@ -71,6 +72,8 @@ class CommitLane:
         alarm_set: Callable[[int], None],
     ) -> None:
         self.claim = claim
+        self.frozen = claim.frozen
+        """Whether the object takes no changes; who writes asks before."""
         self.buffer = WriteBuffer()
         self.cache = RowCache()
         self.alarms = KnownAlarms(alarm_set)
@@ -178,6 +181,9 @@ class CommitLane:
             return None
         layer = self.buffer.freeze()
         if layer is None:
+            return None
+        if self.frozen:  # somebody has not asked: better no room than a commit
+            self._failed(ObjectFrozen())
             return None
         self._taken += 1
         self._oldest_in_flight, self._oldest_pending = self._oldest_pending, None

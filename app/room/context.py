@@ -120,6 +120,7 @@ class RoomContext:
         database_clock: DatabaseClock,
         workshop: Workshop,
         after_fault: bool,
+        frozen: bool,
     ) -> None:
         self._host: ContextHost = host
         self._mount = mount
@@ -130,6 +131,7 @@ class RoomContext:
         self.id = object_id
         self.storage = storage
         self.after_fault = after_fault
+        self.frozen = frozen
 
     def end(self) -> None:
         """The instance is over: whoever still holds its context gets RoomAborted from it."""

@@ -9,6 +9,7 @@ import structlog
 
 from ..core.errors import (
     BodyBroken,
+    ObjectFrozen,
     StoreUnavailable,
     TooManyWrites,
     UnitTooLarge,
@@ -21,7 +22,7 @@ from .outputs import Close
 from .residence import Residence
 from .unit import RunningUnit
 
-_NOT_TO_BLAME = (StoreUnavailable, BodyBroken)
+_NOT_TO_BLAME = (StoreUnavailable, BodyBroken, ObjectFrozen)
 
 _log = structlog.get_logger("stateroom.room")
 
@@ -63,8 +64,8 @@ class EventEnds:
     def undone(self, error: Exception) -> None:
         """The event raised: undo its unit and drop the instance.
 
-        What could not read because the database or the client is away is undone too, and is no
-        fault of its own.
+        What could not read because the database or the client is away, or could not write
+        because the object is frozen, is undone too, and is no fault of its own.
         """
         if isinstance(error, _NOT_TO_BLAME):
             self._unit.discard()

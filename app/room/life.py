@@ -14,6 +14,7 @@ import structlog
 
 from ..core.errors import (
     LeaseLost,
+    ObjectFrozen,
     OwnershipLost,
     RoomAborted,
     StateroomError,
@@ -23,12 +24,13 @@ from ..core.errors import (
 from ..sdk.durable_object import DurableObject
 from .asking import Asking
 from .brake import ReadingBrake
-from .closing import GOING_AWAY
+from .closing import GOING_AWAY, Ending
 from .commits import CommitLane
 from .connections import ConnectionSet
 from .environment import RoomEnvironment
 from .event_ends import EventEnds, turn_away
 from .faults import InstanceAborted, as_fault
+from .freezing import Freezing
 from .log_names import names_of
 from .mailbox import Event
 from .residence import Residence
@@ -87,6 +89,7 @@ class RoomLife:
             counters=environment.counters,
             keeping=keeping,
         )
+        self.freezing = Freezing(self, lane, unit, residence)
         self._hears_evict = hears_evict
         self._gone = gone
         self.state = RoomState.LOADING
@@ -184,7 +187,7 @@ class RoomLife:
             raise
         except InstanceAborted as error:
             raise RoomAborted(str(error)) from None
-        except (StoreUnavailable, RoomAborted):
+        except (StoreUnavailable, RoomAborted, ObjectFrozen):
             self._unit.discard()
             residence.drop(forget_rows=False)
             raise
@@ -228,20 +231,25 @@ class RoomLife:
         self._residence.timers.cancel_all()
         await self.hibernate()
 
-    async def leave(self, *, draining: bool) -> None:
+    async def leave(self, *, draining: bool, ending: Ending | None = None) -> None:
         """Give the object up in good order: end events, commit, close sockets, release.
 
         (architecture, section 9 d.) Idle rooms without sockets leave this way (EVICTING), and
         every room of a worker that is going away (DRAINING). What a client says from now on is
         not heard any more: it comes back and says it to the next owner. An idle room that has
         got something to do meanwhile stays. Cancelling it aborts the room.
+
+        Args:
+            draining: Whether it leaves even if it is not idle.
+            ending: How the object is given up, if it is not simply released.
         """
         if self.leaving or not (draining or self._deserted):
             return
         self.state = move(self.state, RoomState.DRAINING if draining else RoomState.EVICTING)
-        self._events.close(farewell=self._farewell("draining" if draining else "idle"))
+        reason = ending.reason if ending is not None else "draining" if draining else "idle"
+        self._events.close(farewell=self._farewell(reason))
         try:
-            await self._give_up()
+            await self._give_up(ending)
         except asyncio.CancelledError:
             self.abort(WorkerLeaving() if draining else RoomAborted())
             raise
@@ -251,7 +259,7 @@ class RoomLife:
             if not self.closed:
                 self._end(RoomAborted())
 
-    async def _give_up(self) -> None:
+    async def _give_up(self, ending: Ending | None) -> None:
         for member in self._members:
             member.transport.pause_reading()
         await self._events.join()
@@ -261,10 +269,13 @@ class RoomLife:
             self._unit.discard_transactions()  # that was in one
         self.ends.well()
         await self._lane.commit_point()
+        if ending is not None:
+            await ending.give_up(self._lane.current_claim)
         for member in list(self._members):
-            member.let_go(*GOING_AWAY)
+            member.let_go(*GOING_AWAY) if ending is None else member.shut(*ending.close)
         self._residence.drop(forget_rows=True)
-        await self._environment.store.release(self._lane.current_claim)
+        if ending is None:
+            await self._environment.store.release(self._lane.current_claim)
         self.released = True
 
     def _farewell(self, reason: str) -> Event | None:

@@ -222,6 +222,9 @@ class Residence:
     def make_storage(self) -> RoomStorage:
         """Storage over the object's rows, for an instance or for who steers the object."""
         environment = self._environment
+        use = Use.FROZEN if self._lane.frozen else Use.ALL
+        if self._mount.durability is Durability.NONE:
+            use = Use.READING
         return RoomStorage(
             StorageParts(
                 host=self._unit,
@@ -233,7 +236,7 @@ class Residence:
                 alarms=self.alarms,
                 expiry=self.expiry,
                 unit_bytes=environment.limits.unit_bytes,
-                use=Use.READING if self._mount.durability is Durability.NONE else Use.ALL,
+                use=use,
             )
         )
 
@@ -249,4 +252,5 @@ class Residence:
             database_clock=environment.database_clock,
             workshop=environment.workshop,
             after_fault=self._faulted,
+            frozen=self._lane.frozen,
         )

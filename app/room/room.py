@@ -21,6 +21,7 @@ from .bell import AlarmBell
 from .beside import Beside
 from .brake import ReadingBrake
 from .calls import RoomCalls
+from .closing import Ending
 from .commits import CommitLane
 from .connections import ConnectionSet, RoomConnection
 from .endings import Endings
@@ -223,9 +224,9 @@ class Room:
         """See `RoomLife.hibernate`."""
         await self._life.hibernate()
 
-    async def leave(self, *, draining: bool) -> None:
+    async def leave(self, *, draining: bool, ending: Ending | None = None) -> None:
         """See `RoomLife.leave`."""
-        await self._life.leave(draining=draining)
+        await self._life.leave(draining=draining, ending=ending)
 
     def abort(self, error: StateroomError) -> None:
         """See `RoomLife.abort`."""

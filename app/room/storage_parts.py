@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
-from ..core.errors import RoomAborted, Unsupported
+from ..core.errors import ObjectFrozen, RoomAborted, Unsupported
 from ..core.values import Receipt
 from .alarms import RoomAlarms
 from .commits import CommitLane
@@ -34,6 +34,7 @@ class Use(Enum):
 
     ALL = auto()
     READING = auto()  # durability none: there is never anything to find
+    FROZEN = auto()  # the object takes no changes
     NOTHING = auto()  # the instance is over; another one may have taken its place
 
 
@@ -72,6 +73,8 @@ class CheckedStorage:
     def _check_storing(self) -> None:
         if self._parts.use is not Use.ALL:
             self._check_alive()
+            if self._parts.use is Use.FROZEN:
+                raise ObjectFrozen
             raise Unsupported(
                 "this namespace has durability=none and stores nothing",
                 remedy="Mount the class with durability=commit or relaxed.",

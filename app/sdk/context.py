@@ -47,6 +47,16 @@ class Context(Protocol):
         """
         ...
 
+    @property
+    def frozen(self) -> bool:
+        """Whether an operator has frozen the object: every write raises `ObjectFrozen`.
+
+        It stays the same for the life of this instance: when the object is frozen or thawed,
+        another instance takes its place (then `after_fault` is true too). An `on_start` that
+        writes must look here first, or a frozen object cannot be read. Alarms wait meanwhile.
+        """
+        ...
+
     def connections(
         self,
         tag: str | None = None,

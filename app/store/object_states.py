@@ -50,6 +50,13 @@ on conflict (object_id) do update set purge_at = excluded.purge_at, purging = fa
 returning object_id
 """
 
+# $1 object, $2 seconds
+SET_PURGE: Final = """
+update object_deletion set purge_at = clock_timestamp() + make_interval(secs => $2)
+where object_id = $1 and not purging
+returning object_id
+"""
+
 # $1 object
 UNDELETE: Final = """
 with back as (
@@ -133,6 +140,10 @@ class PostgresObjectStates:
     async def delete(self, claim: Claim, *, grace_seconds: float) -> bool:
         """See `ObjectStates.delete`."""
         return bool(await self._database.fetch(DELETE, *_fence(claim), grace_seconds))
+
+    async def set_purge(self, object_id: ObjectId, *, grace_seconds: float) -> bool:
+        """See `ObjectStates.set_purge`."""
+        return bool(await self._database.fetch(SET_PURGE, object_id.uuid, grace_seconds))
 
     async def undelete(self, object_id: ObjectId) -> bool:
         """See `ObjectStates.undelete`."""

@@ -47,6 +47,7 @@ class MemoryWorker:
     expires_at: float
     dead: bool = False
     draining: bool = False
+    started_ms: int = BASE_MS
 
 
 class MemoryDatabase:

@@ -52,11 +52,18 @@ class MemoryObjectStates:
         found.purge_ms = now_ms + int(grace_seconds * 1000)
         return True
 
+    async def set_purge(self, object_id: ObjectId, *, grace_seconds: float) -> bool:
+        """See `ObjectStates.set_purge`."""
+        found = self._restorable(object_id)
+        if found is None:
+            return False
+        found.purge_ms = self._database.now_ms() + int(grace_seconds * 1000)
+        return True
+
     async def undelete(self, object_id: ObjectId) -> bool:
         """See `ObjectStates.undelete`."""
-        self._database.check()
-        found = self._database.objects.get(object_id.uuid)
-        if found is None or found.deleted_ms is None or found.purging:
+        found = self._restorable(object_id)
+        if found is None:
             return False
         found.deleted_ms = found.purge_ms = None
         return True
@@ -92,6 +99,13 @@ class MemoryObjectStates:
         if not removed:
             del self._database.objects[object_id.uuid]
         return not removed
+
+    def _restorable(self, object_id: ObjectId) -> MemoryObject | None:
+        self._database.check()
+        found = self._database.objects.get(object_id.uuid)
+        if found is None or found.deleted_ms is None or found.purging:
+            return None
+        return found
 
     def _held(self, claim: Claim) -> MemoryObject | None:
         self._database.check()

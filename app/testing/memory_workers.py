@@ -1,9 +1,12 @@
 """The in-memory twins of the rows of workers; see `memory` for the others."""
 
+from math import isinf
+
 from ..core.errors import LeaseLost, WorkerSlotTaken
 from ..core.ids import WorkerId
 from ..core.values import LeaseGrant, LiveWorker, WorkerIdentity
-from .memory_database import MemoryDatabase, MemoryWorker
+from ..core.worker_rows import WorkerRow, WorkerState
+from .memory_database import BASE_MS, MemoryDatabase, MemoryWorker
 
 
 class MemoryWorkerLeases:
@@ -28,7 +31,9 @@ class MemoryWorkerLeases:
                 raise WorkerSlotTaken
         if identity.worker_id in database.workers:
             raise LeaseLost
-        database.workers[identity.worker_id] = MemoryWorker(identity, 0)
+        database.workers[identity.worker_id] = MemoryWorker(
+            identity, 0, started_ms=database.now_ms()
+        )
         return database.grant(identity.worker_id, lease_seconds)
 
     async def renew(self, worker_id: WorkerId, *, lease_seconds: float) -> LeaseGrant | None:
@@ -65,7 +70,7 @@ class MemoryWorkerLeases:
 
 
 class MemoryWorkerList:
-    """Twin of `app.store.workers.PostgresWorkerList`; see `core.ports.WorkerList`."""
+    """Twin of `app.store.workers.PostgresWorkerList`; see `WorkerList` and `WorkerRows`."""
 
     def __init__(self, database: MemoryDatabase) -> None:
         self._database = database
@@ -78,3 +83,26 @@ class MemoryWorkerList:
             for worker_id, worker in self._database.workers.items()
             if self._database.takes_rooms(worker_id)
         ]
+
+    async def rows(self) -> list[WorkerRow]:
+        """See `WorkerRows.rows`."""
+        self._database.check()
+        found = [self._row(worker_id) for worker_id in self._database.workers]
+        return sorted(found, key=lambda row: (row.identity.node, row.identity.slot, row.started_ms))
+
+    async def row(self, worker_id: WorkerId) -> WorkerRow | None:
+        """See `WorkerRows.row`."""
+        self._database.check()
+        return self._row(worker_id) if worker_id in self._database.workers else None
+
+    def _row(self, worker_id: WorkerId) -> WorkerRow:
+        database = self._database
+        worker = database.workers[worker_id]
+        state = WorkerState.DRAINING if worker.draining else WorkerState.LIVE
+        ends_ms = 0.0 if isinf(worker.expires_at) else worker.expires_at * 1000
+        return WorkerRow(
+            identity=worker.identity,
+            state=state if database.live(worker_id) else WorkerState.DEAD,
+            started_ms=worker.started_ms,
+            lease_ms=BASE_MS + int(ends_ms),
+        )

@@ -7,14 +7,18 @@ from ..cluster.links import Links
 from ..cluster.locator import Locator
 from ..cluster.membership import Membership
 from ..cluster.moving import Mover
+from ..cluster.object_life import ObjectLife
 from ..cluster.peers import Peers
+from ..cluster.purging import Purger
 from ..cluster.registry import RoomRegistry
 from ..cluster.steering import Steering
 from ..cluster.stubs import OutsideStubs
+from ..cluster.worker_steering import WorkerSteering
 from ..core.clock import Clock
 from ..settings import Settings
 from ..store.database import Database
 from ..store.leases import PostgresWorkerLeases
+from ..store.object_states import PostgresObjectStates
 from ..store.owners import PostgresObjectOwners
 from ..store.workers import PostgresWorkerList
 
@@ -41,9 +45,9 @@ class Neighbours:
         links: Links,
         clock: Clock,
     ) -> None:
-        peers = Peers(
-            PostgresWorkerList(database), clock=clock, own_id=lambda: membership.worker_id
-        )
+        workers = PostgresWorkerList(database)
+        states = PostgresObjectStates(database)
+        peers = Peers(workers, clock=clock, own_id=lambda: membership.worker_id)
         self.finder = OwnerFinder(
             registry,
             clock=clock,
@@ -60,6 +64,21 @@ class Neighbours:
             finder=self.finder,
             clock=clock,
         )
+        self.workers = WorkerSteering(
+            registry=registry,
+            mover=self.mover,
+            rows=workers,
+            links=links,
+            own_id=lambda: membership.worker_id,
+        )
+        self.life = ObjectLife(
+            registry=registry,
+            finder=self.finder,
+            mover=self.mover,
+            states=states,
+            holder=self.workers.link_to,
+        )
+        self.purger = Purger(states, clock)
         self.calls = Calls(registry, self.finder, clock=clock)
         self.stubs = OutsideStubs(self.calls)
         self.steering = Steering(registry, self.finder, PostgresObjectOwners(database))
@@ -69,6 +88,8 @@ class Neighbours:
         self.calls.serve(service)
         self.mover.serve(service)
         self.steering.serve(service)
+        self.workers.serve(service)
+        self.life.serve(service)
 
     async def close(self) -> None:
         """Stop what is under way."""

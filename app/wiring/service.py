@@ -123,7 +123,8 @@ class Service:
         membership = self._membership(place, address, leases, database_clock, committer)
         self._registry = self._make_registry(database, database_clock, committer, membership)
         link_service = LinkService(self._registry)
-        self._join_others(self._registry, database, membership, links).serve(link_service)
+        others = self._join_others(self._registry, database, membership, links)
+        others.serve(link_service)
         self._stack.push_async_callback(committer.close)
         self._stack.push_async_callback(membership.close)
         self._current = membership
@@ -137,6 +138,7 @@ class Service:
         self._ring_alarms(database, database_clock, membership).serve(link_service)
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
         self._tasks.start(Sweeper(database).run(), name="sweeping")
+        self._tasks.start(others.purger.run(), name="purging")
         self.asgi = self._application(database, membership, database_clock)
 
     @property

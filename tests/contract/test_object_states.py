@@ -174,6 +174,15 @@ async def test_an_undelete_wins_before_the_purge_begins_and_never_after(world: W
         await world.store.claim(room(world), claim.worker_id)
 
 
+async def test_the_time_of_a_purge_can_be_set_anew_until_it_has_begun(world: World) -> None:
+    claim, _ = await held(world)
+    assert not await world.states.set_purge(room(world), grace_seconds=0.0), "not deleted"
+    await world.states.delete(claim, grace_seconds=WEEK)
+    assert await world.states.set_purge(room(world), grace_seconds=0.0)
+    assert await world.states.begin_purges(limit=1) == [room(world)]
+    assert not await world.states.set_purge(room(world), grace_seconds=WEEK)
+
+
 async def test_of_an_undelete_and_a_purge_at_once_exactly_one_happens(world: World) -> None:
     for number in range(20):
         claim, _ = await held(world, f"room {number}")

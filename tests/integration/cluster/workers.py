@@ -16,10 +16,12 @@ from app.cluster.locator import Locator
 from app.cluster.membership import Membership
 from app.cluster.moving import Mover
 from app.cluster.namespaces import Namespaces, make_mount
+from app.cluster.object_life import ObjectLife
 from app.cluster.peers import Peers
 from app.cluster.registry import RoomRegistry
 from app.cluster.steering import Steering
 from app.cluster.stubs import OutsideStubs
+from app.cluster.worker_steering import WorkerSteering
 from app.core.clock import DatabaseClock, SystemClock
 from app.core.errors import StateroomError
 from app.core.ids import ObjectId, ObjectIds, WorkerId
@@ -32,6 +34,7 @@ from app.sdk import Request
 from app.testing.memory import (
     MemoryCommitter,
     MemoryDatabase,
+    MemoryObjectStates,
     MemoryObjectStore,
     MemoryWorkerLeases,
     MemoryWorkerList,
@@ -86,6 +89,8 @@ class Worker:
         self.calls: Calls
         self.stubs: OutsideStubs
         self.steering: Steering
+        self.life: ObjectLife
+        self.workers: WorkerSteering
         self.service: LinkService
 
     async def __aenter__(self) -> Self:
@@ -143,11 +148,8 @@ class Worker:
         finder = self.finder = OwnerFinder(
             self.registry, clock=self.clock, patience_seconds=self._patience
         )
-        peers = Peers(
-            MemoryWorkerList(self.database),
-            clock=self.clock,
-            own_id=lambda: self.membership.worker_id,
-        )
+        workers = MemoryWorkerList(self.database)
+        peers = Peers(workers, clock=self.clock, own_id=lambda: self.membership.worker_id)
         finder.use(self.links, peers)
         self.locator = Locator(self.registry, finder)
         self.calls = Calls(self.registry, finder, clock=self.clock)
@@ -165,6 +167,22 @@ class Worker:
         self.mover.serve(self.service)
         self.steering = Steering(self.registry, finder, MemoryObjectOwners(self.database))
         self.steering.serve(self.service)
+        self.workers = WorkerSteering(
+            registry=self.registry,
+            mover=self.mover,
+            rows=workers,
+            links=self.links,
+            own_id=lambda: self.membership.worker_id,
+        )
+        self.workers.serve(self.service)
+        self.life = ObjectLife(
+            registry=self.registry,
+            finder=finder,
+            mover=self.mover,
+            states=MemoryObjectStates(self.database),
+            holder=self.workers.link_to,
+        )
+        self.life.serve(self.service)
 
     async def __aexit__(
         self,

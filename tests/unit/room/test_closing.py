@@ -5,7 +5,9 @@ import pytest
 from app.core.errors import (
     EventTimedOut,
     LeaseLost,
+    ObjectDeleted,
     ObjectFault,
+    ObjectFrozen,
     Overloaded,
     OwnedElsewhere,
     OwnershipLost,
@@ -25,6 +27,8 @@ from app.room.closing import GOING_AWAY, close_for
         (Overloaded(), (1013, "overloaded")),
         (StoreUnavailable(), (1013, "database_unavailable")),
         (LeaseLost(), (1013, "lease_lost")),
+        (ObjectFrozen(), (1013, "object_frozen")),
+        (ObjectDeleted(), (1000, "object_deleted")),
         (OwnershipLost(), (1012, "ownership_lost")),
         (OwnedElsewhere(), (1012, "owned_elsewhere")),
         (RoomAborted(), (1012, "room_aborted")),
