@@ -64,7 +64,7 @@ class Namespaces:
     def __init__(self, mounts: Mapping[str, Mount]) -> None:
         self._mounts = dict(mounts)
 
-    def __contains__(self, namespace: str) -> bool:
+    def __contains__(self, namespace: object) -> bool:
         return namespace in self._mounts
 
     def __iter__(self) -> Any:

@@ -5,11 +5,13 @@ plane derives its own errors from them, here, so that each has a stable code of 
 
     AdminError
     ├── NotThere            404  nothing of that name
-    │   ├── PathUnknown
+    │   ├── PathUnknown, ContentUnknown
     ├── NotNow              409  the state of things does not allow it
+    │   ├── NoContent, ObjectNotEmpty
     │   └── RequestUnderWay
     ├── NotLikeThis         422  the request cannot be understood or carried out
-    │   ├── FieldsInvalid, IdempotencyKeyInvalid, IdempotencyKeyReused
+    │   ├── FieldsInvalid, IdempotencyKeyInvalid, IdempotencyKeyReused, ContentInvalid
+    ├── ContentTooLarge     413
     ├── CursorInvalid       400
     ├── PathInvalid         400
     ├── AdminTokenRequired  401
@@ -62,6 +64,40 @@ class RequestUnderWay(NotNow):
 
     code = "request_under_way"
     default_remedy = "Repeat the request in a moment; it is not run twice."
+
+
+class NoContent(NotNow):
+    """Objects of this class have no content that could be read or changed as JSON."""
+
+    code = "no_content"
+    default_remedy = "Give the class the methods of stateroom.JsonContent, or use its storage."
+
+
+class ObjectNotEmpty(NotNow):
+    """The object has content already."""
+
+    code = "object_not_empty"
+    default_remedy = "Choose mode=replace or mode=merge, or another name."
+
+
+class ContentUnknown(NotThere):
+    """The object's content has no such part."""
+
+    code = "content_unknown"
+    default_remedy = "Read the part above it to see what there is."
+
+
+class ContentInvalid(NotLikeThis):
+    """The object cannot take this content; nothing was changed."""
+
+    code = "content_invalid"
+
+
+class ContentTooLarge(AdminError):
+    """There is more content than one request carries."""
+
+    code = "content_too_large"
+    default_remedy = "Take it part by part: tables and rows have addresses of their own."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,9 @@ from typing import Final, Protocol
 CONTENT_BYTES: Final = 15 << 20
 """The most that one call carries. Text may double its size as an argument or result."""
 
+NO_CONTENT: Final = "this object has no content of its own"
+"""What changes return where no content is kept, and never will be."""
+
 
 class JsonContent(Protocol):
     """See the module.
@@ -27,8 +30,9 @@ class JsonContent(Protocol):
     async def read_content(self, path: list[str], limit_bytes: int) -> str | None:
         """Return the JSON text of a part, or None when there is nothing.
 
-        A text of more than `limit_bytes` need not be complete: it is refused as too large. None
-        for the empty path says that this object has no content, and never will.
+        A text of more than `limit_bytes` is refused as too large: it ends a little behind them,
+        because a much larger one does not travel. None for the empty path says that this object
+        has no content, and never will.
         """
         ...
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
+from ..sdk.content import NO_CONTENT
 from ..sdk.context import Context
 from ..sdk.json import JsonError, parse_json
 from .content_patch import Path, apply_patch, delete_part, problem_of, replace_part
@@ -20,7 +21,6 @@ from .store_access import StoreAccess
 
 ResultT = TypeVar("ResultT")
 
-_NO_CONTENT: Final = "a room with durability=none has no content of its own"
 _CLOCK_BEHIND: Final = "a change that is stored lies too far in the future to be followed"
 
 
@@ -64,7 +64,7 @@ class ContentCalls(StoreAccess):
         is_patch: bool,
     ) -> str | None:
         if self._replica is None:
-            return _NO_CONTENT
+            return NO_CONTENT
         try:
             content = await self._beside(len(text), partial(parse_json, text))
         except JsonError as error:

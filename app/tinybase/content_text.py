@@ -12,12 +12,13 @@ from .replica import Replica
 Members = Iterable[tuple[str, Iterable[bytes]]]
 
 _NONE = object()
+_UTF8_MAX = 4
 
 
 def content_text(replica: Replica, path: Sequence[str], limit_bytes: int) -> str | None:
     """Return the text of a part, or None when there is none.
 
-    What is longer than the limit ends somewhere behind it and is no JSON.
+    What is longer than the limit ends a little behind it and is no JSON.
     """
     pieces = _part(replica, path)
     if pieces is None:
@@ -29,7 +30,10 @@ def content_text(replica: Replica, path: Sequence[str], limit_bytes: int) -> str
         size += len(piece)
         if size > limit_bytes:
             break
-    return b"".join(taken).decode()
+    text = b"".join(taken)
+    if len(text) <= limit_bytes:
+        return text.decode()
+    return text[: limit_bytes + _UTF8_MAX].decode("utf-8", "ignore")
 
 
 def _part(replica: Replica, path: Sequence[str]) -> Iterable[bytes] | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import __version__
+from ..cluster.contents import Contents
 from ..cluster.locator import Locator
 from ..cluster.membership import Membership
 from ..cluster.moving import Mover
@@ -14,7 +15,9 @@ from ..core.clock import Clock, DatabaseClock
 from ..core.tasks import TaskOwner
 from ..settings import Settings
 from ..store.database import Database
+from ..store.object_states import PostgresObjectStates
 from ..web.access import AccessPolicy
+from ..web.admin.content import ContentOperations
 from ..web.admin.credentials import Gatekeeper
 from ..web.admin.endpoint import AdminEndpoint
 from ..web.admin.me import MeOperations
@@ -54,9 +57,10 @@ class AdminParts:
 
 def operations_of(parts: AdminParts) -> list[Operation]:
     """Every operation of the admin plane, area by area."""
-    del parts
+    contents = Contents(parts.locator.namespaces, parts.stubs, PostgresObjectStates(parts.database))
     return [
         *MeOperations(__version__).operations(),
+        *ContentOperations(contents, parts.locator).operations(),
     ]
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from ...core.admin_errors import (
     AdminError,
     AdminTokenRequired,
+    ContentTooLarge,
     CursorInvalid,
     FieldsInvalid,
     MediaTypeUnknown,
@@ -49,6 +50,7 @@ _STATUS: Final[list[tuple[type[StateroomError], int]]] = [
     (ObjectFrozen, 409),
     (ObjectDeleted, 409),
     (WorkerNotLive, 409),
+    (ContentTooLarge, 413),
     (MediaTypeUnknown, 415),
     (NotLikeThis, 422),
     (StorageRefused, 422),
