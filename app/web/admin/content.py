@@ -26,6 +26,7 @@ _NONE: Final = (
 )
 _CHANGE_ERRORS: Final = (NoContent, ContentInvalid, ContentTooLarge, ObjectFrozen, ObjectDeleted)
 _READ_ERRORS: Final = (ObjectUnknown, ObjectDeleted, NoContent, ContentUnknown, ContentTooLarge)
+_DELETE_ERRORS: Final = (ObjectUnknown, ObjectDeleted, ObjectFrozen, NoContent, ContentUnknown)
 
 PathOf = Callable[[Mapping[str, str]], list[str]]
 
@@ -91,67 +92,73 @@ class ContentOperations:
         return [each for part in _PARTS for each in self._operations_on(part)]
 
     def _operations_on(self, part: _Part) -> list[Operation]:
+        return [self._read(part), self._patch(part), self._put(part), self._delete(part)]
+
+    def _read(self, part: _Part) -> Operation:
         async def read(call: AdminCall) -> bytes:
             return await self._contents.read(self._object(call), part.path(call.path))
 
+        return Operation(
+            name=f"get_{part.name}",
+            method="GET",
+            path=_OBJECT + part.address,
+            role=Role.VIEWER,
+            tag="content",
+            summary=f"Read {part.words} of an object as JSON",
+            handle=read,
+            gives=_JSON,
+            errors=_READ_ERRORS,
+        )
+
+    def _patch(self, part: _Part) -> Operation:
         async def patch(call: AdminCall) -> None:
             body = await whole(call.stream())
             await self._contents.patch(self._object(call), part.path(call.path), body)
 
-        async def replace(call: AdminCall) -> None:
+        return Operation(
+            name=f"patch_{part.name}",
+            method="PATCH",
+            path=_OBJECT + part.address,
+            role=Role.ADMIN,
+            tag="content",
+            summary=f"Merge a patch (RFC 7396) into {part.words} of an object",
+            handle=patch,
+            takes=_MERGE_PATCH,
+            errors=_CHANGE_ERRORS,
+        )
+
+    def _put(self, part: _Part) -> Operation:
+        async def put(call: AdminCall) -> None:
             body = await whole(call.stream())
             await self._contents.replace(self._object(call), part.path(call.path), body)
 
+        return Operation(
+            name=f"put_{part.name}",
+            method="PUT",
+            path=_OBJECT + part.address,
+            role=Role.ADMIN,
+            tag="content",
+            summary=f"Replace {part.words} of an object",
+            description=_NONE,
+            handle=put,
+            takes=_JSON,
+            errors=_CHANGE_ERRORS,
+        )
+
+    def _delete(self, part: _Part) -> Operation:
         async def delete(call: AdminCall) -> None:
             await self._contents.delete(self._object(call), part.path(call.path))
 
-        path = _OBJECT + part.address
-        return [
-            Operation(
-                name=f"get_{part.name}",
-                method="GET",
-                path=path,
-                role=Role.VIEWER,
-                tag="content",
-                summary=f"Read {part.words} of an object as JSON",
-                handle=read,
-                gives=_JSON,
-                errors=_READ_ERRORS,
-            ),
-            Operation(
-                name=f"patch_{part.name}",
-                method="PATCH",
-                path=path,
-                role=Role.ADMIN,
-                tag="content",
-                summary=f"Merge a patch (RFC 7396) into {part.words} of an object",
-                handle=patch,
-                takes=_MERGE_PATCH,
-                errors=_CHANGE_ERRORS,
-            ),
-            Operation(
-                name=f"put_{part.name}",
-                method="PUT",
-                path=path,
-                role=Role.ADMIN,
-                tag="content",
-                summary=f"Replace {part.words} of an object",
-                description=_NONE,
-                handle=replace,
-                takes=_JSON,
-                errors=_CHANGE_ERRORS,
-            ),
-            Operation(
-                name=f"delete_{part.name}",
-                method="DELETE",
-                path=path,
-                role=Role.ADMIN,
-                tag="content",
-                summary=f"Delete {part.words} of an object",
-                handle=delete,
-                errors=(*_READ_ERRORS[:-1], ObjectFrozen),
-            ),
-        ]
+        return Operation(
+            name=f"delete_{part.name}",
+            method="DELETE",
+            path=_OBJECT + part.address,
+            role=Role.ADMIN,
+            tag="content",
+            summary=f"Delete {part.words} of an object",
+            handle=delete,
+            errors=_DELETE_ERRORS,
+        )
 
     def _object(self, call: AdminCall) -> ObjectId:
         locator = self._locator
