@@ -7,7 +7,7 @@ plane derives its own errors from them, here, so that each has a stable code of 
     ├── NotThere            404  nothing of that name
     │   ├── PathUnknown, ContentUnknown
     ├── NotNow              409  the state of things does not allow it
-    │   ├── NoContent, ObjectNotEmpty
+    │   ├── NoContent, ContentPresent
     │   └── RequestUnderWay
     ├── NotLikeThis         422  the request cannot be understood or carried out
     │   ├── FieldsInvalid, IdempotencyKeyInvalid, IdempotencyKeyReused, ContentInvalid
@@ -73,10 +73,10 @@ class NoContent(NotNow):
     default_remedy = "Give the class the methods of stateroom.JsonContent, or use its storage."
 
 
-class ObjectNotEmpty(NotNow):
+class ContentPresent(NotNow):
     """The object has content already."""
 
-    code = "object_not_empty"
+    code = "content_present"
     default_remedy = "Choose mode=replace or mode=merge, or another name."
 
 
