@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(
@@ -78,6 +78,57 @@ worker = Table(
     Index(
         "worker_place_key", "node", "slot", unique=True, postgresql_where=text("state <> 'dead'")
     ),
+)
+
+# Found by the public part, judged by the hash of the secret.
+admin_token = Table(
+    "admin_token",
+    metadata,
+    Column("token_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("secret_hash", LargeBinary, nullable=False),
+    Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", TIMESTAMP(timezone=True)),
+    # To the hour.
+    Column("last_used_at", TIMESTAMP(timezone=True)),
+    Column("revoked_at", TIMESTAMP(timezone=True)),
+    CheckConstraint("role in ('viewer', 'operator', 'admin')", name="role"),
+    Index("admin_token_name_key", "name", unique=True, postgresql_where=text("revoked_at is null")),
+)
+
+# Ids ascend with time: the newest records are the end of the one index, the oldest its beginning.
+admin_audit = Table(
+    "admin_audit",
+    metadata,
+    Column("audit_id", Uuid, primary_key=True),
+    Column("at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
+    Column("caller", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("namespace", Text),
+    Column("object", Text),
+    Column("path", Text, nullable=False),
+    # Null: under way, or cut short.
+    Column("status", Integer),
+    Column("code", Text, nullable=False),
+    postgresql_with={"fillfactor": 80},
+)
+
+# What Idempotency-Keys were used for, for a day.
+admin_request = Table(
+    "admin_request",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("request_id", Uuid, nullable=False),
+    Column("started_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
+    # Null: under way, or cut short.
+    Column("status", Integer),
+    Column("answer", LargeBinary),
+    Index("admin_request_started_at_idx", "started_at"),
 )
 
 object_ = Table(

@@ -90,6 +90,9 @@ async def test_big_values_are_not_compressed_and_pages_keep_room_for_updates(
     storage = "select attstorage from pg_attribute where attrelid = 'object_row'::regclass "
     assert await look(database_url, storage + "and attname = 'value'") == [(b"e",)]
     assert await look(database_url, OPTIONS) == [
+        ("admin_audit", ["fillfactor=80"]),
+        ("admin_request", None),
+        ("admin_token", None),
         ("cluster", None),
         ("import_row", None),
         ("namespace_setting", None),

@@ -1,9 +1,21 @@
 """What is common to the models of requests and answers."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from ...core.instants import instant_of_ms, rfc3339
+
+__all__ = [
+    "Asked",
+    "Instant",
+    "Page",
+    "PageQuery",
+    "Told",
+    "instant_of_ms",
+    "rfc3339",
+]
 
 MOST_ITEMS: Final = 1_000
 USUAL_ITEMS: Final = 100
@@ -30,16 +42,6 @@ class Told(BaseModel):
     """An answer, or a part of one."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-
-def rfc3339(instant: datetime) -> str:
-    """Write an instant as answers do: UTC with milliseconds, `2026-01-31T08:15:00.000Z`."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def instant_of_ms(milliseconds: int) -> datetime:
-    """The instant that lies so many milliseconds after 1970 began."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 Instant = Annotated[

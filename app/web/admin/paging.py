@@ -66,9 +66,10 @@ class Keyset:
         if len(rows) <= query.limit:
             return list(rows), None
         kept = list(rows[: query.limit])
-        return kept, self._write(position(kept[-1]), query)
+        return kept, self.cursor(position(kept[-1]), query)
 
-    def _write(self, position: Position, query: PageQuery) -> str:
+    def cursor(self, position: Position, query: PageQuery) -> str:
+        """The cursor of a page that begins there, for lists that cut their pages themselves."""
         parts = [_plain(part) for part in position]
         text = dump_json([self._digest(parts, query), *parts])
         return urlsafe_b64encode(text).decode().rstrip("=")
