@@ -4,6 +4,8 @@ from contextlib import AsyncExitStack
 from typing import Protocol
 from uuid import uuid4
 
+from app.core.admin_tokens import AdminTokens
+from app.core.audit import AuditTrail
 from app.core.backup import BackupSource, Staging
 from app.core.ids import ObjectId, ObjectIds, WorkerId
 from app.core.object_state import ObjectStates
@@ -16,14 +18,18 @@ from app.core.ports import (
     WorkerLeases,
     WorkerList,
 )
+from app.core.repeats import Repeats
 from app.core.values import WorkerIdentity
+from app.store.admin_tokens import PostgresAdminTokens
 from app.store.alarms import PostgresAlarmQueue
+from app.store.audit import PostgresAuditTrail
 from app.store.backup import PostgresBackupSource
 from app.store.committer import PostgresCommitter
 from app.store.database import Database
 from app.store.leases import PostgresWorkerLeases
 from app.store.object_states import PostgresObjectStates
 from app.store.owners import PostgresObjectOwners
+from app.store.repeats import PostgresRepeats
 from app.store.staging import PostgresStaging
 from app.store.storage import PostgresObjectStore
 from app.store.workers import PostgresWorkerList
@@ -36,6 +42,7 @@ from app.testing.memory import (
     MemoryWorkerLeases,
     MemoryWorkerList,
 )
+from app.testing.memory_admin import MemoryAdminTokens, MemoryAuditTrail, MemoryRepeats
 from app.testing.memory_backup import MemoryBackupSource, MemoryStaging
 from app.testing.memory_owners import MemoryObjectOwners
 
@@ -84,6 +91,15 @@ class World(Protocol):
     def staging(self) -> Staging: ...
 
     @property
+    def tokens(self) -> AdminTokens: ...
+
+    @property
+    def audit(self) -> AuditTrail: ...
+
+    @property
+    def repeats(self) -> Repeats: ...
+
+    @property
     def object_ids(self) -> ObjectIds: ...
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
@@ -110,6 +126,9 @@ class MemoryWorld:
         self.owners = MemoryObjectOwners(self.database)
         self.backups = MemoryBackupSource(self.database)
         self.staging = MemoryStaging(self.database)
+        self.tokens = MemoryAdminTokens(self.database)
+        self.audit = MemoryAuditTrail(self.database)
+        self.repeats = MemoryRepeats(self.database)
         self.object_ids = ObjectIds(b"k" * 32)
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
@@ -134,6 +153,9 @@ class PostgresWorld:
         self.owners = PostgresObjectOwners(database)
         self.backups = PostgresBackupSource(database)
         self.staging = PostgresStaging(database)
+        self.tokens = PostgresAdminTokens(database)
+        self.audit = PostgresAuditTrail(database)
+        self.repeats = PostgresRepeats(database)
         self.object_ids = database.object_ids
         self._stack = stack
 
