@@ -76,7 +76,7 @@ async def test_tokens_are_listed_in_the_order_of_their_ids(world: World) -> None
 
 def intent(number: int, **given: str) -> Intent:
     fields = {"caller": "ci", "role": "admin", "operation": "put", "path": "/x"} | given
-    return Intent(audit_id=UUID(int=number), **fields)  # type: ignore[arg-type]  # texts all
+    return Intent(audit_id=UUID(int=number), **fields)
 
 
 async def test_a_record_is_there_before_its_result_and_the_first_result_stays(
