@@ -55,6 +55,7 @@ class PostgresCommitter:
         clock: Clock | None = None,
     ) -> None:
         self._lease = lease
+        self._changed = database.changed.note
         self._clock = clock or SystemClock()
         self._tasks = TaskOwner("committer")
         self._small, self._large = (
@@ -195,6 +196,8 @@ class PostgresCommitter:
     def _settled(self, flight: Flight, outcome: CommitOutcome) -> None:
         source = flight.source
         del self._in_flight[source]
+        if outcome.result is CommitResult.COMMITTED:
+            self._changed(flight.batch.object_id.uuid)
         if source in self._again:
             self._again.discard(source)
             self.enqueue(source)

@@ -17,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from ..core.clock import Clock, SystemClock
 from ..core.errors import DatabaseUnreachable, MigrationMissing
 from ..core.ids import ObjectIds
+from .changed_objects import ChangedObjects
 from .driver import ConnectTarget, DriverConnection, Pooler
 from .failures import DRIVER_ERRORS, translated_at_start
 from .pool import ConnectionPool
@@ -40,11 +41,16 @@ class Cluster:
 
 
 class Database:
-    """See the module; made by `open`, and closed by whoever opened it."""
+    """See the module; made by `open`, and closed by whoever opened it.
+
+    Attributes:
+        changed: Where those that change objects note them.
+    """
 
     def __init__(self, target: ConnectTarget, cluster: Cluster, *, connections: int) -> None:
         self.target = target
         self.cluster = cluster
+        self.changed = ChangedObjects()
         self._pool = ConnectionPool(target, size=connections)
         self._own_pools: list[ConnectionPool] = []
         self._engine: AsyncEngine | None = None

@@ -3,8 +3,8 @@
 A commit touches one row of `object` and no index; what lists are searched by stands in
 `object_listing` and is written here, after the fact:
 
-* What this worker claims, commits and releases is **noted** in memory (one entry of a set, however
-  often an object commits) and written about a second later, many objects in one statement.
+* What this worker claims, commits and releases is **noted** in memory (`changed_objects`) and
+  written about a second later, many objects in one statement.
 * **Work is bounded**: so many objects a step, pauses of ten times what a step took, and an object
   rests after it was written: `REST_SECONDS`, and for its size `REST_OF_A_ROW_SECONDS` a row, so a
   large object that commits all the time is measured seldom. What was put off is done when it is
@@ -53,27 +53,11 @@ _AFTER_ERROR_SECONDS: Final = 5.0
 _AT_A_BREATH: Final = 1_000
 
 
-class ChangedObjects:
-    """What has changed since it was last asked; written on the way of every commit."""
-
-    def __init__(self) -> None:
-        self._noted: set[UUID] = set()
-        self.note = self._noted.add
-        """Note an object."""
-
-    def take(self) -> list[UUID]:
-        """What was noted, once."""
-        taken = list(self._noted)
-        self._noted.clear()
-        return taken
-
-
 class ListingRefresher:
     """See the module. Cancelling any call is safe.
 
     Args:
         database: An open database.
-        changed: What this worker notes.
         part: Any number; workers with different ones do not wait for one another.
         clock: For pauses and rests.
     """
@@ -81,13 +65,12 @@ class ListingRefresher:
     def __init__(
         self,
         database: Database,
-        changed: ChangedObjects,
         *,
         part: int = 0,
         clock: Clock | None = None,
     ) -> None:
         self._database = database
-        self._changed = changed
+        self._changed = database.changed
         self._part = part % _PARTS
         self._clock = clock or SystemClock()
         self._due: list[tuple[float, int, UUID]] = []

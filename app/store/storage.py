@@ -169,6 +169,7 @@ class PostgresObjectStore:
                 CLAIM, object_id.uuid, worker_id, object_id.namespace, object_id.name
             )
             if row["epoch"] is not None:
+                self._database.changed.note(object_id.uuid)
                 return Claim(
                     object_id=object_id,
                     worker_id=worker_id,
@@ -230,11 +231,13 @@ class PostgresObjectStore:
     async def release(self, claim: Claim) -> None:
         """See `ObjectStore.release`."""
         await self._database.fetch(RELEASE, claim.object_id.uuid, claim.epoch, claim.worker_id)
+        self._database.changed.note(claim.object_id.uuid)
 
     async def disown(self, object_id: ObjectId, worker_id: WorkerId) -> None:
         """See `ObjectStore.disown`."""
         for row in await self._database.fetch(_EPOCH, object_id.uuid, worker_id):
             await self._database.fetch(RELEASE, object_id.uuid, row["epoch"], worker_id)
+            self._database.changed.note(object_id.uuid)
 
 
 def _page(found: list[asyncpg.Record], *, alarmed: bool = False) -> Page:

@@ -37,6 +37,7 @@ from ..settings import Settings
 from ..store.alarms import PostgresAlarmQueue
 from ..store.committer import PostgresCommitter
 from ..store.database import Database
+from ..store.listing_refresh import ListingRefresher
 from ..store.leases import PostgresWorkerLeases
 from ..store.storage import PostgresObjectStore
 from ..store.sweeping import Sweeper
@@ -137,9 +138,16 @@ class Service:
         links.serve(link_service)
         self._ring_alarms(database, database_clock, membership).serve(link_service)
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
-        self._tasks.start(Sweeper(database).run(), name="sweeping")
         self._tasks.start(others.purger.run(), name="purging")
+        self._keep_house(database, part=place.slot)
         self.asgi = self._application(database, membership, database_clock)
+
+    def _keep_house(self, database: Database, *, part: int) -> None:
+        """Start what goes on in the background for all workers' sake."""
+        listing = ListingRefresher(database, part=part)
+        self._tasks.start(Sweeper(database).run(), name="sweeping")
+        self._tasks.start(listing.run(), name="listing")
+        self._tasks.start(listing.run_beside(), name="listing-comparison")
 
     @property
     def outside(self) -> OutsideStubs:
