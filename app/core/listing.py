@@ -98,6 +98,7 @@ class ListedObject:
         commit_seq: How many commits it has had.
         created_ms: When it was first claimed, milliseconds since 1970.
         committed_ms: When it last committed; None: never.
+        frozen_ms: Since when it takes no changes; None: it does.
         size_bytes: Keys and values added up, when it was last measured; None: not yet.
         rows: How many it had then.
         sized_ms: When that was.
@@ -112,6 +113,7 @@ class ListedObject:
     commit_seq: CommitSeq
     created_ms: int
     committed_ms: int | None
+    frozen_ms: int | None
     size_bytes: int | None
     rows: int | None
     sized_ms: int | None

@@ -177,6 +177,7 @@ class PostgresObjectListing:
             commit_seq=CommitSeq(row["commit_seq"]),
             created_ms=row["created_ms"],
             committed_ms=row["committed_ms"],
+            frozen_ms=row["frozen_ms"],
             size_bytes=row["size_bytes"] if measured_once else None,
             rows=row["row_count"] if measured_once else None,
             sized_ms=row["sized_ms"],

@@ -39,6 +39,7 @@ _MS: Final = "(extract(epoch from {}) * 1000)::int8"
 TOLD: Final = f"""
     o.object_id, o.namespace, o.name, o.worker_id, o.epoch, o.commit_seq,
     {_MS.format("o.created_at")} as created_ms, {_MS.format("o.committed_at")} as committed_ms,
+    {_MS.format("o.frozen_at")} as frozen_ms,
     o.worker_id in (select worker_id from live) as live,
     l.size_bytes, l.row_count, l.sized_seq, {_MS.format("l.sized_at")} as sized_ms,
     array(select t.tag from object_tag t where t.object_id = o.object_id order by t.tag) as tags

@@ -139,7 +139,9 @@ class PostgresObjectStates:
 
     async def delete(self, claim: Claim, *, grace_seconds: float) -> bool:
         """See `ObjectStates.delete`."""
-        return bool(await self._database.fetch(DELETE, *_fence(claim), grace_seconds))
+        deleted = await self._database.fetch(DELETE, *_fence(claim), grace_seconds)
+        self._database.changed.note(claim.object_id.uuid)
+        return bool(deleted)
 
     async def set_purge(self, object_id: ObjectId, *, grace_seconds: float) -> bool:
         """See `ObjectStates.set_purge`."""
@@ -147,7 +149,9 @@ class PostgresObjectStates:
 
     async def undelete(self, object_id: ObjectId) -> bool:
         """See `ObjectStates.undelete`."""
-        return bool(await self._database.fetch(UNDELETE, object_id.uuid))
+        undeleted = await self._database.fetch(UNDELETE, object_id.uuid)
+        self._database.changed.note(object_id.uuid)
+        return bool(undeleted)
 
     async def begin_purges(
         self, *, limit: int, only: Collection[ObjectId] | None = None
@@ -166,6 +170,7 @@ class PostgresObjectStates:
         if found["removed"]:
             return False
         await self._database.fetch(PURGE_OBJECT, object_id.uuid)
+        self._database.changed.note(object_id.uuid)  # its tags go last
         return True
 
     def _state(self, object_id: ObjectId, row: asyncpg.Record) -> ObjectState:

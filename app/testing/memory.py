@@ -77,6 +77,7 @@ class MemoryObjectStore:
                 worker_id=worker_id,
                 epoch=database.next_epoch(),
                 commit_seq=CommitSeq(0),
+                created_ms=database.now_ms(),
             )
             database.objects[object_id.uuid] = found
         else:
@@ -314,6 +315,7 @@ class MemoryCommitter:
             else:
                 found.alarms[name] = MemoryAlarm(alarm)
         found.commit_seq = CommitSeq(found.commit_seq + 1)
+        found.committed_ms = self._database.now_ms()
         self.committed.append(batch)
 
 

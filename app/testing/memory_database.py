@@ -37,6 +37,9 @@ class MemoryObject:
     deleted_ms: int | None = None
     purge_ms: int | None = None
     purging: bool = False
+    created_ms: int = BASE_MS
+    committed_ms: int | None = None
+    tags: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

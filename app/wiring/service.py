@@ -37,8 +37,8 @@ from ..settings import Settings
 from ..store.alarms import PostgresAlarmQueue
 from ..store.committer import PostgresCommitter
 from ..store.database import Database
-from ..store.listing_refresh import ListingRefresher
 from ..store.leases import PostgresWorkerLeases
+from ..store.listing_refresh import ListingRefresher
 from ..store.storage import PostgresObjectStore
 from ..store.sweeping import Sweeper
 from ..store.worker_locks import WorkerLock

@@ -8,6 +8,7 @@ from app.core.admin_tokens import AdminTokens
 from app.core.audit import AuditTrail
 from app.core.backup import BackupSource, Staging
 from app.core.ids import ObjectId, ObjectIds, WorkerId
+from app.core.listing import ObjectListing
 from app.core.object_state import ObjectStates
 from app.core.owners import ObjectOwners
 from app.core.ports import (
@@ -27,6 +28,8 @@ from app.store.backup import PostgresBackupSource
 from app.store.committer import PostgresCommitter
 from app.store.database import Database
 from app.store.leases import PostgresWorkerLeases
+from app.store.listing import PostgresObjectListing
+from app.store.listing_refresh import ListingRefresher
 from app.store.object_states import PostgresObjectStates
 from app.store.owners import PostgresObjectOwners
 from app.store.repeats import PostgresRepeats
@@ -44,6 +47,7 @@ from app.testing.memory import (
 )
 from app.testing.memory_admin import MemoryAdminTokens, MemoryAuditTrail, MemoryRepeats
 from app.testing.memory_backup import MemoryBackupSource, MemoryStaging
+from app.testing.memory_listing import MemoryObjectListing
 from app.testing.memory_owners import MemoryObjectOwners
 
 LEASE_SECONDS = 60.0
@@ -100,7 +104,14 @@ class World(Protocol):
     def repeats(self) -> Repeats: ...
 
     @property
+    def listing(self) -> ObjectListing: ...
+
+    @property
     def object_ids(self) -> ObjectIds: ...
+
+    async def catch_up(self) -> None:
+        """Let the lists know what was done by now."""
+        ...
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
         """A committer for that worker, closed with the world."""
@@ -129,7 +140,11 @@ class MemoryWorld:
         self.tokens = MemoryAdminTokens(self.database)
         self.audit = MemoryAuditTrail(self.database)
         self.repeats = MemoryRepeats(self.database)
+        self.listing = MemoryObjectListing(self.database)
         self.object_ids = ObjectIds(b"k" * 32)
+
+    async def catch_up(self) -> None:
+        """The lists of memory are never old."""
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
         assert lease.holds()
@@ -156,8 +171,16 @@ class PostgresWorld:
         self.tokens = PostgresAdminTokens(database)
         self.audit = PostgresAuditTrail(database)
         self.repeats = PostgresRepeats(database)
+        self.listing = PostgresObjectListing(database)
         self.object_ids = database.object_ids
         self._stack = stack
+
+    async def catch_up(self) -> None:
+        refresher = ListingRefresher(self.database)  # a new one lets nothing rest
+        while await refresher.step():
+            pass
+        while await refresher.measure_one_large():
+            pass
 
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
         committer = PostgresCommitter(self.database, worker_id=worker_id, lease=lease)
