@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 8
+SCHEMA_VERSION: Final = 9
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(

@@ -70,7 +70,8 @@ begin
         leaves := leaves -> 0;
     end if;
     select jsonb_object_agg(each.key, each.value -> 0) into cells
-    from jsonb_each(leaves) each where each.value -> 0 <> to_jsonb(chr(65532));
+    from jsonb_each(leaves) each
+    where jsonb_typeof(each.value) = 'array' and each.value -> 0 <> to_jsonb(chr(65532));
     if position(chr(65533) in source) > 0 then
         for cell in
             select each.key, each.value #>> '{{}}' as stored from jsonb_each(cells) each

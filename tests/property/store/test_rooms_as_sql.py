@@ -9,13 +9,13 @@ import asyncpg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.core.storage_codec import encode_value
 from app.sdk.json import js_stringify, parse_json
 from app.tinybase import layout
 from app.tinybase.content import JSON_PREFIX, get_tables, get_values
 from app.tinybase.replica import Replica
+from tests.property.store.stored_rooms import store_room
 from tests.property.tinybase.strategies import CHANGES, JSON, ODD_TEXT
-from tests.unit.tinybase.replicas import Disk, cells, filled, values
+from tests.unit.tinybase.replicas import cells, filled, values
 
 ROOMS = st.lists(
     st.lists(
@@ -56,28 +56,11 @@ def shown(value: Any) -> Any:
     return value
 
 
-async def insert(connection: Any, number: int, replica: Replica) -> Replica:
-    """Store a replica as a room does; return what a room would load."""
-    disk = Disk()
-    disk.write(replica.stored())
-    object_id = UUID(int=number)
-    await connection.execute(
-        "insert into object (object_id, namespace, name, epoch) values ($1, 'rooms', $2, 1)",
-        object_id,
-        f"room {number}",
-    )
-    await connection.executemany(
-        "insert into object_row (object_id, key, value) values ($1, $2, $3)",
-        [(object_id, key.encode(), encode_value(each)) for key, each in disk.content.items()],
-    )
-    return disk.loaded()
-
-
 async def seen(connection: Any, number: int) -> tuple[Any, Any]:
     """The content of a room, put together from the views."""
     tables: dict[str, Any] = {}
     for row in await connection.fetch(
-        "select * from tinybase_rows where namespace = 'rooms' and room = $1", f"room {number}"
+        "select * from tinybase_rows where namespace = 'tinybase' and room = $1", f"room {number}"
     ):
         tables.setdefault(row["table_id"], {})[row["row_id"]] = shown(parse_json(row["cells"]))
     values_of_room = await connection.fetch(
@@ -90,7 +73,10 @@ async def compare(url: str, replicas: list[Replica]) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute("truncate object, object_row")
-        stored = [await insert(connection, *each) for each in enumerate(replicas)]
+        stored = [
+            await store_room(connection, UUID(int=number), f"room {number}", replica)
+            for number, replica in enumerate(replicas)
+        ]
         for number, replica in enumerate(stored):
             tables, values_of_room = await seen(connection, number)
             assert tables == shown(get_tables(replica))
