@@ -14,6 +14,7 @@ from app.tinybase.content_calls import ContentCalls
 from app.tinybase.hooks import RoomHooks
 from app.tinybase.news import Changes, RowChange, ValueChange
 from app.tinybase.options import RoomOptions
+from app.tinybase.restoring import RestoredContent
 from app.tinybase.store_access import StoreAccess, StoreTransaction
 from app.tinybase.store_reads import StoreReads
 from docs.generated_page import write_or_check
@@ -40,6 +41,7 @@ SECTIONS: tuple[tuple[str, str, type], ...] = (
         "Methods that others call, the admin API above all. A class may override them.",
         ContentCalls,
     ),
+    ("Restored", "When the object goes back to an earlier state.", RestoredContent),
     ("A transaction", "What `with self.transaction() as transaction:` gives.", StoreTransaction),
     ("Changes", "What `on_changes` is told.", Changes),
     ("RowChange", "", RowChange),

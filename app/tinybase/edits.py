@@ -15,7 +15,7 @@ from .content import stored_form
 from .former import Former
 from .layout import Entry
 from .replica import Replica
-from .stamps import Leaf, Leaves, hlc_of
+from .stamps import Leaf, Leaves, decode_row, hlc_of
 
 
 class ClockBehind(RuntimeError):
@@ -152,6 +152,21 @@ class Edits:
                 self._merge_row(table_id, row_id, _defaults(mine, cells))
         self._merge_values(_defaults(self._replica.values.leaves, stored_values))
 
+    def become(self, other: Replica) -> None:
+        """Make the visible content what is visible in another replica, whatever its stamps."""
+        mine = self._replica
+        for table_id, table in other.tables.items():
+            for row_id, row in table.rows.items():
+                self._set_row(table_id, row_id, _seen(decode_row(row)[0]), replace=True)
+        for table_id in list(mine.tables):
+            theirs = other.tables.get(table_id)
+            for row_id in self._row_ids(table_id):
+                if theirs is None or row_id not in theirs.rows:
+                    self.del_row(table_id, row_id)
+        values = _seen(other.values.leaves)
+        self._set_values(values)
+        self._del_values(values)
+
     def finish(self) -> Edited:
         """Return what the transaction did; it is over."""
         if not self.former:
@@ -226,6 +241,11 @@ def _stored_all(values: Mapping[str, Any]) -> dict[str, Any]:
 def _stored_rows(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """The rows that have a cell; one without is no row."""
     return {row_id: _stored_all(cells) for row_id, cells in rows.items() if cells}
+
+
+def _seen(leaves: Leaves) -> dict[str, Any]:
+    """The stored values that are not deleted."""
+    return {leaf_id: leaf[0] for leaf_id, leaf in leaves.items() if leaf[0] != UNDEFINED}
 
 
 def _deletions(mine: Leaves, but: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from .options import RoomOptions
 from .pacing import PacedSends
 from .refusals import OVERFLOW_SOCKET, Refusal
 from .replica import Replica
+from .restoring import RestoredContent
 from .resuming import ResumedClients
 from .returning import Returning
 from .routing import Recipients, SyncMode, route
@@ -43,7 +44,9 @@ _SILENCE_SECONDS = 1.5
 _SPEAKS_FOR_ITSELF = frozenset({GET_CONTENT_HASHES, CONTENT_HASHES})
 
 
-class TinyBaseRoom(RoomHooks, ContentCalls, LargeFrames, ResumedClients, DurableObject):
+class TinyBaseRoom(
+    RoomHooks, RestoredContent, ContentCalls, LargeFrames, ResumedClients, DurableObject
+):
     """One TinyBase room. Subclass it to seed content, to watch clients, or to take part.
 
     The hooks of a subclass are in `RoomHooks`, the getters and setters in `StoreReads` and
