@@ -115,6 +115,8 @@ class WriteBatch(NamedTuple):
         entries: Key to new value; None deletes the key. A key stands once.
         size_bytes: Keys and values added up.
         alarms: The alarms that change.
+        restore: The commit number whose rows are to be the rows again; then nothing else is in
+            the batch (see `core.history`).
     """
 
     object_id: ObjectId
@@ -124,6 +126,7 @@ class WriteBatch(NamedTuple):
     entries: Mapping[bytes, bytes | None]
     size_bytes: int
     alarms: AlarmWrites = NO_ALARMS
+    restore: CommitSeq | None = None
 
 
 class CommitResult(Enum):

@@ -24,11 +24,12 @@ import structlog
 from asyncpg.pgproto.pgproto import UUID as DriverUUID  # noqa: N811 - two of them, told apart
 
 from ..core.clock import Clock
-from ..core.errors import OwnershipLost, StoreUnavailable
+from ..core.errors import BookmarkExpired, OwnershipLost, StoreUnavailable
 from ..core.ids import CommitSeq, WorkerId
 from ..core.ports import LeaseCheck
 from ..core.values import CommitOutcome, CommitResult
-from .commit_statement import SESSION, STATE, Flight, commit_call
+from .commit_history import CommitCalls
+from .commit_statement import SESSION, STATE, Flight
 from .driver import ConnectTarget, DriverConnection
 from .failures import DRIVER_ERRORS, NEW_CONNECTION, Fault, classify, label, translated
 
@@ -49,6 +50,7 @@ class CommitPath:
         lease: How long to go on when the database is away.
         clock: For the pauses.
         settle: Told the end of each flight, once.
+        calls: Which statement commits a group.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class CommitPath:
         lease: LeaseCheck,
         clock: Clock,
         settle: Settle,
+        calls: CommitCalls,
     ) -> None:
         self._target = target
         self._worker_id: UUID = DriverUUID(worker_id.bytes)
         self._lease = lease
         self._clock = clock
         self._settle = settle
+        self._calls = calls
         self._connection: DriverConnection | None = None
         self._failures = 0
 
@@ -91,7 +95,7 @@ class CommitPath:
             sent = False
             try:
                 connection = await self._connected()
-                sql, arguments = commit_call(self._worker_id, flights)
+                sql, arguments = self._calls.call(self._worker_id, flights)
                 sent = True
                 answer = await connection.fetch(sql, *arguments)
             except DRIVER_ERRORS as error:
@@ -146,8 +150,7 @@ class CommitPath:
             ):
                 self._lost(flight)
             elif state["commit_seq"] == flight.number:
-                flight.tries += 1
-                busy.append(flight)
+                self._busy(flight, state["oldest"], busy)
             elif flight.doubtful and state["commit_seq"] > flight.number:
                 flight.applied = True
                 flight.number = CommitSeq(state["commit_seq"])
@@ -155,6 +158,16 @@ class CommitPath:
             else:
                 self._lost(flight)
         return again
+
+    def _busy(self, flight: Flight, oldest: int, busy: list[Flight]) -> None:
+        """Nothing but a lock stood in the way; or the state that is to come back is gone."""
+        restore = flight.batch.restore
+        if restore is not None and restore < oldest and not flight.applied:
+            outcome = CommitOutcome(CommitResult.REFUSED, flight.number, BookmarkExpired())
+            self._settle(flight, outcome)
+            return
+        flight.tries += 1
+        busy.append(flight)
 
     async def _after_error(
         self, error: Exception, flights: list[Flight], busy: list[Flight], *, sent: bool

@@ -16,7 +16,7 @@ alone; with deletes; with alarms and wipes (which end alarms too).
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from ..core.ids import CommitSeq
@@ -24,7 +24,7 @@ from ..core.ports import BatchSource
 from ..core.values import Alarm, AlarmWrites, WriteBatch
 
 # $1 worker; $2 objects, $3 epochs, $4 numbers; $5 objects, $6 keys, $7 values of the puts
-_FENCE: Final = """
+LOCK: Final = """
 with want as materialized (
     select * from unnest($2::uuid[], $3::int8[], $4::int8[]) as w (object_id, epoch, expected)
 ), locked as materialized (
@@ -32,11 +32,15 @@ with want as materialized (
     where o.worker_id = $1 and o.epoch = want.epoch and o.commit_seq = want.expected
     order by o.object_id
     for no key update of o skip locked
-), fenced as (
+)"""
+
+_FENCED: Final = """, fenced as (
     update object o set commit_seq = o.commit_seq + 1, committed_at = now()
     from locked where o.object_id = locked.object_id
     returning o.object_id
-), put as (
+)"""
+
+PUT: Final = """, put as (
     insert into object_row (object_id, key, value)
     select p.* from unnest($5::uuid[], $6::bytea[], $7::bytea[]) as p (object_id, key, value)
     join fenced on fenced.object_id = p.object_id
@@ -44,7 +48,7 @@ with want as materialized (
 )"""
 
 # $8 objects, $9 keys of the deletes
-_DELETE: Final = """, deleted as (
+DELETE: Final = """, deleted as (
     delete from object_row r
     using unnest($8::uuid[], $9::bytea[]) as d (object_id, key), fenced
     where fenced.object_id = d.object_id and r.object_id = d.object_id and r.key = d.key
@@ -52,7 +56,7 @@ _DELETE: Final = """, deleted as (
 
 # $10 wiped objects; $11 to $21 the alarms that are set, $22 objects, $23 names of those deleted.
 # A claim never waits for a lock (`alarms`), so waiting for one here cannot end in a deadlock.
-_ALARMS: Final = """, wiped as (
+ALARMS: Final = """, wiped as (
     delete from object_row r
     using unnest($10::uuid[]) as d (object_id), fenced
     where fenced.object_id = d.object_id and r.object_id = d.object_id
@@ -98,16 +102,30 @@ _ALARMS: Final = """, wiped as (
       )
 )"""
 
-_ANSWER: Final = "\nselect object_id from fenced\n"
+ANSWER: Final = "\nselect object_id from fenced\n"
 
-COMMIT_PUTS: Final = _FENCE + _ANSWER
-COMMIT_DELETES: Final = _FENCE + _DELETE + _ANSWER
-COMMIT_ALL: Final = _FENCE + _DELETE + _ALARMS + _ANSWER
+COMMIT_PUTS: Final = LOCK + _FENCED + PUT + ANSWER
+COMMIT_DELETES: Final = LOCK + _FENCED + PUT + DELETE + ANSWER
+COMMIT_ALL: Final = LOCK + _FENCED + PUT + DELETE + ALARMS + ANSWER
+
+
+class CommitForms(NamedTuple):
+    """The statement in each of its forms; their parameters are the same for all sets of forms."""
+
+    puts: str
+    deletes: str
+    all: str
+
+
+PLAIN: Final = CommitForms(COMMIT_PUTS, COMMIT_DELETES, COMMIT_ALL)
+"""The forms that keep no history; those that do are made in `commit_history`."""
 
 _NO_FAILURE: Final = (None, None, None)
 
 STATE: Final = """
-select object_id, epoch, worker_id, commit_seq from object where object_id = any($1::uuid[])
+select object_id, epoch, worker_id, commit_seq,
+       case when history_seq = commit_seq then history_from else commit_seq end as oldest
+from object where object_id = any($1::uuid[])
 """
 
 SESSION: Final = {
@@ -143,7 +161,9 @@ class Flight:
         self.tries = 0
 
 
-def commit_call(worker_id: UUID, flights: Sequence[Flight]) -> tuple[str, tuple[Any, ...]]:
+def commit_call(
+    worker_id: UUID, flights: Sequence[Flight], forms: CommitForms = PLAIN
+) -> tuple[str, tuple[Any, ...]]:
     """The statement that commits these flights, and its arguments."""
     objects: list[UUID] = []
     epochs: list[int] = []
@@ -177,10 +197,10 @@ def commit_call(worker_id: UUID, flights: Sequence[Flight]) -> tuple[str, tuple[
                 erased_keys.append(key)
     puts = (worker_id, objects, epochs, numbers, put_objects, put_keys, put_values)
     if alarms or wiped:
-        return COMMIT_ALL, (*puts, erased_objects, erased_keys, wiped, *_alarm_arrays(alarms))
+        return forms.all, (*puts, erased_objects, erased_keys, wiped, *_alarm_arrays(alarms))
     if erased_keys:
-        return COMMIT_DELETES, (*puts, erased_objects, erased_keys)
-    return COMMIT_PUTS, puts
+        return forms.deletes, (*puts, erased_objects, erased_keys)
+    return forms.puts, puts
 
 
 def _alarm_arrays(alarms: Sequence[tuple[UUID, AlarmWrites]]) -> tuple[list[Any], ...]:

@@ -17,10 +17,12 @@ import structlog
 
 from ..core.clock import Clock, SystemClock
 from ..core.errors import StoreUnavailable
+from ..core.history import NO_HISTORY, HistoryRule
 from ..core.ids import WorkerId
 from ..core.ports import BatchSource, LeaseCheck
 from ..core.tasks import TaskOwner
 from ..core.values import CommitOutcome, CommitResult, WriteBatch
+from .commit_history import CommitCalls
 from .commit_path import CommitPath
 from .commit_statement import Flight
 from .database import Database
@@ -44,6 +46,7 @@ class PostgresCommitter:
         worker_id: The worker whose rooms commit here.
         lease: How long to go on when the database is away.
         clock: For pauses.
+        history: Which objects keep history.
     """
 
     def __init__(
@@ -53,9 +56,11 @@ class PostgresCommitter:
         worker_id: WorkerId,
         lease: LeaseCheck,
         clock: Clock | None = None,
+        history: HistoryRule = NO_HISTORY,
     ) -> None:
         self._lease = lease
         self._changed = database.changed.note
+        calls = CommitCalls(history)
         self._clock = clock or SystemClock()
         self._tasks = TaskOwner("committer")
         self._small, self._large = (
@@ -65,6 +70,7 @@ class PostgresCommitter:
                 lease=lease,
                 clock=self._clock,
                 settle=self._settled,
+                calls=calls,
             )
             for _ in range(2)
         )
@@ -162,7 +168,11 @@ class PostgresCommitter:
             if batch is None:
                 continue
             flight = self._in_flight[source] = Flight(source, batch)
-            if batch.size_bytes > LARGE_BATCH_BYTES or len(batch.entries) > LARGE_BATCH_ROWS:
+            if (
+                batch.size_bytes > LARGE_BATCH_BYTES
+                or len(batch.entries) > LARGE_BATCH_ROWS
+                or batch.restore is not None
+            ):
                 self._large_due.append(flight)
                 self._wake_large.set()
                 continue

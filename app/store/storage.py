@@ -117,14 +117,16 @@ from (select *, number = 1 or (number <= $4 and size <= $5) as wanted from page)
 order by key {order}
 """
 
-# $1 object, $2 epoch, $3 worker. An object that stores nothing leaves no row. What is `empty` was
+# $1 object, $2 epoch, $3 worker. An object that stores nothing,
+# and of which no history is kept, leaves no row. What is `empty` was
 # seen in the snapshot, and `locked` is the row as it is now: a commit that came between has moved
 # its number, and the row stays.
 RELEASE: Final = """
 with seen as materialized (
     select o.commit_seq,
            not exists (select from object_row r where r.object_id = $1)
-           and not exists (select from object_alarm a where a.object_id = $1) as empty
+           and not exists (select from object_alarm a where a.object_id = $1)
+           and not exists (select from object_history h where h.object_id = $1) as empty
     from object o where o.object_id = $1 and o.epoch = $2 and o.worker_id = $3
 ), locked as materialized (
     select o.object_id,

@@ -6,6 +6,7 @@
 * `object_deletion`: the deleted objects, and when what they stored is removed for good.
 * `namespace_setting`: what an operator has set for a namespace while it runs.
 * `object_row`: what objects store. Keys are bytes, ordered as bytes.
+* `object_history`: what commits replaced, for a while (`core.history`).
 * `object_alarm`: when objects want to be woken. Only the owner of an object changes its alarms;
   a claim marks one (who rings it now), no more.
 * `object_listing`, `namespace_total`: what lists of objects are read from. Both follow the objects
@@ -145,6 +146,12 @@ object_ = Table(
     # Set: it takes no changes; it is gone for everybody but `object_deletion`.
     Column("frozen_at", TIMESTAMP(timezone=True)),
     Column("deleted_at", TIMESTAMP(timezone=True)),
+    # Of the history: the last commit that kept some; the earliest state that can be told, and
+    # since when it was so (null: since the beginning); all that was ever kept.
+    Column("history_seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("history_from", BigInteger, nullable=False, server_default=text("0")),
+    Column("history_bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("history_since", TIMESTAMP(timezone=True)),
     # Every commit updates one row here and no indexed column of it: half the page stays free,
     # so the new version fits beside the old one and no index is touched.
     postgresql_with={"fillfactor": 50},
@@ -178,6 +185,20 @@ object_row = Table(
     # STORAGE EXTERNAL (set by the migration; SQLAlchemy has no word for it): see 0001.
     Column("value", BYTEA, nullable=False),
     postgresql_with={"fillfactor": 70},
+)
+
+object_history = Table(
+    "object_history",
+    metadata,
+    Column("object_id", Uuid, primary_key=True),
+    # The commit that replaced the value, and when it was made.
+    Column("commit_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", BYTEA, primary_key=True),
+    # Null: there was no such row. STORAGE EXTERNAL, as above.
+    Column("value", BYTEA),
+    Column("made_at", TIMESTAMP(timezone=True), nullable=False),
+    # `object.history_bytes` after this commit.
+    Column("total_bytes", BigInteger, nullable=False),
 )
 
 object_alarm = Table(

@@ -100,6 +100,7 @@ async def test_big_values_are_not_compressed_and_pages_keep_room_for_updates(
         ("object", ["fillfactor=50"]),
         ("object_alarm", ["fillfactor=50"]),
         ("object_deletion", None),
+        ("object_history", None),
         ("object_listing", None),
         ("object_row", ["fillfactor=70"]),
         ("object_tag", None),

@@ -11,12 +11,14 @@ import pytest
 
 from app.core.values import KeyRange
 from app.store.alarms import CLAIM_DUE, KEEP, READ_ALARM, READ_ALARMS
+from app.store.commit_history import COMMIT_RESTORE, history_forms
 from app.store.commit_statement import (
     COMMIT_ALL,
     COMMIT_DELETES,
     COMMIT_PUTS,
     SESSION,
     STATE,
+    CommitForms,
 )
 from app.store.object_states import (
     BEGIN_PURGES,
@@ -36,9 +38,13 @@ select object_id, convert_to(n::text, 'utf8'), '' from object, generate_series(1
 insert into object_alarm (object_id, due_at, next_attempt_at)
 select object_id, now() + epoch * interval '1 s', now() + epoch * interval '1 s' from object;
 insert into object_deletion select object_id, now() + epoch * interval '1 s' from object;
+insert into object_history
+select object_id, n, '', '', now(), n from object, generate_series(1, 4) n;
 analyze;
 """
 
+KEEPING = history_forms()
+IN_PART = history_forms({"fleeting", "notes"})
 COMMITS = {
     "puts": (COMMIT_PUTS, "uuid, uuid[], int8[], int8[], uuid[], bytea[], bytea[]"),
     "deletes": (
@@ -54,6 +60,11 @@ COMMITS = {
         ),
     ),
 }
+KEEPING_COMMITS = {
+    f"{name} {kind}": (getattr(forms, name), COMMITS[name][1])
+    for kind, forms in (("keeping history", KEEPING), ("keeping some history", IN_PART))
+    for name in CommitForms._fields
+} | {"restore": (COMMIT_RESTORE, "uuid, uuid, int8, int8, int8")}
 READS = {
     "state": (STATE, "uuid[]"),
     "claim": (CLAIM, "uuid, uuid, text, text"),
@@ -89,24 +100,26 @@ def scanned_whole(text: str) -> list[str]:
     return re.findall(r"Seq Scan on (object\w*)", text)
 
 
-@pytest.mark.parametrize("name", COMMITS)
+@pytest.mark.parametrize("commits", [COMMITS, KEEPING_COMMITS], ids=["plain", "with history"])
 async def test_a_commit_finds_its_rows_by_index(
-    postgres_server: PostgresServer, database_url: str, name: str
+    postgres_server: PostgresServer, database_url: str, commits: dict[str, tuple[str, str]]
 ) -> None:
     assert postgres_server.url
     connection = await asyncpg.connect(database_url, server_settings=dict(SESSION))
     try:
-        on_empty = await plan(connection, *COMMITS[name])
+        on_empty = {name: await plan(connection, *form) for name, form in commits.items()}
         await connection.execute(FILL)
-        on_full = await plan(connection, *COMMITS[name])
+        on_full = {name: await plan(connection, *form) for name, form in commits.items()}
     finally:
         await connection.close()
-    for text in (on_empty, on_full):
-        assert not scanned_whole(text)
+    for name, text in (*on_empty.items(), *on_full.items()):
+        assert not scanned_whole(text), name
         assert "object_pkey" in text
         assert "$1" in text, "not the generic plan"
         # Locks in the order of ids, whatever order the client sent.
-        assert re.search(r"LockRows[^\n]*\n\s*->\s*Sort[^\n]*\n\s*Sort Key: o\.object_id", text)
+        assert name == "restore" or re.search(
+            r"LockRows[^\n]*\n\s*->\s*Sort[^\n]*\n\s*Sort Key: o\.object_id", text
+        )
 
 
 @pytest.mark.parametrize("name", READS)
