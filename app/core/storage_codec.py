@@ -25,6 +25,9 @@ EXPIRING: Final = 3
 
 _EXPIRY_BYTES = 9
 
+FORM_BYTES: Final = _EXPIRY_BYTES + 1
+"""So many of the first bytes of a stored value tell its form and when it expires."""
+
 _TAG = "$"
 _MAX_DEPTH = 100
 _INT_BITS = 63
@@ -57,6 +60,12 @@ def decode_value(stored: bytes) -> Any:
         return decode_value(stored[_EXPIRY_BYTES:])
     value = orjson.loads(memoryview(stored)[1:])
     return value if form == _PLAIN_FORM else _untag(value)
+
+
+def is_raw(stored: bytes) -> bool:
+    """Whether a stored value is bytes; its first `FORM_BYTES` are enough to tell."""
+    form = stored[_EXPIRY_BYTES] if stored[0] == EXPIRING else stored[0]
+    return form == _RAW_FORM
 
 
 def with_expiry(stored: bytes, expires_ms: int) -> bytes:

@@ -25,15 +25,19 @@ from .database import Database
 
 _MS: Final = "(extract(epoch from {}) * 1000)::int8"
 
+ALARM_COLUMNS: Final = f"""
+a.name, {_MS.format("a.due_at")} as due_ms, {_MS.format("a.next_attempt_at")} as next_ms,
+a.counted_attempts, a.uncounted_attempts, a.payload, a.every_ms,
+a.error_class, a.error_text, {_MS.format("a.failed_at")} as failed_ms
+"""
+"""What `alarm_of` reads, of `object_alarm a`."""
+
 _ALARM: Final = f"""
-select name, {_MS.format("due_at")} as due_ms, {_MS.format("next_attempt_at")} as next_ms,
-       counted_attempts, uncounted_attempts, payload, every_ms,
-       error_class, error_text, {_MS.format("failed_at")} as failed_ms
-from object_alarm where object_id = $1
+select {ALARM_COLUMNS} from object_alarm a where a.object_id = $1
 """  # noqa: S608 - no value in it
 
 # $1 object, $2 name
-READ_ALARM: Final = _ALARM + "and name = $2\n"
+READ_ALARM: Final = _ALARM + "and a.name = $2\n"
 
 # $1 object
 READ_ALARMS: Final = _ALARM
@@ -109,16 +113,17 @@ from mine where a.object_id = mine.object_id and a.name = mine.name
 async def read_alarm(database: Database, object_id: ObjectId, name: str) -> Alarm | None:
     """See `core.ports.ObjectStore.alarm`."""
     rows = await database.fetch(READ_ALARM, object_id.uuid, name)
-    return _alarm(rows[0]) if rows else None
+    return alarm_of(rows[0]) if rows else None
 
 
 async def read_alarms(database: Database, object_id: ObjectId) -> dict[str, Alarm]:
     """See `core.ports.ObjectStore.alarms`."""
     rows = await database.fetch(READ_ALARMS, object_id.uuid)
-    return {row["name"]: _alarm(row) for row in rows}
+    return {row["name"]: alarm_of(row) for row in rows}
 
 
-def _alarm(row: asyncpg.Record) -> Alarm:
+def alarm_of(row: asyncpg.Record) -> Alarm:
+    """The alarm of a row with the `ALARM_COLUMNS`."""
     return Alarm(
         due_ms=row["due_ms"],
         next_attempt_ms=row["next_ms"],

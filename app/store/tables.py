@@ -227,6 +227,13 @@ object_alarm = Table(
         "next_attempt_at",
         postgresql_where=text("next_attempt_at is not null"),
     ),
+    # For the list of those that were given up.
+    Index(
+        "object_alarm_given_up_idx",
+        "due_at",
+        "object_id",
+        postgresql_where=text("next_attempt_at is null"),
+    ),
     postgresql_with={"fillfactor": 50},
 )
 

@@ -124,7 +124,7 @@ async def test_a_claim_of_an_alarm_is_an_update_in_place(database_url: str) -> N
         "select distinct a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid "
         "and a.attnum = any(i.indkey) where i.indrelid = 'object_alarm'::regclass order by 1",
     )
-    assert indexed == [("name",), ("next_attempt_at",), ("object_id",)]
+    assert indexed == [("due_at",), ("name",), ("next_attempt_at",), ("object_id",)]
 
 
 async def test_a_database_of_the_first_release_is_migrated_with_what_is_in_it(
