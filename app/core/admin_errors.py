@@ -6,9 +6,12 @@ plane derives its own errors from them, here, so that each has a stable code of 
     AdminError
     ├── NotThere            404  nothing of that name
     │   ├── PathUnknown, ContentUnknown
+    │   └── KeyUnknown, ConnectionUnknown, AlarmUnknown
     ├── NotNow              409  the state of things does not allow it
     │   ├── NoContent, ContentPresent
+    │   ├── AlarmRuns, StorageGuarded, ValueNotBytes
     │   └── RequestUnderWay
+    ├── PreconditionFailed  412
     ├── NotLikeThis         422  the request cannot be understood or carried out
     │   ├── FieldsInvalid, IdempotencyKeyInvalid, IdempotencyKeyReused, ContentInvalid
     ├── ContentTooLarge     413
@@ -111,6 +114,52 @@ class FieldFault:
 
     pointer: str
     detail: str
+
+
+class KeyUnknown(NotThere):
+    """The object stores nothing under this key."""
+
+    code = "key_unknown"
+
+
+class ConnectionUnknown(NotThere):
+    """The object has no open connection of that id."""
+
+    code = "connection_unknown"
+
+
+class AlarmUnknown(NotThere):
+    """The object has no alarm of that name."""
+
+    code = "alarm_unknown"
+
+
+class AlarmRuns(NotNow):
+    """The alarm is being run at this moment."""
+
+    code = "alarm_runs"
+    default_remedy = "Wait until on_alarm has ended; it may take 15 minutes."
+
+
+class StorageGuarded(NotNow):
+    """The class of this object keeps its storage in a form of its own."""
+
+    code = "storage_guarded"
+    default_remedy = "Change its content instead, or say force=true if you know the form."
+
+
+class ValueNotBytes(NotNow):
+    """The value under this key is not bytes."""
+
+    code = "value_not_bytes"
+    default_remedy = "Read it as JSON."
+
+
+class PreconditionFailed(AdminError):
+    """What is stored is not what If-Match or If-None-Match asks for."""
+
+    code = "precondition_failed"
+    default_remedy = "Read the key again and decide anew."
 
 
 class FieldsInvalid(NotLikeThis):

@@ -28,7 +28,8 @@ _EXPIRY_BYTES = 9
 FORM_BYTES: Final = _EXPIRY_BYTES + 1
 """So many of the first bytes of a stored value tell its form and when it expires."""
 
-_TAG = "$"
+TAG: Final = "$"
+"""The key of a JSON object that stands for a type JSON has no word for."""
 _MAX_DEPTH = 100
 _INT_BITS = 63
 _SCALARS = frozenset({str, bool, type(None)})
@@ -59,13 +60,24 @@ def decode_value(stored: bytes) -> Any:
     if form == EXPIRING:
         return decode_value(stored[_EXPIRY_BYTES:])
     value = orjson.loads(memoryview(stored)[1:])
-    return value if form == _PLAIN_FORM else _untag(value)
+    return value if form == _PLAIN_FORM else untag(value)
 
 
 def is_raw(stored: bytes) -> bool:
     """Whether a stored value is bytes; its first `FORM_BYTES` are enough to tell."""
     form = stored[_EXPIRY_BYTES] if stored[0] == EXPIRING else stored[0]
     return form == _RAW_FORM
+
+
+def without_expiry(stored: bytes) -> bytes:
+    """The form of a stored value, without the time it expires at if it does."""
+    return stored[_EXPIRY_BYTES:] if stored[0] == EXPIRING else stored
+
+
+def json_form(stored: bytes) -> memoryview | None:
+    """The JSON of a stored value, tagged where need be; None for bytes."""
+    form = memoryview(stored)[_EXPIRY_BYTES:] if stored[0] == EXPIRING else memoryview(stored)
+    return None if form[0] == _RAW_FORM else form[1:]
 
 
 def with_expiry(stored: bytes, expires_ms: int) -> bytes:
@@ -98,7 +110,7 @@ def _is_plain(value: Any, depth: int) -> bool:
     if kind is dict:
         _check_depth(depth)
         return all(
-            type(key) is str and key != _TAG and _is_plain(item, depth + 1)
+            type(key) is str and key != TAG and _is_plain(item, depth + 1)
             for key, item in value.items()
         )
     return False
@@ -116,41 +128,42 @@ def _tag(value: Any, depth: int) -> Any:
             return value
         case int():
             plain = -(1 << _INT_BITS) <= value < (1 << _INT_BITS)
-            return value if plain else {_TAG: ["int", str(value)]}
+            return value if plain else {TAG: ["int", str(value)]}
         case float():
-            return value if isfinite(value) else {_TAG: ["float", repr(value)]}
+            return value if isfinite(value) else {TAG: ["float", repr(value)]}
         case bytes() | bytearray() | memoryview():
-            return {_TAG: ["bytes", bytes(value).hex()]}
+            return {TAG: ["bytes", bytes(value).hex()]}
         case datetime():
-            return {_TAG: ["datetime", value.isoformat()]}
+            return {TAG: ["datetime", value.isoformat()]}
     _check_depth(depth)
     deeper = depth + 1
     match value:
         case list():
             return [_tag(item, deeper) for item in value]
         case tuple():
-            return {_TAG: ["tuple", *(_tag(item, deeper) for item in value)]}
+            return {TAG: ["tuple", *(_tag(item, deeper) for item in value)]}
         case set():
-            return {_TAG: ["set", *(_tag(item, deeper) for item in value)]}
+            return {TAG: ["set", *(_tag(item, deeper) for item in value)]}
         case frozenset():
-            return {_TAG: ["frozenset", *(_tag(item, deeper) for item in value)]}
+            return {TAG: ["frozenset", *(_tag(item, deeper) for item in value)]}
         case dict():
-            if all(type(key) is str and key != _TAG for key in value):
+            if all(type(key) is str and key != TAG for key in value):
                 return {key: _tag(item, deeper) for key, item in value.items()}
             # Flat, because JSON may be nested only so deep.
             pairs = (_tag(part, deeper) for pair in value.items() for part in pair)
-            return {_TAG: ["dict", *pairs]}
+            return {TAG: ["dict", *pairs]}
     raise StorageRefused(f"values of type {type(value).__name__} cannot be stored")
 
 
-def _untag(value: Any) -> Any:
+def untag(value: Any) -> Any:
+    """Return the value that a well-made tagged JSON value stands for; see `tagged_json`."""
     if type(value) is list:
-        return [_untag(item) for item in value]
+        return [untag(item) for item in value]
     if type(value) is not dict:
         return value
-    if _TAG not in value:
-        return {key: _untag(item) for key, item in value.items()}
-    kind, *parts = value[_TAG]
+    if TAG not in value:
+        return {key: untag(item) for key, item in value.items()}
+    kind, *parts = value[TAG]
     match kind:
         case "int":
             return int(parts[0])
@@ -161,10 +174,10 @@ def _untag(value: Any) -> Any:
         case "datetime":
             return datetime.fromisoformat(parts[0])
         case "tuple":
-            return tuple(_untag(part) for part in parts)
+            return tuple(untag(part) for part in parts)
         case "set":
-            return {_untag(part) for part in parts}
+            return {untag(part) for part in parts}
         case "frozenset":
-            return frozenset(_untag(part) for part in parts)
+            return frozenset(untag(part) for part in parts)
         case _:
-            return dict(zip(map(_untag, parts[::2]), map(_untag, parts[1::2]), strict=True))
+            return dict(zip(map(untag, parts[::2]), map(untag, parts[1::2]), strict=True))

@@ -15,6 +15,7 @@ from ..core.limits import (
 )
 from ..core.sockets import SocketTransport
 from ..core.storage_codec import decode_value, encode_value
+from ..sdk.messages import Request
 
 _CODES_OF_PROTOCOLS = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 _CODES_OF_AUTHORS = range(3000, 5000)
@@ -64,8 +65,11 @@ class RoomConnection:
         "_closed_by_object",
         "_host",
         "auto_responded_at",
+        "client",
         "deaf",
         "id",
+        "joined_ms",
+        "path",
         "serial",
         "state",
         "tags",
@@ -85,8 +89,18 @@ class RoomConnection:
         self.tags: frozenset[str] = frozenset()
         self.auto_responded_at: int | None = None
         """See `sdk.Connection.auto_responded_at`."""
+        self.path = ""
+        """Where its request went, without the query: that may hold secrets."""
+        self.client = ""
+        """Who sent the request, by address."""
+        self.joined_ms = 0
+        """When it joined this room, milliseconds since 1970."""
         self._attachment: bytes | None = None
         self._closed_by_object = False
+
+    def came_by(self, request: Request, now_ms: int) -> None:
+        """Note the request that it came by, for those who look."""
+        self.path, self.client, self.joined_ms = request.path, request.client, now_ms
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self.state.name}>"
@@ -150,12 +164,16 @@ class RoomConnection:
     def close(self, code: int = 1000, reason: str = "") -> None:
         """See `sdk.Connection.close`."""
         code = index(code)
-        if code not in _CODES_OF_PROTOCOLS and code not in _CODES_OF_AUTHORS:
-            raise ValueError(f"a socket cannot be closed with code {code}")
-        if len(reason.encode()) > CLOSE_REASON_BYTES:
-            raise ValueError(f"a close reason has at most {CLOSE_REASON_BYTES} bytes")
+        _check_close(code, reason)
         if self.open:
             self.deaf = self._closed_by_object = True
+            self._host.stage_close(self, code, reason)
+
+    def remove(self, code: int, reason: str) -> None:
+        """Close it for an operator: as `close`, but the object may send on and is not blamed."""
+        _check_close(code, reason)
+        if self.open:
+            self.deaf = True
             self._host.stage_close(self, code, reason)
 
     def reopen(self) -> None:
@@ -216,6 +234,14 @@ class RoomConnection:
             self.shut(1013, overflow_reason)
         else:
             self.transport.send(messages)
+
+
+def _check_close(code: int, reason: str) -> None:
+    """Raise ValueError for what cannot stand in a close frame."""
+    if code not in _CODES_OF_PROTOCOLS and code not in _CODES_OF_AUTHORS:
+        raise ValueError(f"a socket cannot be closed with code {code}")
+    if len(reason.encode()) > CLOSE_REASON_BYTES:
+        raise ValueError(f"a close reason has at most {CLOSE_REASON_BYTES} bytes")
 
 
 class ConnectionSet:

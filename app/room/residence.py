@@ -81,7 +81,7 @@ class Residence:
         self.expiry = RowExpiry(
             lane, environment.store, self.alarms, environment.database_clock, beside.gate
         )
-        self._mount = mount
+        self.mount = mount
         self._environment = environment
         self._lane = lane
         self._unit = unit
@@ -135,7 +135,7 @@ class Residence:
         """
         context = self._context = self._make_context()
         instance = await start_instance(
-            self._mount,
+            self.mount,
             context,
             self.sections,
             timeout_seconds=self._environment.limits.event_timeout_seconds,
@@ -208,7 +208,7 @@ class Residence:
         if self._loaded:
             return
         lane = self._lane
-        if self._mount.durability is Durability.NONE:
+        if self.mount.durability is Durability.NONE:
             lane.cache.fill([], complete=True)
             await self.alarms.load(alarmed=False)
         else:
@@ -219,19 +219,22 @@ class Residence:
             await self.alarms.load(alarmed=page.alarmed)
         self._loaded = True
 
+    def make_reader(self) -> RowReader:
+        """What reads the object's rows as they are for its events."""
+        environment = self._environment
+        return RowReader(self._lane, environment.store, environment.database_clock, self._gate)
+
     def make_storage(self) -> RoomStorage:
         """Storage over the object's rows, for an instance or for who steers the object."""
         environment = self._environment
         use = Use.FROZEN if self._lane.frozen else Use.ALL
-        if self._mount.durability is Durability.NONE:
+        if self.mount.durability is Durability.NONE:
             use = Use.READING
         return RoomStorage(
             StorageParts(
                 host=self._unit,
                 lane=self._lane,
-                reader=RowReader(
-                    self._lane, environment.store, environment.database_clock, self._gate
-                ),
+                reader=self.make_reader(),
                 sections=self.sections,
                 alarms=self.alarms,
                 expiry=self.expiry,
@@ -245,7 +248,7 @@ class Residence:
         return RoomContext(
             self,
             object_id=self._lane.claim.object_id,
-            mount=self._mount,
+            mount=self.mount,
             storage=self.make_storage(),
             members=self.members,
             clock=environment.clock,

@@ -167,6 +167,7 @@ class Room:
             serial=self.members.next_serial(),
             transport=transport,
         )
+        connection.came_by(request, self._residence.now_ms())
         self.members.add(connection)
         self._submit(
             lambda instance: instance.on_connect(connection, request),

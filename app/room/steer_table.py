@@ -6,7 +6,13 @@ here.
 
 from typing import Final
 
+from .steered_alarms import ALARM_HANDLERS
 from .steered_connections import CONNECTION_HANDLERS
+from .steered_storage import STORAGE_HANDLERS
 from .steering import SteerHandler
 
-STEER_HANDLERS: Final[tuple[SteerHandler, ...]] = (*CONNECTION_HANDLERS,)
+STEER_HANDLERS: Final[tuple[SteerHandler, ...]] = (
+    *STORAGE_HANDLERS,
+    *CONNECTION_HANDLERS,
+    *ALARM_HANDLERS,
+)

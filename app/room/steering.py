@@ -19,12 +19,14 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from ..core.errors import StateroomError, StorageRefused
+from ..core.mounts import Mount
 from ..sdk.durable_object import DurableObject
 from .alarms import RoomAlarms
 from .asking import Asking, Question
 from .calls import Declined
 from .connections import ConnectionSet
 from .hooks import finish
+from .reading import RowReader
 from .residence import Residence
 from .storage import RoomStorage
 
@@ -166,6 +168,21 @@ class Steered:
         if self._storage is None:
             self._storage = self._steering.residence.make_storage()
         return self._storage
+
+    @property
+    def reader(self) -> RowReader:
+        """Reads the object's rows in stored form, those that the event has put included."""
+        return self._steering.residence.make_reader()
+
+    @property
+    def awake(self) -> bool:
+        """Whether the object is awake: LOOKING handlers are given no instance."""
+        return self._steering.residence.instance is not None
+
+    @property
+    def mount(self) -> Mount:
+        """The object's class and its settings."""
+        return self._steering.residence.mount
 
     @property
     def alarms(self) -> RoomAlarms:

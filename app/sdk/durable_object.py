@@ -49,6 +49,8 @@ class DurableObject:
             begin with `on_`: nobody can call them from outside.
         streams_requests: Whether `on_request` gets a request as soon as its head is there, and
             reads the body while it comes (`Request.stream`); else it gets it with its body.
+        guards_storage: Whether what the class stores is in a form of its own, which few can write
+            by hand: operators who change a single key must then say that they mean it (`force`).
         overflow_reason: The close reason of a client that reads too slowly (code 1013).
     """
 
@@ -60,6 +62,7 @@ class DurableObject:
     resumes: ClassVar[bool] = False
     hook_names: ClassVar[frozenset[str]] = frozenset()
     streams_requests: ClassVar[bool] = False
+    guards_storage: ClassVar[bool] = False
     overflow_reason: ClassVar[str] = "overloaded"
 
     def __init__(self, ctx: Context) -> None:

@@ -60,6 +60,7 @@ class TinyBaseRoom(
     multiplexers: ClassVar[Mapping[str, Callable[[], SocketMultiplexer]]] = {
         SUBPROTOCOL: Multiplexer
     }
+    guards_storage: ClassVar[bool] = True
     overflow_reason: ClassVar[str] = OVERFLOW_SOCKET
     resumes: ClassVar[bool] = True
 

@@ -21,6 +21,7 @@ from ...core.admin_errors import (
     NotThere,
     OperationTimedOut,
     PathInvalid,
+    PreconditionFailed,
     RoleTooLow,
     TooManyGuesses,
 )
@@ -51,6 +52,7 @@ _STATUS: Final[list[tuple[type[StateroomError], int]]] = [
     (ObjectDeleted, 409),
     (WorkerNotLive, 409),
     (ContentTooLarge, 413),
+    (PreconditionFailed, 412),
     (MediaTypeUnknown, 415),
     (NotLikeThis, 422),
     (StorageRefused, 422),
