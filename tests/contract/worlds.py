@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from app.core.admin_tokens import AdminTokens
+from app.core.alarm_lists import AlarmLists
 from app.core.audit import AuditTrail
 from app.core.backup import BackupSource, Staging
 from app.core.ids import ObjectId, ObjectIds, WorkerId
@@ -20,8 +21,10 @@ from app.core.ports import (
     WorkerList,
 )
 from app.core.repeats import Repeats
+from app.core.stored_keys import StoredKeys
 from app.core.values import WorkerIdentity
 from app.store.admin_tokens import PostgresAdminTokens
+from app.store.alarm_lists import PostgresAlarmLists
 from app.store.alarms import PostgresAlarmQueue
 from app.store.audit import PostgresAuditTrail
 from app.store.backup import PostgresBackupSource
@@ -35,6 +38,7 @@ from app.store.owners import PostgresObjectOwners
 from app.store.repeats import PostgresRepeats
 from app.store.staging import PostgresStaging
 from app.store.storage import PostgresObjectStore
+from app.store.stored_keys import PostgresStoredKeys
 from app.store.workers import PostgresWorkerList
 from app.testing.memory import (
     MemoryAlarmQueue,
@@ -46,9 +50,11 @@ from app.testing.memory import (
     MemoryWorkerList,
 )
 from app.testing.memory_admin import MemoryAdminTokens, MemoryAuditTrail, MemoryRepeats
+from app.testing.memory_alarm_lists import MemoryAlarmLists
 from app.testing.memory_backup import MemoryBackupSource, MemoryStaging
 from app.testing.memory_listing import MemoryObjectListing
 from app.testing.memory_owners import MemoryObjectOwners
+from app.testing.memory_stored_keys import MemoryStoredKeys
 
 LEASE_SECONDS = 60.0
 ADDRESS = "127.0.0.1:1"
@@ -84,6 +90,12 @@ class World(Protocol):
 
     @property
     def alarms(self) -> AlarmQueue: ...
+
+    @property
+    def alarm_lists(self) -> AlarmLists: ...
+
+    @property
+    def stored_keys(self) -> StoredKeys: ...
 
     @property
     def owners(self) -> ObjectOwners: ...
@@ -134,6 +146,8 @@ class MemoryWorld:
         self.leases = MemoryWorkerLeases(self.database)
         self.workers = MemoryWorkerList(self.database)
         self.alarms = MemoryAlarmQueue(self.database)
+        self.alarm_lists = MemoryAlarmLists(self.database)
+        self.stored_keys = MemoryStoredKeys(self.database)
         self.owners = MemoryObjectOwners(self.database)
         self.backups = MemoryBackupSource(self.database)
         self.staging = MemoryStaging(self.database)
@@ -165,6 +179,8 @@ class PostgresWorld:
         self.leases = PostgresWorkerLeases(database)
         self.workers = PostgresWorkerList(database)
         self.alarms = PostgresAlarmQueue(database)
+        self.alarm_lists = PostgresAlarmLists(database)
+        self.stored_keys = PostgresStoredKeys(database)
         self.owners = PostgresObjectOwners(database)
         self.backups = PostgresBackupSource(database)
         self.staging = PostgresStaging(database)
