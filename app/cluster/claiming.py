@@ -8,11 +8,15 @@ may be ours without our knowing (`orphans`).
 from collections.abc import Callable
 
 from ..core.errors import LeaseLost, StoreUnavailable, WorkerLeaving
-from ..core.ids import ObjectId
+from ..core.ids import ObjectId, WorkerId
 from ..core.values import Claim
 from ..room.environment import RoomEnvironment
 from .membership import Membership
 from .orphans import Orphans
+
+_MARK_SECONDS = 3.0
+"""A mark that was overtaken is put right at the look that follows the next renewal."""
+_PAUSE_SECONDS = 0.05
 
 
 class Claiming:
@@ -51,11 +55,7 @@ class Claiming:
             raise LeaseLost
         worker_id = self._membership.worker_id
         try:
-            claim = await self._environment.store.claim(object_id, worker_id)
-        except LeaseLost:
-            if self._taking():
-                raise
-            raise WorkerLeaving from None  # the database knows that we drain, and says no
+            claim = await self._ask(object_id, worker_id)
         except StoreUnavailable:
             self._orphans.doubt(object_id, worker_id)
             raise
@@ -67,3 +67,18 @@ class Claiming:
         if claim.worker_id != self._membership.worker_id or not self._membership.holds():
             raise LeaseLost
         return claim
+
+    async def _ask(self, object_id: ObjectId, worker_id: WorkerId) -> Claim:
+        """Ask the database, again while it says that we drain and we do not (`DrainMark`).
+
+        It answers what was so when it looked: the drain may have ended since, or the mark that
+        takes its place may still be on its way.
+        """
+        give_up_at = self._environment.clock.monotonic() + _MARK_SECONDS
+        while True:
+            try:
+                return await self._environment.store.claim(object_id, worker_id)
+            except WorkerLeaving:
+                if not self._taking() or self._environment.clock.monotonic() >= give_up_at:
+                    raise
+            await self._environment.clock.sleep(_PAUSE_SECONDS)

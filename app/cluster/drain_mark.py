@@ -1,5 +1,6 @@
 """What a worker's row says about whether it takes rooms, and keeping that true."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -24,6 +25,7 @@ class DrainMark:
         self._leases = leases
         self._membership = membership
         self._clock = clock
+        self._saying = asyncio.Lock()  # the row says what was said last
 
     async def say(self, *, draining: bool) -> None:
         """Let the row say it now.
@@ -31,7 +33,8 @@ class DrainMark:
         Raises:
             StoreUnavailable: The database is away; whether the row says it is not known.
         """
-        await self._leases.set_draining(self._membership.worker_id, draining=draining)
+        async with self._saying:
+            await self._leases.set_draining(self._membership.worker_id, draining=draining)
 
     async def keep(self, draining: Callable[[], bool]) -> None:
         """Let the row say what is so, for ever.
@@ -43,4 +46,8 @@ class DrainMark:
             await self._clock.sleep(_LOOK_SECONDS)
             if self._membership.holds() and self._membership.marked_draining != draining():
                 with suppress(StateroomError):
-                    await self.say(draining=draining())
+                    await self._repeat(draining)
+
+    async def _repeat(self, draining: Callable[[], bool]) -> None:
+        async with self._saying:  # what is so once nobody else is saying it
+            await self._leases.set_draining(self._membership.worker_id, draining=draining())

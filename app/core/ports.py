@@ -46,6 +46,7 @@ class ObjectStore(Protocol):
             OwnedElsewhere: A live worker holds it, or its row stayed locked past the timeout.
             ObjectDeleted: It is deleted (`core.object_state`); nothing was changed.
             LeaseLost: `worker_id` is not live itself.
+            WorkerLeaving: It is, but its row says that it drains.
             StoreUnavailable: The database is away.
         """
         ...

@@ -16,7 +16,13 @@ from typing import Any, Final
 import asyncpg
 
 from ..core.clock import Clock, SystemClock
-from ..core.errors import LeaseLost, ObjectDeleted, OwnedElsewhere, OwnershipLost
+from ..core.errors import (
+    LeaseLost,
+    ObjectDeleted,
+    OwnedElsewhere,
+    OwnershipLost,
+    WorkerLeaving,
+)
 from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from ..core.limits import PAGE_BYTES, PAGE_ROWS
 from ..core.storage_codec import EXPIRING, expiry_ms
@@ -64,7 +70,11 @@ with me as materialized (
 select coalesce(taken.epoch, made.epoch) as epoch,
        coalesce(taken.commit_seq, made.commit_seq) as commit_seq,
        coalesce(taken.frozen, false) as frozen, coalesce(seen.deleted, false) as deleted,
-       exists (select from me) as live, seen.held, seen.expired, seen.worker_id as holder,
+       exists (select from me) as live,
+       exists (
+           select from worker w where w.worker_id = $2 and w.state = 'draining'
+             and w.lease_expires_at > clock_timestamp()
+       ) as drains, seen.held, seen.expired, seen.worker_id as holder,
        seen.address
 from (values (1)) as one (n) left join taken on true left join made on true left join seen on true
 """
@@ -182,7 +192,7 @@ class PostgresObjectStore:
             if row["deleted"]:
                 raise ObjectDeleted
             if not row["live"]:
-                raise LeaseLost
+                raise WorkerLeaving if row["drains"] else LeaseLost
             if row["held"] and not row["expired"]:
                 raise OwnedElsewhere(worker_id=row["holder"], address=row["address"] or "")
             if row["held"]:

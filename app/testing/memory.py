@@ -23,6 +23,7 @@ from ..core.errors import (
     StateroomError,
     StorageRefused,
     StoreUnavailable,
+    WorkerLeaving,
 )
 from ..core.ids import CommitSeq, ObjectId, WorkerId
 from ..core.limits import PAGE_BYTES, PAGE_ROWS
@@ -67,7 +68,7 @@ class MemoryObjectStore:
         database = self._database
         database.check()
         if not database.takes_rooms(worker_id):
-            raise LeaseLost
+            raise WorkerLeaving if database.live(worker_id) else LeaseLost
         found = database.objects.get(object_id.uuid)
         if found is not None and found.deleted_ms is not None:
             raise ObjectDeleted

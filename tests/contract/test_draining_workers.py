@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.core.errors import LeaseLost, OwnedElsewhere, WorkerSlotTaken
+from app.core.errors import OwnedElsewhere, WorkerLeaving, WorkerSlotTaken
 from app.core.ids import WorkerId
 from app.core.values import LiveWorker
 from tests.contract.worlds import ADDRESS, World, identity, live_worker
@@ -28,7 +28,7 @@ async def test_a_draining_worker_claims_nothing_until_it_is_live_again(world: Wo
     worker_id = await live_worker(world)
     room = world.object_ids.from_name("notes", str(worker_id))
     assert await world.leases.set_draining(worker_id, draining=True)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(WorkerLeaving):
         await world.store.claim(room, worker_id)
     assert await world.leases.set_draining(worker_id, draining=False)
     assert (await world.store.claim(room, worker_id)).worker_id == worker_id

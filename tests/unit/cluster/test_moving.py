@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from app.cluster.drain_mark import DrainMark
 from app.cluster.finder import OwnerFinder
 from app.cluster.links import Links
 from app.cluster.moving import Duty, Mover
@@ -14,7 +15,7 @@ from app.core.errors import LeaseLost, StoreUnavailable, WorkerLeaving, WorkerNo
 from app.core.ids import WorkerId
 from app.core.tasks import TaskOwner
 from app.testing.harness import ObjectHarness
-from app.testing.memory import MemoryWorkerLeases, MemoryWorkerList
+from app.testing.memory import MemoryDatabase, MemoryWorkerLeases, MemoryWorkerList
 from tests.unit.cluster.slow_store import Plain
 
 _tasks = TaskOwner("test")
@@ -91,6 +92,59 @@ async def test_undraining_keeps_the_rooms_that_have_not_begun_to_leave(world: Wo
     assert len(world.harness.registry) == left
     assert (world.mover.duty, world.marked) == (Duty.SERVING, False)
     await world.harness.room("plain", "new")
+
+
+async def test_a_claim_that_met_the_end_of_a_drain_is_made_again(world: World) -> None:
+    """The database answers what was so when it looked; who undrains then refuses nobody."""
+    worker = world.harness.database.workers[world.harness.membership.worker_id]
+    worker.draining = True  # what a mark says that another one has overtaken
+    opening = _tasks.start(world.harness.room("plain", "new"), name="open")
+    await world.harness.advance(0.5)
+    assert not opening.done()
+    worker.draining = False
+    await world.harness.advance(0.1)
+    assert opening.result().open
+
+
+async def test_a_row_that_says_for_long_that_we_drain_is_believed(world: World) -> None:
+    worker = world.harness.database.workers[world.harness.membership.worker_id]
+    worker.draining = True
+    opening = _tasks.start(world.harness.room("plain", "new"), name="open")
+    await world.harness.advance(5.0)
+    with pytest.raises(WorkerLeaving):
+        opening.result()
+
+
+class _SlowLeases(MemoryWorkerLeases):
+    """Marks wait for the test, which sees them come in their order."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        super().__init__(database)
+        self.gate = asyncio.Event()
+        self.under_way = 0
+        self.most_at_once = 0
+
+    async def set_draining(self, worker_id: WorkerId, *, draining: bool) -> bool:
+        self.under_way += 1
+        self.most_at_once = max(self.most_at_once, self.under_way)
+        await self.gate.wait()
+        self.under_way -= 1
+        return await super().set_draining(worker_id, draining=draining)
+
+
+async def test_the_row_says_what_was_said_last(world: World) -> None:
+    leases = _SlowLeases(world.harness.database)
+    mark = DrainMark(leases, world.harness.membership, world.harness.clock)
+    draining = True
+    keeping = _tasks.start(mark.keep(lambda: draining), name="keep")
+    await world.harness.advance(1.5)
+    draining = False
+    saying = _tasks.start(mark.say(draining=False), name="say")
+    await world.harness.settle()
+    leases.gate.set()
+    await saying
+    assert (world.marked, leases.most_at_once) == (False, 1)
+    keeping.cancel()
 
 
 async def test_another_life_of_a_draining_worker_drains_too(world: World) -> None:
@@ -199,8 +253,10 @@ async def test_a_mark_that_is_applied_after_it_was_taken_back_is_taken_back_agai
     await world.mover.drain_worker()
     await world.mover.undrain()
     await world.leases.set_draining(world.harness.membership.worker_id, draining=True)  # late
-    with pytest.raises(LeaseLost):
-        await world.harness.room("plain", "a")
+    opening = _tasks.start(world.harness.room("plain", "a"), name="open")
+    await world.harness.settle()
+    assert world.marked
+    assert not opening.done()
     await world.harness.advance(3.0)
     assert not world.marked
-    assert (await world.harness.room("plain", "a")).awake
+    assert opening.result().awake
