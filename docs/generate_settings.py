@@ -28,7 +28,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "postgres_bin",
     ),
     "Objects and rooms": ("namespaces", "routes", "reserved_segments"),
-    "Access": ("room_access", "room_token", "admin_token", "allowed_hosts", "allowed_origins"),
+    "Access": (
+        "room_access",
+        "room_token",
+        "admin_token",
+        "admin_audit_days",
+        "allowed_hosts",
+        "allowed_origins",
+    ),
     "Between workers": ("internal_host", "internal_port", "internal_address"),
     "Life of a room": (
         "lease_seconds",

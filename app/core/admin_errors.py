@@ -6,11 +6,11 @@ plane derives its own errors from them, here, so that each has a stable code of 
     AdminError
     ├── NotThere            404  nothing of that name
     │   ├── PathUnknown, ContentUnknown
-    │   └── KeyUnknown, ConnectionUnknown, AlarmUnknown
+    │   └── TokenUnknown, KeyUnknown, ConnectionUnknown, AlarmUnknown
     ├── NotNow              409  the state of things does not allow it
     │   ├── NoContent, ContentPresent
     │   ├── AlarmRuns, StorageGuarded, ValueNotBytes
-    │   └── RequestUnderWay
+    │   └── RequestUnderWay, RequestOutcomeUnknown, TokenNameTaken
     ├── PreconditionFailed  412
     ├── NotLikeThis         422  the request cannot be understood or carried out
     │   ├── FieldsInvalid, IdempotencyKeyInvalid, IdempotencyKeyReused, ContentInvalid
@@ -67,6 +67,27 @@ class RequestUnderWay(NotNow):
 
     code = "request_under_way"
     default_remedy = "Repeat the request in a moment; it is not run twice."
+
+
+class RequestOutcomeUnknown(NotNow):
+    """A request with the same Idempotency-Key was cut short; what it did is not known."""
+
+    code = "request_outcome_unknown"
+    default_remedy = "Look whether it was done; if not, repeat it with a new key."
+
+
+class TokenUnknown(NotThere):
+    """There is no such token."""
+
+    code = "token_unknown"
+    default_remedy = "List the tokens; they are named by the id in their middle."
+
+
+class TokenNameTaken(NotNow):
+    """A token that is not revoked has that name."""
+
+    code = "token_name_taken"
+    default_remedy = "Choose another name, or revoke that token first."
 
 
 class NoContent(NotNow):

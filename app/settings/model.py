@@ -152,6 +152,9 @@ class Settings(BaseSettings):
     """A token of the role admin for `/admin`, beside those in the database. Unset: a start makes
     one in the data directory and prints a link to sign in with."""
 
+    admin_audit_days: Annotated[int, Field(ge=1, le=36_500)] = 90
+    """How long the record of a change that was made by the admin plane is kept."""
+
     lease_seconds: Seconds = 3.0
     """How long a worker may speak for its rooms without renewing its lease."""
     renew_seconds: Seconds = 1.0

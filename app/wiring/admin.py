@@ -14,14 +14,20 @@ from ..cluster.stubs import OutsideStubs
 from ..core.clock import Clock, DatabaseClock
 from ..core.tasks import TaskOwner
 from ..settings import Settings
+from ..store.admin_tokens import PostgresAdminTokens
+from ..store.audit import PostgresAuditTrail
 from ..store.database import Database
 from ..store.object_states import PostgresObjectStates
+from ..store.repeats import PostgresRepeats
 from ..web.access import AccessPolicy
+from ..web.admin.audit import AuditOperations
+from ..web.admin.changes import Changes
 from ..web.admin.content import ContentOperations
 from ..web.admin.credentials import Gatekeeper
 from ..web.admin.endpoint import AdminEndpoint
 from ..web.admin.me import MeOperations
 from ..web.admin.operation import Operation
+from ..web.admin.tokens import TokenOperations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,8 @@ def operations_of(parts: AdminParts) -> list[Operation]:
     contents = Contents(parts.locator.namespaces, parts.stubs, PostgresObjectStates(parts.database))
     return [
         *MeOperations(__version__).operations(),
+        *TokenOperations(PostgresAdminTokens(parts.database)).operations(),
+        *AuditOperations(PostgresAuditTrail(parts.database)).operations(),
         *ContentOperations(contents, parts.locator).operations(),
     ]
 
@@ -80,8 +88,13 @@ def admin_endpoint(parts: AdminParts, access: AccessPolicy) -> AdminEndpoint:
         pages={},
         access=access,
         gatekeeper=Gatekeeper(
-            parts.clock, admin_token=None if token is None else token.get_secret_value()
+            parts.clock,
+            PostgresAdminTokens(parts.database),
+            now_ms=parts.database_clock.now_ms,
+            admin_token=None if token is None else token.get_secret_value(),
         ),
+        changes=Changes(PostgresAuditTrail(parts.database), PostgresRepeats(parts.database)),
+        now_ms=parts.database_clock.now_ms,
         tasks=parts.tasks,
         body_bytes=settings.max_frame_bytes,
         streamed_body_bytes=settings.max_streamed_body_bytes,

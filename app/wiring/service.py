@@ -34,6 +34,7 @@ from ..core.ports import LeaseCheck
 from ..core.tasks import TaskOwner
 from ..room.environment import RoomEnvironment
 from ..settings import Settings
+from ..store.admin_pruning import AdminPruning
 from ..store.alarms import PostgresAlarmQueue
 from ..store.committer import PostgresCommitter
 from ..store.database import Database
@@ -146,6 +147,8 @@ class Service:
         """Start what goes on in the background for all workers' sake."""
         listing = ListingRefresher(database, part=part)
         self._tasks.start(Sweeper(database).run(), name="sweeping")
+        pruning = AdminPruning(database, self._clock, audit_days=self._settings.admin_audit_days)
+        self._tasks.start(pruning.run(), name="admin-pruning")
         self._tasks.start(listing.run(), name="listing")
         self._tasks.start(listing.run_beside(), name="listing-comparison")
 

@@ -6,10 +6,9 @@ a stable code; every answer names its request's id.
 """
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 import structlog
 from starlette.requests import Request as HttpRequest
@@ -18,14 +17,16 @@ from starlette.types import Receive, Scope, Send
 
 from ...core.admin_errors import MediaTypeUnknown, OperationTimedOut, PathUnknown, RoleTooLow
 from ...core.errors import StateroomError
+from ...core.ids import TimeOrderedIds
 from ...core.tasks import TaskOwner
 from ..access import AccessPolicy
 from ..bodies import RequestBody
 from ..problems import problem
 from .answering import SECURITY_HEADERS, respond
+from .changes import Changes, Wish
 from .credentials import Gatekeeper
 from .fields import read_body, read_query
-from .operation import AdminCall, Answer, Caller, Operation
+from .operation import AdminCall, Answer, Operation
 from .routing import Routes
 from .statuses import admin_problem
 
@@ -41,16 +42,6 @@ _log = structlog.get_logger("stateroom.admin")
 Page = Callable[[HttpRequest], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """One request on its way through."""
-
-    http: HttpRequest
-    id: str
-    path: str
-    body: RequestBody
-
-
 class AdminEndpoint:
     """See the module.
 
@@ -59,6 +50,8 @@ class AdminEndpoint:
         pages: What else stands below `/admin`, by its whole path: read with GET, without a token.
         access: The Host and Origin that may come in.
         gatekeeper: Knows tokens.
+        changes: Audits them, and runs none twice.
+        now_ms: The database's time, in which requests' ids ascend.
         tasks: Owner of the watches over clients.
         body_bytes: The largest body that is read whole.
         streamed_body_bytes: The largest body that is read piece by piece.
@@ -71,6 +64,8 @@ class AdminEndpoint:
         pages: Mapping[str, Page],
         access: AccessPolicy,
         gatekeeper: Gatekeeper,
+        changes: Changes,
+        now_ms: Callable[[], int],
         tasks: TaskOwner,
         body_bytes: int,
         streamed_body_bytes: int,
@@ -79,6 +74,9 @@ class AdminEndpoint:
         self._pages = pages
         self._access = access
         self._gatekeeper = gatekeeper
+        self._changes = changes
+        self._now_ms = now_ms
+        self._ids = TimeOrderedIds()
         self._tasks = tasks
         self._body_bytes = body_bytes
         self._streamed_body_bytes = streamed_body_bytes
@@ -86,25 +84,25 @@ class AdminEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI, for HTTP."""
         http = HttpRequest(scope, receive)
-        request_id = uuid.uuid4().hex
+        request_id = self._ids.next(self._now_ms())
         response = self._access.refuse_surface(http.headers)
         if response is None:
             response = await self._answer(http, request_id)
-        response.headers[REQUEST_ID_HEADER] = request_id
+        response.headers[REQUEST_ID_HEADER] = request_id.hex
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
         await response(scope, receive, send)
 
-    async def _answer(self, http: HttpRequest, request_id: str) -> Response:
+    async def _answer(self, http: HttpRequest, request_id: UUID) -> Response:
         path = (http.scope.get("raw_path") or http.url.path.encode()).decode("latin-1")
         try:
             if path.startswith(OPERATIONS + "/"):
                 return await self._operate(http, request_id, path.removeprefix(OPERATIONS))
             return await self._page(http.method, path)(http)
         except StateroomError as error:
-            return admin_problem(error, request_id=request_id)
+            return admin_problem(error, request_id=request_id.hex)
         except Exception:  # noqa: BLE001 - a fault of ours is told by its request's id alone
-            _log.exception("admin_request_failed", request_id=request_id, path=path[:1_000])
+            _log.exception("admin_request_failed", request_id=request_id.hex, path=path[:1_000])
             title = "Something went wrong in the server"
             return problem(status=500, code="internal", title=title)
 
@@ -114,42 +112,59 @@ class AdminEndpoint:
             raise PathUnknown
         return page
 
-    async def _operate(self, http: HttpRequest, request_id: str, path: str) -> Response:
+    async def _operate(self, http: HttpRequest, request_id: UUID, path: str) -> Response:
         address = http.client.host if http.client is not None else ""
         caller = await self._gatekeeper.caller_of(http.headers, address)
         operation, parameters = self._routes.find(http.method, path)
-        if not caller.role.covers(operation.role):
-            raise RoleTooLow(f"it needs {operation.role}, and this token has {caller.role}")
-        body = RequestBody(
+        wish = Wish(
+            operation=operation,
+            caller=caller,
+            request_id=request_id,
+            path=path,
+            parameters=parameters,
+        )
+        bodies: list[RequestBody] = []
+
+        async def check() -> AdminCall:
+            if not caller.role.covers(operation.role):
+                raise RoleTooLow(f"it needs {operation.role}, and this token has {caller.role}")
+            bodies.append(self._body(operation, http))
+            return await _read(wish, http, bodies[0])
+
+        async def do(call: AdminCall) -> Response:
+            answer = await _handle(operation, call)
+            return await respond(operation, answer, request=bodies[0], tasks=self._tasks)
+
+        if operation.changes:
+            return await self._changes.run(wish, check, do)
+        return await do(await check())
+
+    def _body(self, operation: Operation, http: HttpRequest) -> RequestBody:
+        return RequestBody(
             http.receive,
             limit_bytes=self._streamed_body_bytes if operation.takes else self._body_bytes,
             declared=http.headers.get("content-length"),
         )
-        request = _Request(http=http, id=request_id, path=path, body=body)
-        call = await _read(operation, request, caller, parameters)
-        answer = await _handle(operation, call)
-        return await respond(operation, answer, request=body, tasks=self._tasks)
 
 
-async def _read(
-    operation: Operation, request: _Request, caller: Caller, parameters: Mapping[str, str]
-) -> AdminCall:
-    query = read_query(operation.query, request.http.scope["query_string"].decode("latin-1"))
-    _check_media_type(operation, request.http.headers.get("content-type"))
+async def _read(wish: Wish, http: HttpRequest, body: RequestBody) -> AdminCall:
+    operation = wish.operation
+    query = read_query(operation.query, http.scope["query_string"].decode("latin-1"))
+    _check_media_type(operation, http.headers.get("content-type"))
     fields = None
     if operation.body is not None:
-        fields = read_body(operation.body, await request.body.whole())
+        fields = read_body(operation.body, await body.whole())
 
     def stream() -> AsyncIterator[bytes]:
-        return request.body
+        return body
 
     return AdminCall(
-        caller=caller,
-        request_id=request.id,
-        path=parameters,
+        caller=wish.caller,
+        request_id=wish.request_id.hex,
+        path=wish.parameters,
         query=query,
         body=fields,
-        headers=dict(request.http.headers),
+        headers=dict(http.headers),
         stream=stream,
     )
 
