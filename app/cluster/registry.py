@@ -33,6 +33,7 @@ from .membership import Membership
 from .namespaces import Namespaces
 from .orphans import Orphans
 from .pace import Departures, Pace
+from .reserving import Reservations
 from .rest import IdleRooms
 from .watchdog import Watchdog
 
@@ -95,6 +96,10 @@ class RoomRegistry:
         self.watchdog = Watchdog(lease_seconds=membership.lease_seconds, count=environment.counters)
         self._claiming = 0
         self._tasks = TaskOwner("registry")
+        self.reservations = Reservations(
+            self._leaving, self._claims, self._orphans, self._tasks, environment
+        )
+        """Keeps objects from being opened here while somebody writes into them."""
 
     def __len__(self) -> int:
         return len(self._rooms)

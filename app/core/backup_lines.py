@@ -199,11 +199,6 @@ def finish_line(finish: FinishLine) -> bytes:
     return dump_json({"finish": line}) + b"\n"
 
 
-def error_line(code: str, detail: str) -> bytes:
-    """Write why an export ends here; it has no `finish` line then."""
-    return dump_json({"error": {"code": code, "detail": detail}}) + b"\n"
-
-
 def parse_line(raw: bytes) -> Line:
     """Read one line.
 
@@ -222,8 +217,6 @@ def parse_line(raw: bytes) -> Line:
                 return read(line, raw)
             except (KeyError, TypeError, ValueError, AttributeError, Base64Error):
                 raise BackupDamaged(f"the {word!r} line is not well formed") from None
-    if "error" in line:
-        raise BackupDamaged("the export was given up here")
     raise BackupDamaged("the line is of an unknown kind")
 
 

@@ -159,7 +159,12 @@ class BackupReader:
 
         Args:
             number: Of the line that should have come.
+
+        Raises:
+            BackupUnreadable: Nothing came at all.
         """
+        if self._at is _At.HEADER:
+            raise BackupUnreadable
         if self._at is _At.FINISHED:
             return None
         return Damage(number, BackupTruncated())

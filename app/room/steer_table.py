@@ -8,6 +8,7 @@ from typing import Final
 
 from .steered_alarms import ALARM_HANDLERS
 from .steered_connections import CONNECTION_HANDLERS
+from .steered_import import IMPORT_HANDLERS
 from .steered_storage import STORAGE_HANDLERS
 from .steering import SteerHandler
 
@@ -15,4 +16,5 @@ STEER_HANDLERS: Final[tuple[SteerHandler, ...]] = (
     *STORAGE_HANDLERS,
     *CONNECTION_HANDLERS,
     *ALARM_HANDLERS,
+    *IMPORT_HANDLERS,
 )

@@ -147,6 +147,10 @@ class RoomStorage(RoomAlarmStorage):
             )
         return self._write(writes, confirmed=not allow_unconfirmed, no_cache=no_cache)
 
+    def put_rows(self, rows: Mapping[bytes, bytes]) -> None:
+        """Write rows that are in their stored form already."""
+        self._write(rows, confirmed=True, no_cache=True)
+
     def delete(self, key: str, *, allow_unconfirmed: bool = False) -> Awaitable[bool]:
         """See `sdk.Storage.delete`."""
         count = self.delete_many((key,), allow_unconfirmed=allow_unconfirmed)
