@@ -61,12 +61,19 @@ class Claiming:
             raise
         self._orphans.discard(object_id.uuid)
         if not self._taking():
-            self._orphans.add(claim)
-            await self._orphans.release(object_id.uuid)
+            await self.give_back(claim)
             raise WorkerLeaving
         if claim.worker_id != self._membership.worker_id or not self._membership.holds():
             raise LeaseLost
         return claim
+
+    async def give_back(self, claim: Claim) -> None:
+        """Release a claim that nobody uses any more; if need be later, once the database is back.
+
+        Cancelled, it is released later too.
+        """
+        self._orphans.add(claim)
+        await self._orphans.release(claim.object_id.uuid)
 
     async def _ask(self, object_id: ObjectId, worker_id: WorkerId) -> Claim:
         """Ask the database, again while it says that we drain and we do not (`DrainMark`).

@@ -64,6 +64,7 @@ class RoomRegistry:
     Attributes:
         taking: Whether objects are claimed. A worker that drains serves the rooms that are still
             here and takes no others.
+        reservations: Keeps objects from being opened here while somebody writes into them.
         watchdog: Knows the rooms that do not get on.
     """
 
@@ -96,10 +97,7 @@ class RoomRegistry:
         self.watchdog = Watchdog(lease_seconds=membership.lease_seconds, count=environment.counters)
         self._claiming = 0
         self._tasks = TaskOwner("registry")
-        self.reservations = Reservations(
-            self._leaving, self._claims, self._orphans, self._tasks, environment
-        )
-        """Keeps objects from being opened here while somebody writes into them."""
+        self.reservations = Reservations(self._leaving, self._claims, self._tasks, environment)
 
     def __len__(self) -> int:
         return len(self._rooms)

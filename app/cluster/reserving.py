@@ -17,7 +17,6 @@ from ..core.tasks import TaskOwner
 from ..core.values import Claim, LiveWorker
 from ..room.environment import RoomEnvironment
 from .claiming import Claiming
-from .orphans import Orphans
 
 _AT_ONCE: Final = 3
 """Statements at once, of the few connections that all reads of the worker share."""
@@ -30,8 +29,7 @@ class Reservations:
 
     Args:
         leaving: The rooms that others wait for until they are gone; reserved objects are added.
-        claims: Claims for this worker.
-        orphans: Gives claims back.
+        claims: Claims for this worker, and gives claims back.
         tasks: Owner of what others wait for.
         environment: What rooms read from and commit to.
     """
@@ -40,7 +38,6 @@ class Reservations:
         self,
         leaving: Leaving,
         claims: Claiming,
-        orphans: Orphans,
         tasks: TaskOwner,
         environment: RoomEnvironment,
     ) -> None:
@@ -50,7 +47,6 @@ class Reservations:
         """Where they are written."""
         self._leaving = leaving
         self._claims = claims
-        self._orphans = orphans
         self._tasks = tasks
         self._few = asyncio.Semaphore(_AT_ONCE)
 
@@ -94,7 +90,4 @@ class Reservations:
         try:
             yield claim
         finally:
-            # What cannot be given back now is given back by the registry's sweep.
-            self._orphans.add(claim)
-            async with self._few:
-                await self._orphans.release(object_id.uuid)
+            await self._claims.give_back(claim)
