@@ -37,7 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 9
+SCHEMA_VERSION: Final = 11
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(

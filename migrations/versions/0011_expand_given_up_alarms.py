@@ -1,14 +1,14 @@
 """The list of alarms that were given up has an index of its own.
 
-Revision ID: 0009
-Revises: 0008
+Revision ID: 0011
+Revises: 0010
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -27,10 +27,10 @@ def upgrade() -> None:
         ["due_at", "object_id"],
         postgresql_where=sa.text("next_attempt_at IS NULL"),
     )
-    op.execute("UPDATE cluster SET schema_version = 9")
+    op.execute("UPDATE cluster SET schema_version = 11")
 
 
 def downgrade() -> None:
     _timeouts()
-    op.execute("UPDATE cluster SET schema_version = 8")
+    op.execute("UPDATE cluster SET schema_version = 10")
     op.drop_index("object_alarm_given_up_idx", table_name="object_alarm")

@@ -1,14 +1,14 @@
 """What objects were: the values that commits replaced.
 
-Revision ID: 0009
-Revises: 0008
+Revision ID: 0010
+Revises: 0009
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -40,12 +40,12 @@ def upgrade() -> None:
     )
     # As for object_row: no compression while the row locks of a whole group are held.
     op.execute("ALTER TABLE object_history ALTER COLUMN value SET STORAGE EXTERNAL")
-    op.execute("UPDATE cluster SET schema_version = 9")
+    op.execute("UPDATE cluster SET schema_version = 10")
 
 
 def downgrade() -> None:
     _timeouts()
-    op.execute("UPDATE cluster SET schema_version = 8")
+    op.execute("UPDATE cluster SET schema_version = 9")
     op.drop_table("object_history")
     op.drop_column("object", "history_since")
     for name in reversed(_COLUMNS):
