@@ -116,8 +116,8 @@ class EventLoop:
         self._intake = Intake.OPEN
         self.current: Event | None = None
         """The event that runs now, if it came through the mailbox."""
-        self.ended = 0
-        """How many events have ended, of those that did not run inline to their end."""
+        self.count = 0
+        """See `RoomEvents.count`: how many have ended."""
         self.allowed_seconds = 2 * timeout_seconds
         """How long the event that runs may take, with the start of an instance before it."""
         self.message_timeout_seconds: float | None = None
@@ -142,7 +142,7 @@ class EventLoop:
     @property
     def mark(self) -> int | None:
         """How many events have ended, while one runs or waits."""
-        return self.ended if self._turn is Turn.TAKEN or self._mailbox else None
+        return self.count if self._turn is Turn.TAKEN or self._mailbox else None
 
     @property
     def running(self) -> bool:
@@ -185,6 +185,7 @@ class EventLoop:
             result = hook(connection, message)
             if result is None and not self._gate.locks:
                 self._turn = Turn.FREE
+                self.count += 1
                 self._ends.well()
             else:
                 self._gate.lock()
@@ -241,7 +242,7 @@ class EventLoop:
                 self._take_up(Event(_ignore, fail=fail))
                 await self._guard(first, fail, self.message_timeout_seconds)
                 self.current = None
-                self.ended += 1
+                self.count += 1
             clock = self._clock
             count, turn_ends = 0, clock.monotonic() + _TURN_SECONDS
             while self._mailbox and not gate.waiting:
@@ -251,7 +252,7 @@ class EventLoop:
                 self.allowed_seconds = self._timeout + (current.timeout_seconds or self._timeout)
                 await self._run(current)
                 self.current = None
-                self.ended += 1
+                self.count += 1
                 count += 1
                 if count >= _EVENTS_BETWEEN_BREATHS or clock.monotonic() >= turn_ends:
                     await breathe()

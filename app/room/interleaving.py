@@ -63,7 +63,7 @@ class InterleavingLoop:
         self._most_running = most_running
         self._intake = Intake.OPEN
         self._running: dict[Event, int] = {}  # by number, so the oldest is the first
-        self._number = 0
+        self.count = 0
         self._tickets = 0
         self._whole = False
         self._farewell: Event | None = None
@@ -99,7 +99,7 @@ class InterleavingLoop:
         """See `RoomEvents.mark`: the number of the oldest event that runs."""
         if self._running:
             return next(iter(self._running.values()))
-        return self._number if self._mailbox else None
+        return self.count if self._mailbox else None
 
     @property
     def allowed_seconds(self) -> float:
@@ -132,6 +132,7 @@ class InterleavingLoop:
     ) -> None:
         """See `RoomEvents.run_inline`; what returns something to await becomes an event."""
         self._whole = True
+        self.count += 1
         self._gate.lock()
         try:
             result = hook(connection, message)
@@ -202,8 +203,8 @@ class InterleavingLoop:
         self._start(event)
 
     def _start(self, event: Event) -> None:
-        self._number += 1
-        self._running[event] = self._number
+        self.count += 1
+        self._running[event] = self.count
         self._tasks.start(self._run(event), name="event")
 
     def _rest(self) -> None:

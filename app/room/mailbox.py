@@ -68,6 +68,11 @@ class Mailbox:
         return len(self._events)
 
     @property
+    def size_bytes(self) -> int:
+        """How large the events are that wait."""
+        return self._bytes
+
+    @property
     def over_high_water(self) -> bool:
         """Whether sockets should stop reading."""
         return len(self._events) >= self._limit_events or self._bytes >= self._limit_bytes

@@ -6,6 +6,7 @@ claim and committed cache stay. When a gate breaks, the whole room is thrown awa
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from ..core.errors import LeaseLost, Overloaded, RoomAborted, StateroomError
 from ..core.frames import OutgoingMessage
@@ -14,6 +15,7 @@ from ..core.sockets import SocketTransport
 from ..core.values import Claim, Receipt
 from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request, Response
+from .activity import activity_of
 from .admission import Admission, Origin
 from .asking import Asking, Question
 from .auto_response import AutoResponder
@@ -87,13 +89,13 @@ class Room:
             hears_evict=self._traits.hears_evict,
             gone=lambda: gone(self),
         )
-        self._ends = self._life.ends
-        self._events.serve(self._life, self._ends, self._residence.sections)
-        residence = self._residence
+        self._ends, residence = self._life.ends, self._residence
+        self._events.serve(self._life, self._ends, residence.sections)
         self.bell = AlarmBell(
             self._life, self.asking, residence.alarms, residence.expiry, environment
         )
-        self.steering = RoomSteering(self._life, self.asking, residence)
+        look = partial(activity_of, self.lane, self._mailbox, self._events, self._life, residence)
+        self.steering = RoomSteering(self._life, self.asking, residence, look)
 
     def _make_parts(self, environment: RoomEnvironment, claim: Claim) -> None:
         """Make what the life of the room is about."""

@@ -23,6 +23,9 @@ class RoomEvents(Protocol):
     current: Event | None
     message_timeout_seconds: float | None
 
+    count: int
+    """How many events have begun by now, or ended: a figure for people."""
+
     @property
     def free(self) -> bool:
         """Whether an event could run inline now."""

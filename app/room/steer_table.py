@@ -6,6 +6,7 @@ here.
 
 from typing import Final
 
+from .steered_activity import ACTIVITY_HANDLERS
 from .steered_alarms import ALARM_HANDLERS
 from .steered_connections import CONNECTION_HANDLERS
 from .steered_import import IMPORT_HANDLERS
@@ -13,6 +14,7 @@ from .steered_storage import STORAGE_HANDLERS
 from .steering import SteerHandler
 
 STEER_HANDLERS: Final[tuple[SteerHandler, ...]] = (
+    *ACTIVITY_HANDLERS,
     *STORAGE_HANDLERS,
     *CONNECTION_HANDLERS,
     *ALARM_HANDLERS,

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from ..core.errors import StateroomError, StorageRefused
 from ..core.mounts import Mount
 from ..sdk.durable_object import DurableObject
+from .activity import RoomActivity
 from .alarms import RoomAlarms
 from .asking import Asking, Question
 from .calls import Declined
@@ -102,12 +103,20 @@ class RoomSteering:
         life: The room's life.
         asking: Runs the events.
         residence: Where the instance lives.
+        activity: Tells what the room is doing.
     """
 
-    def __init__(self, life: SteeringHost, asking: Asking, residence: Residence) -> None:
+    def __init__(
+        self,
+        life: SteeringHost,
+        asking: Asking,
+        residence: Residence,
+        activity: Callable[[], RoomActivity],
+    ) -> None:
         self._life = life
         self._asking = asking
         self.residence = residence
+        self.activity = activity
 
     def put(self, handler: SteerHandler, meta: Mapping[str, Any], body: bytes) -> Question:
         """Run a handler as it wants to be run; the answer is a SteerAnswer, or Declined."""
@@ -193,6 +202,11 @@ class Steered:
     def members(self) -> ConnectionSet:
         """The object's sockets."""
         return self._steering.residence.members
+
+    @property
+    def activity(self) -> RoomActivity:
+        """What the room is doing."""
+        return self._steering.activity()
 
     @property
     def now_ms(self) -> int:

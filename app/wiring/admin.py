@@ -17,8 +17,10 @@ from ..settings import Settings
 from ..store.admin_tokens import PostgresAdminTokens
 from ..store.audit import PostgresAuditTrail
 from ..store.database import Database
+from ..store.listing import PostgresObjectListing
 from ..store.object_states import PostgresObjectStates
 from ..store.repeats import PostgresRepeats
+from ..store.storage import PostgresObjectStore
 from ..web.access import AccessPolicy
 from ..web.admin.audit import AuditOperations
 from ..web.admin.changes import Changes
@@ -27,7 +29,10 @@ from ..web.admin.credentials import Gatekeeper
 from ..web.admin.endpoint import AdminEndpoint
 from ..web.admin.life import LifeOperations
 from ..web.admin.me import MeOperations
+from ..web.admin.namespaces import NamespaceOperations
+from ..web.admin.objects import ObjectOperations
 from ..web.admin.operation import Operation
+from ..web.admin.stats import StatsOperations
 from ..web.admin.tokens import TokenOperations
 from ..web.admin.workers import WorkerOperations
 from .neighbours import Neighbours
@@ -74,6 +79,7 @@ def operations_of(parts: AdminParts) -> list[Operation]:
         *MeOperations(__version__).operations(),
         *TokenOperations(PostgresAdminTokens(parts.database)).operations(),
         *AuditOperations(PostgresAuditTrail(parts.database)).operations(),
+        *_what_there_is(parts),
         *ContentOperations(contents, parts.locator).operations(),
         *LifeOperations(
             others.life,
@@ -83,6 +89,17 @@ def operations_of(parts: AdminParts) -> list[Operation]:
             grace_seconds=settings.delete_grace_seconds,
         ).operations(),
         *WorkerOperations(others.workers, others.log_levels, parts.locator.namespaces).operations(),
+    ]
+
+
+def _what_there_is(parts: AdminParts) -> list[Operation]:
+    listing = PostgresObjectListing(parts.database)
+    stored = PostgresObjectStore(parts.database)
+    namespaces = NamespaceOperations(listing, parts.locator.namespaces)
+    return [
+        *namespaces.operations(),
+        *ObjectOperations(listing, stored, parts.steering, parts.locator).operations(),
+        *StatsOperations(listing, namespaces).operations(),
     ]
 
 

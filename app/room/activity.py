@@ -1,0 +1,50 @@
+"""What a room is doing, told to people: one look, at no cost while nobody looks."""
+
+from typing import NamedTuple
+
+from .commits import CommitLane
+from .life import RoomLife
+from .mailbox import Mailbox
+from .residence import Residence
+from .room_events import RoomEvents
+from .states import RoomState
+
+
+class RoomActivity(NamedTuple):
+    """One look at a room.
+
+    Attributes:
+        state: Where it is in its life.
+        awake: Whether there is an instance.
+        events: How many events have run here since the object was claimed.
+        commits: How many commits it has had since then.
+        queued_events: How many events wait.
+        queued_bytes: How large they are.
+        unconfirmed_bytes: How much is written and not known to be committed.
+        commit_seq: The commit number, as far as confirmed.
+    """
+
+    state: RoomState
+    awake: bool
+    events: int
+    commits: int
+    queued_events: int
+    queued_bytes: int
+    unconfirmed_bytes: int
+    commit_seq: int
+
+
+def activity_of(
+    lane: CommitLane, mailbox: Mailbox, events: RoomEvents, life: RoomLife, residence: Residence
+) -> RoomActivity:
+    """Look at a room by its parts."""
+    return RoomActivity(
+        state=life.state,
+        awake=residence.instance is not None,
+        events=events.count,
+        commits=lane.commit_seq - lane.claim.commit_seq,
+        queued_events=len(mailbox),
+        queued_bytes=mailbox.size_bytes,
+        unconfirmed_bytes=lane.buffer.unconfirmed_bytes,
+        commit_seq=lane.commit_seq,
+    )
