@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..core.errors import (
+    BookmarkExpired,
     LeaseLost,
     ObjectDeleted,
     OwnedElsewhere,
@@ -40,6 +41,14 @@ from ..core.values import (
 )
 from .memory_alarms import MemoryAlarmQueue
 from .memory_database import MemoryAlarm, MemoryDatabase, MemoryObject, page_of
+from .memory_history import (
+    MemoryHistoryPruner,
+    MemoryObjectHistory,
+    keep,
+    oldest_of,
+    replaced,
+    state_after,
+)
 from .memory_object_states import MemoryObjectStates
 from .memory_workers import MemoryWorkerLeases, MemoryWorkerList
 
@@ -47,6 +56,8 @@ __all__ = [
     "MemoryAlarmQueue",
     "MemoryCommitter",
     "MemoryDatabase",
+    "MemoryHistoryPruner",
+    "MemoryObjectHistory",
     "MemoryObjectStates",
     "MemoryObjectStore",
     "MemoryWorkerLeases",
@@ -142,7 +153,8 @@ class MemoryObjectStore:
         found = self._database.objects.get(claim.object_id.uuid)
         if found is None or (found.epoch, found.worker_id) != (claim.epoch, claim.worker_id):
             return
-        if found.rows or found.alarms or found.frozen_ms is not None:
+        stored = found.rows or found.alarms or found.past.commits
+        if stored or found.frozen_ms is not None:
             found.worker_id = None
         else:
             del self._database.objects[claim.object_id.uuid]
@@ -298,10 +310,17 @@ class MemoryCommitter:
             return _failed(CommitResult.LOST, batch)
         if any(len(key) > _KEY_ENTRY_BYTES for key in batch.entries):
             return _failed(CommitResult.REFUSED, batch)
+        if batch.restore is not None and batch.restore < oldest_of(found):
+            return CommitOutcome(CommitResult.REFUSED, batch.expected, BookmarkExpired())
         self._apply(found, batch)
         return CommitOutcome(CommitResult.COMMITTED, found.commit_seq)
 
     def _apply(self, found: MemoryObject, batch: WriteBatch) -> None:
+        now = self._database.now_ms()
+        old = replaced(found, batch)
+        if batch.restore is not None:
+            found.rows = state_after(found, batch.restore)
+        keep(found, old, self._database.history, now)
         if batch.wipe:
             found.rows.clear()
             found.alarms.clear()
@@ -316,7 +335,7 @@ class MemoryCommitter:
             else:
                 found.alarms[name] = MemoryAlarm(alarm)
         found.commit_seq = CommitSeq(found.commit_seq + 1)
-        found.committed_ms = self._database.now_ms()
+        found.committed_ms = now
         self.committed.append(batch)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from ..core.clock import Clock, SystemClock
 from ..core.errors import StoreUnavailable
+from ..core.history import NO_HISTORY, HistoryRule
 from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from ..core.values import Alarm, KeyRange, LeaseGrant, Page, WorkerIdentity
 
@@ -21,6 +22,17 @@ class MemoryAlarm:
     alarm: Alarm
     claimed_by: WorkerId | None = None
     claim_until: float = -math.inf
+
+
+@dataclass(slots=True)
+class MemoryPast:
+    """What an object was, as `object` and `object_history` have it."""
+
+    commits: dict[CommitSeq, tuple[int, dict[bytes, bytes | None]]] = field(default_factory=dict)
+    """Commit number to when it was made (ms) and what it replaced."""
+    seq: CommitSeq = CommitSeq(0)  # noqa: RUF009 - a number
+    oldest: CommitSeq = CommitSeq(0)  # noqa: RUF009 - the same
+    since_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -40,6 +52,7 @@ class MemoryObject:
     created_ms: int = BASE_MS
     committed_ms: int | None = None
     tags: frozenset[str] = frozenset()
+    past: MemoryPast = field(default_factory=MemoryPast)
 
 
 @dataclass(slots=True)
@@ -58,14 +71,15 @@ class MemoryDatabase:
 
     Args:
         clock: Decides when leases run out; a fake one in tests.
+        history: Which objects keep history.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, *, history: HistoryRule = NO_HISTORY) -> None:
         self.clock = clock or SystemClock()
+        self.history = history
         self._last_epoch = 0
         self.objects: dict[UUID, MemoryObject] = {}
         self.workers: dict[WorkerId, MemoryWorker] = {}
-        self.log_levels: dict[str, str] = {}
         self.away = False
         """Set it to make every call raise StoreUnavailable."""
 

@@ -92,7 +92,7 @@ class MemoryObjectStates:
         if found is None or not found.purging:
             return True
         removed = 0
-        for table in (found.rows, found.alarms):
+        for table in (found.rows, found.alarms, found.past.commits):
             for key in list(islice(table, rows)):
                 del table[key]  # type: ignore[arg-type]  # a key of this very table
                 removed += 1

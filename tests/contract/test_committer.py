@@ -5,6 +5,7 @@ import secrets
 import pytest
 
 from app.core.errors import OwnershipLost, StorageRefused
+from app.core.history import NO_HISTORY, HistoryRule
 from app.core.ids import CommitSeq, Epoch
 from app.core.ports import Committer
 from app.core.values import Claim, CommitOutcome, CommitResult, KeyRange
@@ -30,8 +31,12 @@ class Bench:
         return dict(page.rows)
 
 
-@pytest.fixture
-async def bench(world: World) -> Bench:
+KEPT = HistoryRule(seconds=3600, size_bytes=1 << 30)
+
+
+@pytest.fixture(params=[NO_HISTORY, KEPT], ids=["no history", "history"])
+async def bench(request: pytest.FixtureRequest, world: World) -> Bench:
+    world.keep_history(request.param)
     worker_id = await live_worker(world)
     claim = await world.store.claim(world.object_ids.from_name("notes", "room"), worker_id)
     return Bench(world, await world.committer(worker_id, Lease()), claim)

@@ -8,6 +8,7 @@ from app.core.admin_tokens import AdminTokens
 from app.core.alarm_lists import AlarmLists
 from app.core.audit import AuditTrail
 from app.core.backup import BackupSource, Staging
+from app.core.history import NO_HISTORY, HistoryRule, ObjectHistory
 from app.core.ids import ObjectId, ObjectIds, WorkerId
 from app.core.listing import ObjectListing
 from app.core.object_state import ObjectStates
@@ -30,6 +31,8 @@ from app.store.audit import PostgresAuditTrail
 from app.store.backup import PostgresBackupSource
 from app.store.committer import PostgresCommitter
 from app.store.database import Database
+from app.store.history import PostgresObjectHistory
+from app.store.history_pruning import HistoryPruner
 from app.store.leases import PostgresWorkerLeases
 from app.store.listing import PostgresObjectListing
 from app.store.listing_refresh import ListingRefresher
@@ -44,6 +47,8 @@ from app.testing.memory import (
     MemoryAlarmQueue,
     MemoryCommitter,
     MemoryDatabase,
+    MemoryHistoryPruner,
+    MemoryObjectHistory,
     MemoryObjectStates,
     MemoryObjectStore,
     MemoryWorkerLeases,
@@ -121,6 +126,21 @@ class World(Protocol):
     @property
     def object_ids(self) -> ObjectIds: ...
 
+    @property
+    def history(self) -> ObjectHistory: ...
+
+    def keep_history(self, rule: HistoryRule) -> None:
+        """Let committers that are made from now on keep history."""
+        ...
+
+    async def prune(self, rule: HistoryRule) -> None:
+        """Remove the history that is too old or too much."""
+        ...
+
+    async def age(self, object_id: ObjectId, commit_seq: int, *, seconds: float) -> None:
+        """Let a commit, and all before it, have been made so much earlier."""
+        ...
+
     async def catch_up(self) -> None:
         """Let the lists know what was done by now."""
         ...
@@ -156,6 +176,21 @@ class MemoryWorld:
         self.repeats = MemoryRepeats(self.database)
         self.listing = MemoryObjectListing(self.database)
         self.object_ids = ObjectIds(b"k" * 32)
+        self.history = MemoryObjectHistory(self.database)
+
+    def keep_history(self, rule: HistoryRule) -> None:
+        self.database.history = rule
+
+    async def prune(self, rule: HistoryRule) -> None:
+        await MemoryHistoryPruner(self.database, rule).prune()
+
+    async def age(self, object_id: ObjectId, commit_seq: int, *, seconds: float) -> None:
+        found = self.database.objects[object_id.uuid]
+        commits = found.past.commits
+        for number, (made_ms, old) in commits.items():
+            if number <= commit_seq:
+                commits[number] = (made_ms - int(seconds * 1000), old)
+        found.created_ms -= int(seconds * 1000)
 
     async def catch_up(self) -> None:
         """The lists of memory are never old."""
@@ -189,6 +224,8 @@ class PostgresWorld:
         self.repeats = PostgresRepeats(database)
         self.listing = PostgresObjectListing(database)
         self.object_ids = database.object_ids
+        self.history = PostgresObjectHistory(database)
+        self._rule = NO_HISTORY
         self._stack = stack
 
     async def catch_up(self) -> None:
@@ -198,8 +235,27 @@ class PostgresWorld:
         while await refresher.measure_one_large():
             pass
 
+    def keep_history(self, rule: HistoryRule) -> None:
+        self._rule = rule
+
+    async def prune(self, rule: HistoryRule) -> None:
+        await HistoryPruner(self.database, rule).prune()
+
+    async def age(self, object_id: ObjectId, commit_seq: int, *, seconds: float) -> None:
+        await self.database.fetch(
+            "with made as (update object set created_at = created_at - make_interval(secs => $3)"
+            " where object_id = $1) "
+            "update object_history set made_at = made_at - make_interval(secs => $3)"
+            " where object_id = $1 and commit_seq <= $2",
+            object_id.uuid,
+            commit_seq,
+            seconds,
+        )
+
     async def committer(self, worker_id: WorkerId, lease: LeaseCheck) -> Committer:
-        committer = PostgresCommitter(self.database, worker_id=worker_id, lease=lease)
+        committer = PostgresCommitter(
+            self.database, worker_id=worker_id, lease=lease, history=self._rule
+        )
         await committer.start()
         self._stack.push_async_callback(committer.close)
         return committer

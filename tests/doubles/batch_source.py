@@ -32,6 +32,7 @@ class Writes:
         self._entries: dict[bytes, bytes | None] = {}
         self._alarms: dict[str, Alarm | None] = {}
         self._wipe = False
+        self._restore: CommitSeq | None = None
         self._asked = False
         self._answered = asyncio.Event()
         self._taken = asyncio.Event()
@@ -53,6 +54,12 @@ class Writes:
         self._asked = True
         return self
 
+    def restore(self, commit_seq: CommitSeq) -> "Writes":
+        """Ask for the rows as they were after a commit; nothing else may be asked for with it."""
+        self._restore = commit_seq
+        self._asked = True
+        return self
+
     def take_batch(self) -> WriteBatch | None:
         if not self._asked:
             return None
@@ -67,8 +74,10 @@ class Writes:
             entries=entries,
             size_bytes=size,
             alarms=alarms,
+            restore=self._restore,
         )
         self._wipe = self._asked = False
+        self._restore = None
         self.taken.append(batch)
         self._taken.set()
         return batch
