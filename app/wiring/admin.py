@@ -31,6 +31,7 @@ from ..web.admin.me import MeOperations
 from ..web.admin.namespaces import NamespaceOperations
 from ..web.admin.objects import ObjectOperations
 from ..web.admin.operation import Operation
+from ..web.admin.pages import pages_of
 from ..web.admin.stats import StatsOperations
 from ..web.admin.tokens import TokenOperations
 
@@ -100,9 +101,10 @@ def admin_endpoint(parts: AdminParts, access: AccessPolicy) -> AdminEndpoint:
     """What answers below `/admin`."""
     settings = parts.settings
     token = settings.admin_token
+    operations = operations_of(parts)
     return AdminEndpoint(
-        operations_of(parts),
-        pages={},
+        operations,
+        pages=pages_of(operations),
         access=access,
         gatekeeper=Gatekeeper(
             parts.clock,
