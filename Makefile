@@ -39,6 +39,7 @@ format: setup ## Format the code and mend what the linter can mend
 
 docs: setup ## Write the pages that are generated from the code
 	$(BIN)/python -m docs.generate_settings
+	$(BIN)/python -m docs.generate_cli
 	$(BIN)/python -m docs.generate_errors
 	$(BIN)/python -m docs.generate_tinybase_room
 	$(BIN)/python -m docs.generate_admin_api

@@ -66,7 +66,7 @@ def one_line_failures(
     """
     try:
         yield
-    except (typer.BadParameter, typer.Abort, typer.Exit):
+    except (typer.BadParameter, typer.Abort, typer.Exit, BrokenPipeError):
         raise  # the parser of command lines tells them
     except Exception as error:
         if tell is not tell_people or not debug:

@@ -16,9 +16,9 @@ import typer
 
 from ..settings import Settings, load_settings
 from .admin_client import AdminClient, ServerRefused
-from .failures import line_of, one_line_failures
+from .failures import ToldFailure, line_of, one_line_failures
 from .output import Output
-from .terminal_text import json_line
+from .terminal_text import json_line, one_line
 
 _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - told apart, not bound
 
@@ -44,6 +44,16 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a fa
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask")]
 
 P = ParamSpec("P")
+
+
+class FileTrouble(ToldFailure):
+    """A file that was named cannot be read or written."""
+
+    code = "file_unusable"
+
+    def __init__(self, error: OSError) -> None:
+        where = one_line(str(error.filename))
+        super().__init__(f"stateroom: error [{self.code}]: {where}: {error.strerror}.")
 
 
 def _common(
@@ -108,7 +118,14 @@ def token_of(settings: Settings) -> str:
 def failures_told(*, as_json: bool, debug: bool) -> Iterator[None]:
     """Tell a failure in one line on standard error, with `--json` as a JSON document."""
     with one_line_failures(debug=debug, line=_json_of if as_json else line_of):
-        yield
+        try:
+            yield
+        except BrokenPipeError:
+            raise  # whoever read the output has seen enough: nothing to tell of a file
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise FileTrouble(error) from error
 
 
 def _json_of(error: Exception) -> str:

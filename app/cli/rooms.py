@@ -1,6 +1,7 @@
 """`stateroom rooms`: look at objects, and read and change what they hold."""
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -28,10 +29,24 @@ _LISTED: Final[tuple[Column, ...]] = (
     ("NAMESPACE", "namespace"),
     ("NAME", "name"),
     ("ID", "id"),
+    ("LIVE", "live"),
     ("WORKER", "worker_id"),
     ("BYTES", "size_bytes"),
+    ("ROWS", "rows"),
     ("COMMITTED", "committed_at"),
+    ("TAGS", "tags"),
 )
+
+
+class Order(StrEnum):
+    """What a list is ordered by; with a minus sign, backwards."""
+
+    NAME = "name"
+    NAME_BACKWARDS = "-name"
+    SIZE = "size"
+    SIZE_BACKWARDS = "-size"
+    LAST_COMMIT = "last_commit"
+    LAST_COMMIT_BACKWARDS = "-last_commit"
 
 
 @rooms.command("ls")
@@ -52,7 +67,9 @@ def list_rooms(
     ] = None,
     worker: Annotated[str | None, typer.Option(help="Only those of this worker")] = None,
     tag: Annotated[str | None, typer.Option(help="Only those with this tag")] = None,
-    sort: Annotated[str | None, typer.Option(help="By name, size or committed_at")] = None,
+    sort: Annotated[Order, typer.Option(help="The order; with a minus sign, backwards")] = (
+        Order.NAME
+    ),
     limit: Annotated[int, typer.Option(min=1, help="Most rooms to list")] = 100,
     everything: Annotated[bool, typer.Option("--all", help="List all, however many")] = False,
 ) -> None:
@@ -61,7 +78,13 @@ def list_rooms(
     if prefix and not slash:
         namespace, name = DEFAULT_NAMESPACE, prefix
     path = f"{namespace_path(namespace)}/objects" if namespace else "/objects"
-    query = {"prefix": name or None, "live": live, "worker": worker, "tag": tag, "sort": sort}
+    query = {
+        "prefix": name or None,
+        "live": live,
+        "owner": worker,
+        "tag": tag,
+        "sort": sort.value,
+    }
     items = client.pages(path, query, limit=None if everything else limit)
     count = output.rows(items, _LISTED)
     if count == limit and not everything:
@@ -73,6 +96,21 @@ def list_rooms(
 def show_room(client: AdminClient, output: Output, room: Room) -> None:
     """Show one object: owner, size, connections, alarms."""
     output.record(client.get(room.path))
+
+
+@rooms.command("tag")
+@on_server
+def tag_room(
+    client: AdminClient,
+    output: Output,
+    room: Room,
+    tags: Annotated[
+        list[str] | None, typer.Argument(help="All tags that it is to carry; none takes all off")
+    ] = None,
+) -> None:
+    """Put tags on an object, to find it by."""
+    answer = client.put(room.below("tags"), {"tags": tags or []})
+    output.done(f"{room} carries {', '.join(answer['tags']) or 'no tags'}.", answer)
 
 
 @rooms.command("get")

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final
@@ -25,9 +25,11 @@ _PIECE_BYTES: Final = 1 << 16
 _LINE_BYTES: Final = 16 << 20
 _LOOKS_LIKE_A_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _RESULTS: Final[tuple[Column, ...]] = (
+    ("KIND", "kind"),
     ("RESULT", "result"),
     ("NAMESPACE", "namespace"),
     ("NAME", "name"),
+    ("LINE", "line"),
     ("WHY", "code"),
 )
 
@@ -58,14 +60,9 @@ def export_rooms(
     if bool(what) == everything:
         raise typer.BadParameter("say which: a ROOM, `namespace/`, or --all")
     with client.download(_export_path(what)) as pieces, output.progress("export") as meter:
-        if to is None:
-            _write(meter.counting(pieces), sys.stdout.buffer)
-            return
-        partly = to.with_name(f"{to.name}.part")
-        with partly.open("wb") as file:
-            _write(meter.counting(pieces), file)
-        partly.replace(to)
-    output.done(f"{to} is written.", {"file": str(to), "size_bytes": to.stat().st_size})
+        _save(meter.counting(pieces), to)
+    if to is not None:
+        output.done(f"{to} is written.", {"file": str(to), "size_bytes": to.stat().st_size})
 
 
 @copies.command("import")
@@ -93,10 +90,82 @@ def import_rooms(
     with source, output.progress("import", total_bytes=size) as meter:
         body = meter.counting(_read(source))
         with client.upload("/import", body, media_type=NDJSON, query=query) as answer:
-            refused = _Refused()
-            output.rows(refused.watch(_objects(answer)), _RESULTS)
-    if refused.count:
+            results = _Results(for_people=output.for_people)
+            output.rows(results.of_interest(_objects(answer)), _RESULTS)
+    if output.for_people:
+        output.record(results.summary)
+    if not results.all_good:
         sys.exit(ExitStatus.PARTLY)
+
+
+@copies.command("move-in")
+@on_server
+def move_in(
+    client: AdminClient,
+    output: Output,
+    room: Room,
+    file: Annotated[Path, typer.Argument(help="What another TinyBase server or client stored")],
+    *,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="content (JSON), sqlite, or kv (Durable Object storage)"),
+    ] = "content",
+    mode: Annotated[Mode, typer.Option(help="What to do with content that is there")] = (
+        Mode.IF_EMPTY
+    ),
+    source: Annotated[
+        str | None, typer.Option(help="Which content, where a file holds several")
+    ] = None,
+    new_stamps: Annotated[
+        bool, typer.Option("--new-stamps", help="Write it as new changes, after all others")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Take the content of a TinyBase room from a file of TinyBase's own formats."""
+    if mode is Mode.REPLACE:
+        output.confirm(f"Replace the content of {room}?", yes=yes)
+    query = {
+        "format": form,
+        "mode": mode.value,
+        "source": source,
+        "stamps": "new" if new_stamps else None,
+    }
+    with (
+        file.open("rb") as opened,
+        output.progress("move in", total_bytes=file.stat().st_size) as meter,
+        client.upload(
+            room.below("content", "import"),
+            meter.counting(_read(opened)),
+            media_type="application/octet-stream",
+            query=query,
+        ) as answer,
+    ):
+        told = parse_json(b"".join(answer))
+    output.done(f"{room} has the content of {file}.", told)
+
+
+@copies.command("move-out")
+@on_server
+def move_out(
+    client: AdminClient,
+    output: Output,
+    room: Room,
+    *,
+    form: Annotated[
+        str, typer.Option("--format", help="content, or mergeable (with stamps and hashes)")
+    ] = "content",
+    to: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write [standard output]")
+    ] = None,
+) -> None:
+    """Write a TinyBase room's content as TinyBase's file persister does."""
+    with (
+        client.download(room.below("content", "export"), {"format": form}) as pieces,
+        output.progress("move out") as meter,
+    ):
+        _save(meter.counting(pieces), to)
+    if to is not None:
+        output.done(f"{to} is written.", {"file": str(to), "size_bytes": to.stat().st_size})
 
 
 @copies.command("fork")
@@ -172,9 +241,16 @@ def _export_path(what: str) -> str:
     return parse_room(what).below("export")
 
 
-def _write(pieces: Any, file: BinaryIO) -> None:
-    file.writelines(pieces)
-    file.flush()
+def _save(pieces: Iterable[bytes], to: Path | None) -> None:
+    """Write a stream; a file appears under its name only when it is whole."""
+    if to is None:
+        sys.stdout.buffer.writelines(pieces)
+        sys.stdout.buffer.flush()
+        return
+    partly = to.with_name(f"{to.name}.part")
+    with partly.open("wb") as file:
+        file.writelines(pieces)
+    partly.replace(to)
 
 
 def _read(source: BinaryIO) -> Iterator[bytes]:
@@ -203,14 +279,26 @@ def _parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
             yield value
 
 
-class _Refused:
-    """Counts the results that are refusals."""
+class _Results:
+    """Counts what an import tells, and shows people what they must know of it."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, *, for_people: bool) -> None:
+        self._for_people = for_people
+        self.summary: dict[str, Any] = {}
+        self.refused = 0
 
-    def watch(self, results: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for result in results:
-            if result.get("result") == "refused":
-                self.count += 1
-            yield result
+    @property
+    def all_good(self) -> bool:
+        """Whether all of the file was read, and nothing of it refused."""
+        return not self.refused and bool(self.summary.get("complete"))
+
+    def of_interest(self, told: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Count all lines; hand on those to be shown."""
+        for line in told:
+            kind = line.get("kind")
+            wrong = kind == "damage" or line.get("result") == "refused"
+            self.refused += wrong
+            if kind == "summary":
+                self.summary = line
+            if wrong or not self._for_people:
+                yield line

@@ -22,9 +22,21 @@ def activate(client: AdminClient, output: Output, room: Room) -> None:
 
 @life.command("evict")
 @on_server
-def evict(client: AdminClient, output: Output, room: Room) -> None:
-    """End an object's life in its worker; its sockets reconnect and begin the next."""
-    _act(client, output, room, "evict", "is evicted")
+def evict(
+    client: AdminClient,
+    output: Output,
+    room: Room,
+    *,
+    close_sockets: Annotated[
+        bool,
+        typer.Option("--close-sockets", help="Close its sockets as well, and give it up"),
+    ] = False,
+) -> None:
+    """Drop what an object keeps in memory; its next event starts it again."""
+    query = {"close_sockets": True} if close_sockets else None
+    answer = client.post(room.below("evict"), query=query)
+    what = "is evicted" if (answer or {}).get("evicted") else "was not in memory"
+    output.done(f"{room} {what}.", answer)
 
 
 @life.command("move")
@@ -74,7 +86,13 @@ def connections(
 ) -> None:
     """List an object's connections."""
     items = client.pages(room.below("connections"), {"tag": tag})
-    columns = (("ID", "id"), ("TAGS", "tags"), ("SINCE", "connected_at"))
+    columns = (
+        ("ID", "id"),
+        ("TAGS", "tags"),
+        ("CLIENT", "client"),
+        ("PATH", "path"),
+        ("SINCE", "joined_at"),
+    )
     output.rows(items, columns)
 
 
@@ -99,10 +117,12 @@ def kick(
         raise typer.BadParameter("say which: a CONNECTION, --tag or --all")
     if everybody:
         output.confirm(f"Close every connection of {room}?", yes=yes)
-    given = {"connection_id": connection, "tag": tag, "code": code, "reason": reason}
-    body = {name: value for name, value in given.items() if value is not None}
+    given = {"id": connection, "tag": tag, "code": code, "reason": reason}
+    body: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if everybody:
+        body["all"] = True
     answer = client.post(room.below("connections", "kick"), body)
-    output.done(f"{room}: {(answer or {}).get('kicked', 'its')} connections are closed.", answer)
+    output.done(f"{room}: {answer['count']} connections are closed.", answer)
 
 
 def _act(

@@ -24,7 +24,7 @@ _LISTED: Final[tuple[Column, ...]] = (
     ("CREATED", "created_at"),
     ("EXPIRES", "expires_at"),
     ("LAST USED", "last_used_at"),
-    ("REVOKED", "revoked_at"),
+    ("VALID", "valid"),
 )
 
 
@@ -52,7 +52,7 @@ def create(
     body: dict[str, Any] = {"name": name, "role": role.value}
     if expires_at is not None:
         body["expires_at"] = expires_at
-    answer = client.post("/tokens", body, creates=True)
+    answer = client.post("/tokens", body)
     if output.as_json:
         output.record(answer)
     else:

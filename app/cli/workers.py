@@ -24,6 +24,7 @@ _LISTED: Final[tuple[Column, ...]] = (
     ("SLOT", "slot"),
     ("STATE", "state"),
     ("ROOMS", "rooms"),
+    ("SOCKETS", "connections"),
     ("VERSION", "version"),
     ("STARTED", "started_at"),
 )

@@ -3,7 +3,7 @@
 import re
 
 from app.settings import Settings
-from docs import generate_errors, generate_settings, generate_tinybase_room
+from docs import generate_cli, generate_errors, generate_settings, generate_tinybase_room
 from tests.architecture.sources import ROOT, name_of, python_files, tracked
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -44,6 +44,11 @@ def test_the_guide_to_the_server_class_shows_the_example_as_it_is() -> None:
 def test_every_setting_stands_in_exactly_one_group_of_the_page() -> None:
     names = [name for group in generate_settings.GROUPS.values() for name in group]
     assert sorted(names) == sorted(Settings.model_fields)
+
+
+def test_the_page_of_the_command_line_is_what_the_code_says() -> None:
+    page = generate_cli.PAGE.read_text("utf-8")
+    assert page == generate_cli.page(), "run `make docs`"
 
 
 def test_every_link_between_pages_leads_to_a_file() -> None:
