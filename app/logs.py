@@ -55,6 +55,67 @@ _OUR_DOING = frozenset(
 
 Event = MutableMapping[str, Any]
 
+_SEVERITIES = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+    "exception": logging.ERROR,
+}
+
+
+class _Thresholds:
+    """The least severe line that is written: of a namespace of objects, or of anything else.
+
+    A line is a namespace's when it has a field of that name. It is a processor of structlog.
+    """
+
+    def __init__(self) -> None:
+        self._general: int | None = None  # None: an application that has us inside decides
+        self._of: dict[str, int] = {}
+
+    def set_general(self, threshold: int) -> None:
+        """Decide for everything that has no threshold of its own."""
+        self._general = threshold
+        self._open_root()
+
+    def set_namespaces(self, levels: Mapping[str, str]) -> None:
+        """Decide for these namespaces, and for no others."""
+        names = logging.getLevelNamesMapping()
+        self._of = {namespace: names[level.upper()] for namespace, level in levels.items()}
+        self._open_root()
+
+    def __call__(self, _logger: object, method: str, event: Event) -> Event:
+        threshold = self._of.get(str(event.get("namespace")), self._general)
+        if threshold is not None and _SEVERITIES.get(method, logging.CRITICAL) < threshold:
+            raise structlog.DropEvent
+        return event
+
+    def passes(self, record: logging.LogRecord) -> bool:
+        """Whether a line of a library may pass; ours have been asked already."""
+        ours = hasattr(record, "_from_structlog") or isinstance(record.msg, dict)
+        return ours or self._general is None or record.levelno >= self._general
+
+    def _open_root(self) -> None:
+        """Let the root logger pass what any of them wants."""
+        if self._general is not None:
+            logging.getLogger().setLevel(min([self._general, *self._of.values()]))
+
+
+_thresholds = _Thresholds()
+
+
+def set_namespace_levels(levels: Mapping[str, str]) -> None:
+    """Let lines of these namespaces be written from these levels on, all others as configured.
+
+    Inside an application of somebody else's a namespace can be made quieter and not louder.
+
+    Args:
+        levels: Namespace to debug, info, warning or error.
+    """
+    _thresholds.set_namespaces(levels)
+
 
 def configure_logs(
     *, level: str = "info", form: str | None = None, stream: TextIO | None = None
@@ -73,6 +134,7 @@ def configure_logs(
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            _thresholds,
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -91,8 +153,9 @@ def configure_logs(
         )
     )
     root = logging.getLogger()
+    handler.addFilter(_thresholds.passes)
     root.handlers[:] = [handler]
-    root.setLevel(threshold)
+    _thresholds.set_general(threshold)
     for name in _CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
     logging.getLogger("uvicorn.error").addFilter(_says_something)
@@ -109,6 +172,7 @@ def hand_to_standard_library() -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            _thresholds,
             *_shared_processors(),
             *_renderers(console=False, colors=False),
         ],

@@ -42,6 +42,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "renew_seconds",
         "idle_seconds",
         "evict_seconds",
+        "delete_grace_seconds",
         "max_rooms",
         "event_timeout_seconds",
         "drain_rooms_per_second",

@@ -24,8 +24,10 @@ from ..store.data_directory import DataDirectory
 from ..store.embedded import EmbeddedPostgres
 from ..store.migration import head_revision, migrate
 from ..wiring import build_service, former_workers_gone
-from .doctor import Verdict, examine
+from .doctor import examine
+from .doctor_command import diagnosis
 from .failures import FAILED, one_line_failures
+from .findings import Verdict
 from .pulse import WorkerPulse
 from .rooms import rooms
 from .rooms_copies import copies
@@ -52,6 +54,7 @@ rooms.add_typer(life)
 rooms.add_typer(copies)
 for group in (rooms, workers_commands, tokens):
     cli.add_typer(group)
+cli.add_typer(diagnosis)
 
 DatabaseUrl = Annotated[
     str | None,
@@ -142,7 +145,6 @@ def migrate_command(
     typer.echo(f"The schema is at {head_revision()}.")
 
 
-@cli.command("doctor", hidden=True)
 @cli.command()
 def check(
     *,

@@ -8,8 +8,6 @@ import asyncio
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from enum import StrEnum
 
 from .. import __version__
 from ..core.errors import (
@@ -25,37 +23,18 @@ from ..store.driver import Pooler
 from ..store.inspection import remarks_on
 from ..store.migration import check_schema
 from ..wiring import mounts_of
+from .findings import Finding, Verdict, doubtful, good
 from .listening import bind_socket
-
-
-class Verdict(StrEnum):
-    """How a finding is judged."""
-
-    GOOD = "ok"
-    DOUBTFUL = "note"
-    BAD = "FAIL"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One line of the table."""
-
-    subject: str
-    verdict: Verdict
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.verdict:<5} {self.subject:<15} {self.text}"
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything in turn; what takes long is yielded when it is known."""
     python = f"{platform.python_version()} ({platform.python_implementation()})"
-    yield _good("stateroom", __version__)
-    yield _good("python", python)
+    yield good("stateroom", __version__)
+    yield good("python", python)
     for variable, probably in unknown_variables().items():
         meant = f"; {probably} was meant?" if probably else ""
-        yield _doubtful("settings", f"{variable} is no setting{meant}")
+        yield doubtful("settings", f"{variable} is no setting{meant}")
     yield _judged("access", settings, _access)
     yield _judged("address", settings, _address)
     yield _judged("objects", settings, _objects)
@@ -102,7 +81,7 @@ def _remarks(settings: Settings) -> Iterator[Finding]:
         yield Finding(subject="database", verdict=Verdict.BAD, text=f"{error}. {error.remedy}")
         return
     for remark in remarks:
-        yield _doubtful("database", remark)
+        yield doubtful("database", remark)
 
 
 def _binaries(settings: Settings) -> str:
@@ -122,18 +101,10 @@ def _data_directory(settings: Settings) -> str:
 
 def _judged(subject: str, settings: Settings, look: Callable[[Settings], str]) -> Finding:
     try:
-        return _good(subject, look(settings))
+        return good(subject, look(settings))
     except (PortTaken, DataDirectoryInUse) as error:
         # As it is while the service runs, so no reason to alarm anybody.
-        return _doubtful(subject, f"{error} (by a running Stateroom?)")
+        return doubtful(subject, f"{error} (by a running Stateroom?)")
     except StateroomError as error:
         text = f"{error}. {error.remedy}" if error.remedy else str(error)
         return Finding(subject=subject, verdict=Verdict.BAD, text=" ".join(text.split()))
-
-
-def _good(subject: str, text: str) -> Finding:
-    return Finding(subject=subject, verdict=Verdict.GOOD, text=text)
-
-
-def _doubtful(subject: str, text: str) -> Finding:
-    return Finding(subject=subject, verdict=Verdict.DOUBTFUL, text=text)

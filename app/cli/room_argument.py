@@ -47,11 +47,18 @@ def _found(given: dict[str, Any], incomplete: str) -> list[str]:
     return [lead + each for each in names if each and each.isprintable()]
 
 
+def _room(text: str) -> RoomName:
+    try:
+        return parse_room(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 Room = Annotated[
     RoomName,
     typer.Argument(
         metavar="ROOM",
-        parser=parse_room,
+        parser=_room,
         autocompletion=complete_room,
         help="namespace/name, or a plain name for a TinyBase room",
         show_default=False,

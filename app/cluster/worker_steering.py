@@ -4,7 +4,7 @@ What the database says of a worker is told always; what it has in hand only if i
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,13 +84,16 @@ class WorkerSteering:
         service.serve_worker(_DRAIN, _served(self._mover.drain_worker))
         service.serve_worker(_UNDRAIN, _served(self._mover.undrain))
 
-    async def all(self) -> list[SeenWorker]:
-        """Return every worker, the dead of the last day included.
+    async def rows(self) -> list[WorkerRow]:
+        """Return every worker, the dead of the last day included, in any order.
 
         Raises:
             StoreUnavailable: The database is away.
         """
-        rows = await self._rows.rows()
+        return await self._rows.rows()
+
+    async def see(self, rows: Sequence[WorkerRow]) -> list[SeenWorker]:
+        """Ask these workers what they have in hand."""
         vitals = await asyncio.gather(*(self._vitals_of(row) for row in rows))
         return [SeenWorker(row=row, vitals=seen) for row, seen in zip(rows, vitals, strict=True)]
 

@@ -5,7 +5,7 @@ plane derives its own errors from them, here, so that each has a stable code of 
 
     AdminError
     ├── NotThere            404  nothing of that name
-    │   ├── PathUnknown, ContentUnknown
+    │   ├── PathUnknown, ContentUnknown, WorkerUnknown
     │   └── TokenUnknown, KeyUnknown, ConnectionUnknown, AlarmUnknown
     ├── NotNow              409  the state of things does not allow it
     │   ├── NoContent, ContentPresent
@@ -60,6 +60,13 @@ class PathUnknown(NotThere):
 
     code = "not_found"
     default_remedy = "The addresses stand in /admin/openapi.json."
+
+
+class WorkerUnknown(NotThere):
+    """There is no worker of that id."""
+
+    code = "worker_unknown"
+    default_remedy = "List the workers; one that ended more than a day ago is forgotten."
 
 
 class RequestUnderWay(NotNow):

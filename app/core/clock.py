@@ -4,7 +4,7 @@ Three kinds of time are kept apart. `Clock.monotonic` counts through suspension 
 so a lease deadline is over after a laptop slept. `DatabaseClock` is the one wall time that all
 workers share: the database's, estimated from heartbeats and never going back (architecture,
 section 8: a worker whose own clock is wrong by an hour changes nothing). The machine's own wall
-clock is used for log lines only.
+clock is used for log lines, and by the doctor, which compares it.
 """
 
 import asyncio
@@ -55,6 +55,11 @@ class SystemClock:
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """See `Clock.call_later`."""
         return asyncio.get_running_loop().call_later(seconds, callback)
+
+
+def wall_seconds() -> float:
+    """Seconds since 1970 by the machine's own clock, right or wrong."""
+    return time.time()  # noqa: TID251 - this is its home
 
 
 class DatabaseClock:

@@ -36,3 +36,4 @@ FAULT_TEXT_CHARACTERS = 65_536  # of what an exception says; it may hold a whole
 FAULT_BYTES = 65_536  # of the attributes of an exception, in stored form
 CALLS_WAITING = 10_000  # of one stub, without an answer yet
 CALLS_WAITING_BYTES = 64 << 20
+MOST_GRACE_SECONDS = 10 * 366 * 86_400  # of a deleted object before it is purged

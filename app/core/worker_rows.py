@@ -35,12 +35,18 @@ class WorkerRow:
     started_ms: int
     lease_ms: int
 
+    @property
+    def place(self) -> tuple[str, int, int, str]:
+        """Where it stands in a list of all: by node, slot and start. No two are the same."""
+        identity = self.identity
+        return identity.node, identity.slot, self.started_ms, str(identity.worker_id)
+
 
 class WorkerRows(Protocol):
     """See the module. Every call raises StoreUnavailable when the database is away."""
 
     async def rows(self) -> list[WorkerRow]:
-        """Return all of them by node, slot and start; the last of a place is its present one."""
+        """Return all of them, in any order."""
         ...
 
     async def row(self, worker_id: WorkerId) -> WorkerRow | None:

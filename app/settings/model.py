@@ -19,7 +19,7 @@ from pydantic_settings import (
 )
 
 from ..core.errors import ConfigurationInvalid
-from ..core.limits import CALL_BYTES, NAME_BYTES
+from ..core.limits import CALL_BYTES, MOST_GRACE_SECONDS, NAME_BYTES
 from .mounts import (
     EVERYTHING_IS_TINYBASE,
     NamespaceSpec,
@@ -159,6 +159,9 @@ class Settings(BaseSettings):
     """How long a worker may speak for its rooms without renewing its lease."""
     renew_seconds: Seconds = 1.0
     """How often the lease is renewed; at most half of `lease_seconds`."""
+    delete_grace_seconds: Annotated[float, Field(ge=0, le=MOST_GRACE_SECONDS)] = 604_800.0
+    """How long a deleted object can be undeleted, unless its deletion says otherwise; then all
+    that it stored is removed. 0: at once."""
     idle_seconds: Seconds = 10.0
     """A room without events for this long drops its instance and keeps its sockets."""
     evict_seconds: Seconds = 60.0

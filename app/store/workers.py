@@ -23,7 +23,7 @@ select worker_id, node, slot, boot_id, address, version,
        case when lease_expires_at > clock_timestamp() then state else 'dead' end as state,
        (extract(epoch from started_at) * 1000)::int8 as started_ms,
        (extract(epoch from lease_expires_at) * 1000)::int8 as lease_ms
-from worker {only} order by node, slot, started_at, worker_id
+from worker {only}
 """
 
 _ALL: Final = _ROWS.format(only="")

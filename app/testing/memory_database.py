@@ -80,6 +80,7 @@ class MemoryDatabase:
         self._last_epoch = 0
         self.objects: dict[UUID, MemoryObject] = {}
         self.workers: dict[WorkerId, MemoryWorker] = {}
+        self.log_levels: dict[str, str] = {}
         self.away = False
         """Set it to make every call raise StoreUnavailable."""
 

@@ -87,8 +87,7 @@ class MemoryWorkerList:
     async def rows(self) -> list[WorkerRow]:
         """See `WorkerRows.rows`."""
         self._database.check()
-        found = [self._row(worker_id) for worker_id in self._database.workers]
-        return sorted(found, key=lambda row: (row.identity.node, row.identity.slot, row.started_ms))
+        return [self._row(worker_id) for worker_id in self._database.workers]
 
     async def row(self, worker_id: WorkerId) -> WorkerRow | None:
         """See `WorkerRows.row`."""

@@ -27,6 +27,7 @@ from ..web.admin.changes import Changes
 from ..web.admin.content import ContentOperations
 from ..web.admin.credentials import Gatekeeper
 from ..web.admin.endpoint import AdminEndpoint
+from ..web.admin.life import LifeOperations
 from ..web.admin.me import MeOperations
 from ..web.admin.namespaces import NamespaceOperations
 from ..web.admin.objects import ObjectOperations
@@ -34,6 +35,8 @@ from ..web.admin.operation import Operation
 from ..web.admin.pages import pages_of
 from ..web.admin.stats import StatsOperations
 from ..web.admin.tokens import TokenOperations
+from ..web.admin.workers import WorkerOperations
+from .neighbours import Neighbours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +55,7 @@ class AdminParts:
         mover: Moves rooms and drains this worker.
         stubs: Stubs of objects, from outside.
         steering: The way into live objects.
+        others: What a worker has for its dealings with others.
     """
 
     settings: Settings
@@ -65,10 +69,12 @@ class AdminParts:
     mover: Mover
     stubs: OutsideStubs
     steering: Steering
+    others: Neighbours
 
 
 def operations_of(parts: AdminParts) -> list[Operation]:
     """Every operation of the admin plane, area by area."""
+    others, settings = parts.others, parts.settings
     contents = Contents(parts.locator.namespaces, parts.stubs, PostgresObjectStates(parts.database))
     return [
         *MeOperations(__version__).operations(),
@@ -76,6 +82,14 @@ def operations_of(parts: AdminParts) -> list[Operation]:
         *AuditOperations(PostgresAuditTrail(parts.database)).operations(),
         *_what_there_is(parts),
         *ContentOperations(contents, parts.locator).operations(),
+        *LifeOperations(
+            others.life,
+            others.purger,
+            parts.locator,
+            name_bytes=settings.name_bytes,
+            grace_seconds=settings.delete_grace_seconds,
+        ).operations(),
+        *WorkerOperations(others.workers, others.log_levels, parts.locator.namespaces).operations(),
     ]
 
 

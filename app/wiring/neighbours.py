@@ -5,6 +5,7 @@ from ..cluster.finder import OwnerFinder
 from ..cluster.link_service import LinkService
 from ..cluster.links import Links
 from ..cluster.locator import Locator
+from ..cluster.log_levels import LogLevels
 from ..cluster.membership import Membership
 from ..cluster.moving import Mover
 from ..cluster.object_life import ObjectLife
@@ -15,9 +16,11 @@ from ..cluster.steering import Steering
 from ..cluster.stubs import OutsideStubs
 from ..cluster.worker_steering import WorkerSteering
 from ..core.clock import Clock
+from ..logs import set_namespace_levels
 from ..settings import Settings
 from ..store.database import Database
 from ..store.leases import PostgresWorkerLeases
+from ..store.namespace_settings import PostgresNamespaceSettings
 from ..store.object_states import PostgresObjectStates
 from ..store.owners import PostgresObjectOwners
 from ..store.workers import PostgresWorkerList
@@ -79,6 +82,9 @@ class Neighbours:
             holder=self.workers.link_to,
         )
         self.purger = Purger(states, clock)
+        self.log_levels = LogLevels(
+            PostgresNamespaceSettings(database), clock, apply=set_namespace_levels
+        )
         self.calls = Calls(registry, self.finder, clock=clock)
         self.stubs = OutsideStubs(self.calls)
         self.steering = Steering(registry, self.finder, PostgresObjectOwners(database))

@@ -92,6 +92,7 @@ class Service:
         self._registry: RoomRegistry | None = None
         self._alarms: AlarmScheduler | None = None
         self._finder: OwnerFinder
+        self._others: Neighbours
         self.locator: Locator | None = None
         self.mover: Mover | None = None
         """Moves rooms and drains the worker; there after `start`."""
@@ -125,7 +126,7 @@ class Service:
         membership = self._membership(place, address, leases, database_clock, committer)
         self._registry = self._make_registry(database, database_clock, committer, membership)
         link_service = LinkService(self._registry)
-        others = self._join_others(self._registry, database, membership, links)
+        others = self._others = self._join_others(self._registry, database, membership, links)
         others.serve(link_service)
         self._stack.push_async_callback(committer.close)
         self._stack.push_async_callback(membership.close)
@@ -139,7 +140,6 @@ class Service:
         links.serve(link_service)
         self._ring_alarms(database, database_clock, membership).serve(link_service)
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
-        self._tasks.start(others.purger.run(), name="purging")
         self._keep_house(database, part=place.slot)
         self.asgi = self._application(database, membership, database_clock)
 
@@ -149,6 +149,8 @@ class Service:
         self._tasks.start(Sweeper(database).run(), name="sweeping")
         pruning = AdminPruning(database, self._clock, audit_days=self._settings.admin_audit_days)
         self._tasks.start(pruning.run(), name="admin-pruning")
+        self._tasks.start(self._others.purger.run(), name="purging")
+        self._tasks.start(self._others.log_levels.run(), name="log-levels")
         self._tasks.start(listing.run(), name="listing")
         self._tasks.start(listing.run_beside(), name="listing-comparison")
 
@@ -305,6 +307,7 @@ class Service:
             mover=self.mover,
             stubs=self.outside,
             steering=self.steering,
+            others=self._others,
         )
         front = front_of(parts, routes=self._routes, access=self._access)
         self._stack.push_async_callback(front.gateway.leave)

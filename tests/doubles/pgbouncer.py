@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode, as hard on us as it can be.
+"""A real PgBouncer, in transaction mode unless told, and as hard on us as it can be.
 
 Server connections are handed out in turn, so even one client meets another backend at every
 statement. Comes from the system: `apt-get install pgbouncer`.
@@ -28,10 +28,10 @@ listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = {servers}
 min_pool_size = {servers}
-server_round_robin = 1
+server_round_robin = {in_turn}
 max_client_conn = 200
 ignore_startup_parameters =
 logfile = {log}
@@ -46,8 +46,12 @@ def find_pgbouncer() -> str | None:
 class PgBouncer:
     """One process; `start` and `stop` it."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(
+        self, url: str, folder: Path, *, mode: str = "transaction", in_turn: bool = True
+    ) -> None:
         self._url = url
+        self._mode = mode
+        self._in_turn = in_turn
         self._folder = folder
         self._port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,7 +67,12 @@ class PgBouncer:
         host = parse_qs(urlsplit(self._url).query)["host"][0]
         config.write_text(
             _CONFIG.format(
-                host=host, port=self._port, servers=SERVERS, log=self._folder / "pgbouncer.log"
+                host=host,
+                port=self._port,
+                servers=SERVERS,
+                log=self._folder / "pgbouncer.log",
+                mode=self._mode,
+                in_turn=int(self._in_turn),
             )
         )
         # It refuses to run as root, and the server's socket is open to the server's user only.

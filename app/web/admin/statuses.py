@@ -49,7 +49,7 @@ _STATUS: Final[list[tuple[type[StateroomError], int]]] = [
     (ObjectUnknown, 404),
     (NotNow, 409),
     (ObjectFrozen, 409),
-    (ObjectDeleted, 409),
+    (ObjectDeleted, 410),
     (WorkerNotLive, 409),
     (ContentTooLarge, 413),
     (PreconditionFailed, 412),

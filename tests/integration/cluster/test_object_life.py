@@ -278,7 +278,8 @@ async def test_any_worker_tells_of_all_and_drains_any(trio: Trio) -> None:
     one, two, three = trio
     await ask(one, "POST")
     await one.connect("c", "x")
-    seen = {worker.row.identity.worker_id: worker for worker in await two.workers.all()}
+    found = await two.workers.see(await two.workers.rows())
+    seen = {worker.row.identity.worker_id: worker for worker in found}
     assert seen.keys() == {worker.worker_id for worker in trio}
     vitals = seen[one.worker_id].vitals
     assert vitals is not None

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,27 +29,43 @@ LONG_LEASE_SECONDS = 20.0
 """A busy machine must not end a lease that a test is not about."""
 
 
-@pytest.fixture(scope="session")
-def start_service(postgres_server: PostgresServer, open_folder: Path) -> Iterator[StartService]:
-    """Starts services, each on a database of its own; they are stopped at the end."""
+@contextmanager
+def _services(server: PostgresServer, folder: Path) -> Iterator[StartService]:
     with ExitStack() as stack:
 
         def start(
             kind: ServerKind, classes: Mapping[str, type[Any]] = CLASSES, **settings: Any
         ) -> RunningService:
             number = next(_numbers)
-            url = settings.pop("database_url", None) or asyncio.run(
-                _database(postgres_server, number)
-            )
+            url = settings.pop("database_url", None) or asyncio.run(_database(server, number))
             chosen = load_settings(
                 database_url=url,
-                data_dir=open_folder / f"web-{number}",
+                data_dir=folder / f"web-{number}",
                 routes="presence/**=presence,**=tinybase",
                 namespaces="presence=stateroom.tinybase:TinyBaseRoom?durability=none",
                 **({"lease_seconds": LONG_LEASE_SECONDS} | settings),
             )
             return stack.enter_context(RunningService(chosen, classes, kind))
 
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_service(postgres_server: PostgresServer, open_folder: Path) -> Iterator[StartService]:
+    """Starts services, each on a database of its own; they are stopped with their module.
+
+    They run in threads of this process, and what still ran would slow down what comes after.
+    """
+    with _services(postgres_server, open_folder) as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def start_lasting_service(
+    postgres_server: PostgresServer, open_folder: Path
+) -> Iterator[StartService]:
+    """The same for services that many modules use; they are stopped at the end."""
+    with _services(postgres_server, open_folder) as start:
         yield start
 
 
@@ -61,9 +77,11 @@ def kind(request: pytest.FixtureRequest) -> ServerKind:
 
 
 @pytest.fixture(scope="session")
-def service(start_service: StartService, kind: ServerKind) -> RunningService:
+def service(start_lasting_service: StartService, kind: ServerKind) -> RunningService:
     """An open service with small bounds."""
-    return start_service(kind, max_frame_bytes=1 << 20, outbox_bytes=1 << 20, mailbox_events=50)
+    return start_lasting_service(
+        kind, max_frame_bytes=1 << 20, outbox_bytes=1 << 20, mailbox_events=50
+    )
 
 
 @pytest.fixture(scope="session")
