@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.tinybase.content_calls import ContentCalls
+from app.tinybase.content_moves import ContentMoves
 from app.tinybase.hooks import RoomHooks
 from app.tinybase.news import Changes, RowChange, ValueChange
 from app.tinybase.options import RoomOptions
@@ -41,6 +42,7 @@ SECTIONS: tuple[tuple[str, str, type], ...] = (
         "Methods that others call, the admin API above all. A class may override them.",
         ContentCalls,
     ),
+    ("Moved in and out", "See [the guide](../guides/move-in-and-out.md).", ContentMoves),
     ("Restored", "When the object goes back to an earlier state.", RestoredContent),
     ("A transaction", "What `with self.transaction() as transaction:` gives.", StoreTransaction),
     ("Changes", "What `on_changes` is told.", Changes),

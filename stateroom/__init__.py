@@ -27,6 +27,7 @@ from app.sdk import (
     LeaseLost,
     LinkBroken,
     MethodUnknown,
+    MovableContent,
     Namespace,
     NamespaceUnknown,
     ObjectFault,
@@ -57,6 +58,7 @@ from app.sdk import (
     TypedNamespace,
     UnitTooLarge,
     Unsupported,
+    Upload,
     as_stub,
 )
 
@@ -83,6 +85,7 @@ __all__ = [
     "LeaseLost",
     "LinkBroken",
     "MethodUnknown",
+    "MovableContent",
     "Namespace",
     "NamespaceUnknown",
     "ObjectFault",
@@ -113,5 +116,6 @@ __all__ = [
     "TypedNamespace",
     "UnitTooLarge",
     "Unsupported",
+    "Upload",
     "as_stub",
 ]

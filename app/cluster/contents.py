@@ -1,26 +1,60 @@
 """Contents of objects as JSON, for whoever is outside: at the owner, by ordinary calls.
 
-The methods that are called are those of `sdk.content.JsonContent`; a class without them has no
-content. Reading starts an object that sleeps, because only its code knows its content, but never
+The methods that are called are those of `sdk.content`; a class without them has no content. Reading starts an object that sleeps, because only its code knows its content, but never
 makes one that does not exist.
 """
 
+import asyncio
 import inspect
-from collections.abc import Sequence
-from typing import Any, Final
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
-from ..core.admin_errors import ContentInvalid, ContentTooLarge, ContentUnknown, NoContent
+from ..core.admin_errors import (
+    ContentInvalid,
+    ContentPresent,
+    ContentTooLarge,
+    ContentUnknown,
+    NoContent,
+)
 from ..core.errors import ObjectDeleted, ObjectUnknown
 from ..core.ids import ObjectId
 from ..core.object_state import ObjectStates
-from ..sdk.content import CONTENT_BYTES, NO_CONTENT, JsonContent
+from ..core.workshop import Workshop
+from ..sdk.content import (CONTENT_BYTES, NO_CONTENT, NOT_EMPTY, JsonContent, MovableContent, Upload)
 from .namespaces import Namespaces
 from .stubs import OutsideStubs
 
 CONTENT_SECONDS: Final = 30.0
 """How long one call may take."""
 
+UPLOAD_BYTES: Final = 256 << 20
+"""The largest file that is imported."""
+
+_UPLOADS_AT_ONCE: Final = 2
+_MERGE: Final = "merge"
+_IN_PARTS: Final = "Import it with mode=merge, which takes it in several events."
+_MOVES: Final = ("import_content", "export_content")
 _METHODS: Final = ("read_content", "patch_content", "replace_content", "delete_content")
+
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What an import took.
+
+    Attributes:
+        size_bytes: Of the uploaded file.
+        events: How many events of the object it took.
+    """
+
+    size_bytes: int
+    events: int
 
 
 class Contents:
@@ -36,6 +70,8 @@ class Contents:
         self._namespaces = namespaces
         self._stubs = stubs
         self._states = states
+        self._workshop = Workshop()
+        self._desk = asyncio.Semaphore(_UPLOADS_AT_ONCE)
 
     async def read(self, object_id: ObjectId, path: Sequence[str]) -> bytes:
         """Return a part as JSON; the empty path is everything.
@@ -79,6 +115,76 @@ class Contents:
         if not await stub.delete_content(list(path)):
             raise ContentUnknown
 
+    async def export(self, object_id: ObjectId, form: str) -> bytes:
+        """Return everything in a format of the class's own.
+
+        Raises:
+            ObjectUnknown, ObjectDeleted: There is no such object.
+            NoContent: Its class has no content that moves, or not in this format.
+            ContentTooLarge: It is too large to be read at once.
+        """
+        self._movable(object_id)
+        stub: Any = await self._existing(object_id)
+        text = await stub.export_content(form, CONTENT_BYTES)
+        if text is None:
+            raise NoContent
+        return _checked(text)
+
+    async def take_in(
+        self, object_id: ObjectId, pieces: AsyncIterator[bytes], upload: Upload, mode: str
+    ) -> Taken:
+        """Import an uploaded file; an object that does not exist yet is made.
+
+        All or nothing when it fits one event, which is asked for in every mode but `merge`. A
+        merge that was broken off is completed by repeating it.
+
+        Raises:
+            NoContent: Its class has no content that moves.
+            ContentPresent: The mode is `if-empty`, and there is some.
+            ContentInvalid, ContentTooLarge: It cannot be taken.
+        """
+        cls = self._movable(object_id)
+        stub: Any = self._stub(object_id)
+        async with self._desk:
+            with tempfile.TemporaryDirectory(prefix="stateroom-import-") as folder:
+                file = Path(folder) / "upload"
+                size = await self._keep(pieces, file)
+                texts = await self._read(lambda: cls.read_upload(file, upload, CONTENT_BYTES))
+                text = await self._read(lambda: next(texts, None))
+                taken = 0
+                while text is not None:
+                    following = await self._read(lambda: next(texts, None))
+                    if following is not None and mode != _MERGE:
+                        raise ContentTooLarge(remedy=_IN_PARTS)
+                    _accept(await stub.import_content(text, mode))
+                    taken += 1
+                    text = following
+        return Taken(size_bytes=size, events=taken)
+
+    async def _keep(self, pieces: AsyncIterator[bytes], file: Path) -> int:
+        """Write an upload to a file, bit by bit, beside the event loop."""
+        size = 0
+        with file.open("wb") as kept:
+            async for piece in pieces:
+                size += len(piece)
+                if size > UPLOAD_BYTES:
+                    raise ContentTooLarge(remedy=f"Send at most {UPLOAD_BYTES} bytes.")
+                await self._workshop.run(partial(kept.write, piece))
+        return size
+
+    async def _read(self, work: Callable[[], ResultT]) -> ResultT:
+        try:
+            return await self._workshop.run(work)
+        except ValueError as error:
+            raise ContentInvalid(str(error)) from None
+
+    def _movable(self, object_id: ObjectId) -> type[MovableContent]:
+        cls: Any = self._namespaces.mount(object_id.namespace).cls
+        if not _has(cls, _MOVES):
+            raise NoContent
+        moves: type[MovableContent] = cls
+        return moves
+
     async def _existing(self, object_id: ObjectId) -> JsonContent:
         stub = self._stub(object_id)
         state = await self._states.state(object_id)
@@ -90,11 +196,15 @@ class Contents:
 
     def _stub(self, object_id: ObjectId) -> JsonContent:
         cls = self._namespaces.mount(object_id.namespace).cls
-        if not all(inspect.iscoroutinefunction(getattr(cls, name, None)) for name in _METHODS):
+        if not _has(cls, _METHODS):
             raise NoContent
         namespace: Any = self._stubs.namespace(object_id.namespace)
         stub: JsonContent = namespace.get(object_id, deadline_seconds=CONTENT_SECONDS)
         return stub
+
+
+def _has(cls: type[Any], methods: Iterable[str]) -> bool:
+    return all(inspect.iscoroutinefunction(getattr(cls, name, None)) for name in methods)
 
 
 def _text(content: bytes) -> str:
@@ -109,6 +219,8 @@ def _text(content: bytes) -> str:
 def _accept(problem: str | None) -> None:
     if problem == NO_CONTENT:
         raise NoContent
+    if problem == NOT_EMPTY:
+        raise ContentPresent
     if problem is not None:
         raise ContentInvalid(problem)
 

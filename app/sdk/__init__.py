@@ -40,7 +40,7 @@ from ..core.ids import ObjectId
 from ..core.values import AlarmFailure, Receipt
 from .alarms import AlarmEntry, AlarmInfo, DeadAlarm
 from .connection import Connection
-from .content import JsonContent
+from .content import JsonContent, MovableContent, Upload
 from .context import Context
 from .durable_object import DurableObject
 from .messages import Request, Response
@@ -71,6 +71,7 @@ __all__ = [
     "LeaseLost",
     "LinkBroken",
     "MethodUnknown",
+    "MovableContent",
     "Namespace",
     "NamespaceUnknown",
     "ObjectFault",
@@ -101,5 +102,6 @@ __all__ = [
     "TypedNamespace",
     "UnitTooLarge",
     "Unsupported",
+    "Upload",
     "as_stub",
 ]

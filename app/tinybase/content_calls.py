@@ -21,7 +21,8 @@ from .store_access import StoreAccess
 
 ResultT = TypeVar("ResultT")
 
-_CLOCK_BEHIND: Final = "a change that is stored lies too far in the future to be followed"
+CLOCK_BEHIND: Final = "a change that is stored lies too far in the future to be followed"
+"""Why a room takes no changes made on the server."""
 
 
 class ContentCalls(StoreAccess):
@@ -76,8 +77,14 @@ class ContentCalls(StoreAccess):
             with self.transaction():
                 await self._beside(len(text), partial(change, self, path, content))
         except ClockBehind:
-            return _CLOCK_BEHIND
+            return CLOCK_BEHIND
         return None
+
+    async def _become(self, other: Replica) -> None:
+        """Make the visible content that of another replica, by new changes."""
+        with self.transaction():
+            assert self._edits is not None  # noqa: S101 - `transaction` has just set it
+            await self.ctx.offload(partial(self._edits.become, other))
 
     async def _beside(self, size: int, work: Callable[[], ResultT]) -> ResultT:
         """Do some work, beside the event loop when it is much."""

@@ -30,7 +30,11 @@ def content_text(replica: Replica, path: Sequence[str], limit_bytes: int) -> str
         size += len(piece)
         if size > limit_bytes:
             break
-    text = b"".join(taken)
+    return cut(b"".join(taken), limit_bytes)
+
+
+def cut(text: bytes, limit_bytes: int) -> str:
+    """Return a text, only a little more than the limit of one that is longer."""
     if len(text) <= limit_bytes:
         return text.decode()
     return text[: limit_bytes + _UTF8_MAX].decode("utf-8", "ignore")

@@ -6,26 +6,21 @@ are deleted, all with new stamps, in one transaction. Clients follow, whether th
 or come back later, and those who edited meanwhile merge as ever.
 """
 
-from functools import partial
 from typing import Final
 
-from ..sdk.context import Context
 from ..sdk.past import Past
 from .clock import ALPHABET, Clock
+from .content_calls import ContentCalls
 from .large import load_beside
 from .layout import MARK
 from .replica import Replica
-from .store_access import StoreAccess
 
 _NOBODY: Final = ALPHABET[0] * 5
 _AFTER_MARK: Final = chr(ord(MARK) + 1)
 
 
-class RestoredContent(StoreAccess):
+class RestoredContent(ContentCalls):
     """The half of `TinyBaseRoom` that is restored."""
-
-    ctx: Context
-    _replica: Replica | None
 
     async def on_restore(self, past: Past) -> None:
         """The content becomes what it was at `past`, by new changes that all clients follow.
@@ -39,9 +34,7 @@ class RestoredContent(StoreAccess):
         then = Replica(Clock(_NOBODY))
         stored = [entry async for entry in past.stream(prefix=MARK)]
         await load_beside(self.ctx, then, stored)
-        with self.transaction():
-            assert self._edits is not None  # noqa: S101 - `transaction` has just set it
-            await self.ctx.offload(partial(self._edits.become, then))
+        await self._become(then)
 
     async def _restore_own_keys(self, past: Past) -> None:
         """Put back what stands before and behind the keys of the replica."""

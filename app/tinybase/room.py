@@ -20,7 +20,7 @@ from .assemblers import Assemblers
 from .attendance import Attendance
 from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
 from .clock import Clock, random_writer
-from .content_calls import ContentCalls
+from .content_moves import ContentMoves
 from .edits import Edited
 from .hooks import RoomHooks
 from .large import LARGE_CHARS, LargeFrames, is_large, load_beside, store, takes_long
@@ -45,7 +45,7 @@ _SPEAKS_FOR_ITSELF = frozenset({GET_CONTENT_HASHES, CONTENT_HASHES})
 
 
 class TinyBaseRoom(
-    RoomHooks, RestoredContent, ContentCalls, LargeFrames, ResumedClients, DurableObject
+    RoomHooks, RestoredContent, ContentMoves, LargeFrames, ResumedClients, DurableObject
 ):
     """One TinyBase room. Subclass it to seed content, to watch clients, or to take part.
 

@@ -1,0 +1,131 @@
+"""Content that moves into a room and out of it: `sdk.content.MovableContent` fulfilled.
+
+Content with stamps is merged as if another replica had sent it, so a client that holds the same
+finds equal hashes. Content without is edited in. To replace what is there, the rest is changed
+and deleted with new stamps, because nothing that other replicas know can be forgotten. Each piece
+is one event.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from ..sdk.content import IMPORT_MODES, NO_CONTENT, NOT_EMPTY, Upload
+from ..sdk.json import JsonError, dump_json, parse_json
+from .changes import changes_body, rows_of
+from .content import export_content
+from .content_calls import CLOCK_BEHIND, ContentCalls
+from .content_patch import Path as PartPath
+from .content_patch import problem_of, replace_part
+from .content_text import content_text, cut
+from .edits import ClockBehind, Edited
+from .foreign import CONTENT, IMPORT_FORMATS, read_foreign, replica_of
+from .former import Former
+from .large import store_bit_by_bit
+from .news import changes_since
+from .replica import Replica
+from .stamps import newest_in_changes
+from .store_access import StoreAccess
+
+_IF_EMPTY, _, _MERGE = IMPORT_MODES
+_MERGEABLE: Final = "mergeable"
+_EVERYTHING: Final[PartPath] = ()
+_FROM_THE_FUTURE: Final = (
+    "it holds stamps that lie in the future, which clients refuse; import it without its stamps"
+)
+
+
+class ContentMoves(ContentCalls):
+    """The half of `TinyBaseRoom` that moves content in and out."""
+
+    import_formats: ClassVar[tuple[str, ...]] = IMPORT_FORMATS
+    export_formats: ClassVar[tuple[str, ...]] = (CONTENT, _MERGEABLE)
+
+    @classmethod
+    def read_upload(cls, file: Path, upload: Upload, piece_bytes: int) -> Iterator[str]:
+        """Read a file of another TinyBase persister. See `stateroom.MovableContent`."""
+        return read_foreign(file, upload, piece_bytes)
+
+    async def import_content(self, piece: str, mode: str) -> str | None:
+        """Take in a piece of `read_upload`. Returns what is wrong with it, or None."""
+        if self._replica is None:
+            return NO_CONTENT
+        if mode not in IMPORT_MODES:
+            return f"the mode must be one of {', '.join(IMPORT_MODES)}"
+        if mode == _IF_EMPTY and (self.has_tables() or self.has_values()):
+            return NOT_EMPTY
+        try:
+            content = await self._beside(len(piece), partial(parse_json, piece))
+        except JsonError as error:
+            return f"it is no JSON: {error}"
+        if isinstance(content, list):
+            return await self._import_stamped(self._replica, content, mode)
+        return await self._import_plain(content, mode)
+
+    async def export_content(self, form: str, limit_bytes: int) -> str | None:
+        """The whole content as TinyBase's file persister writes it.
+
+        `content` is `[tables, values]`, of a Store; `mergeable` is that of a MergeableStore, with
+        stamps and hashes. None for anything else.
+        """
+        replica = self._replica
+        if replica is None or form not in self.export_formats:
+            return None
+        make = _mergeable_text if form == _MERGEABLE else _pair_text
+        return await self._beside(0, partial(make, replica, limit_bytes))
+
+    async def _import_stamped(self, replica: Replica, changes: list[Any], mode: str) -> str | None:
+        newest = newest_in_changes(changes)
+        if newest is None:
+            return "it is no content with stamps"
+        now_ms = self._now_ms()
+        if not replica.clock.accepts(newest, now_ms):
+            return _FROM_THE_FUTURE
+        former = Former()
+        applied = await self.ctx.offload(partial(replica.merge, changes, former))
+        replica.clock.observe(newest, now_ms)
+        await store_bit_by_bit(self.ctx, applied.entries)
+        self._edited(await self.ctx.offload(partial(_told, replica, former)))
+        if self._listens and (news := changes_since(replica, former, None)) is not None:
+            self._react(news)
+        if mode != _MERGE:
+            theirs = await self.ctx.offload(partial(replica_of, changes))
+            await self._become(theirs)
+        return None
+
+    async def _import_plain(self, content: Any, mode: str) -> str | None:
+        problem = problem_of(_EVERYTHING, content, patch=False)
+        if problem is not None:
+            return problem
+        change = _add if mode == _MERGE else replace_part
+        try:
+            with self.transaction():
+                await self.ctx.offload(partial(change, self, _EVERYTHING, content))
+        except ClockBehind:
+            return CLOCK_BEHIND
+        return None
+
+
+def _told(replica: Replica, former: Former) -> Edited:
+    """What clients are told of a merge; it is stored already."""
+    tables, values = replica.altered_since(former)
+    body = changes_body(rows_of(tables), values) if former else None
+    return Edited(entries=[], body=body)
+
+
+def _add(store: StoreAccess, path: PartPath, content: Any) -> None:
+    del path
+    for table_id, rows in content.get("tables", {}).items():
+        for row_id, cells in rows.items():
+            store.set_partial_row(table_id, row_id, cells)
+    store.set_partial_values(content.get("values", {}))
+
+
+def _pair_text(replica: Replica, limit_bytes: int) -> str:
+    parts = (content_text(replica, [part], limit_bytes) for part in ("tables", "values"))
+    return cut(f"[{','.join(map(str, parts))}]".encode(), limit_bytes)
+
+
+def _mergeable_text(replica: Replica, limit_bytes: int) -> str:
+    return cut(dump_json(export_content(replica)), limit_bytes)
