@@ -1,13 +1,14 @@
 """Contents of objects as JSON, for whoever is outside: at the owner, by ordinary calls.
 
-The methods that are called are those of `sdk.content`; a class without them has no content. Reading starts an object that sleeps, because only its code knows its content, but never
-makes one that does not exist.
+The methods that are called are those of `sdk.content`; a class without them has no content.
+Reading starts an object that sleeps, because only its code knows its content, but never makes one
+that does not exist.
 """
 
 import asyncio
 import inspect
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from ..core.errors import ObjectDeleted, ObjectUnknown
 from ..core.ids import ObjectId
 from ..core.object_state import ObjectStates
 from ..core.workshop import Workshop
-from ..sdk.content import (CONTENT_BYTES, NO_CONTENT, NOT_EMPTY, JsonContent, MovableContent, Upload)
+from ..sdk.content import CONTENT_BYTES, NO_CONTENT, NOT_EMPTY, JsonContent, MovableContent, Upload
 from .namespaces import Namespaces
 from .stubs import OutsideStubs
 
@@ -34,7 +35,7 @@ CONTENT_SECONDS: Final = 30.0
 UPLOAD_BYTES: Final = 256 << 20
 """The largest file that is imported."""
 
-_UPLOADS_AT_ONCE: Final = 2
+_IMPORTS_AT_ONCE: Final = 2
 _MERGE: Final = "merge"
 _IN_PARTS: Final = "Import it with mode=merge, which takes it in several events."
 _MOVES: Final = ("import_content", "export_content")
@@ -71,7 +72,7 @@ class Contents:
         self._stubs = stubs
         self._states = states
         self._workshop = Workshop()
-        self._desk = asyncio.Semaphore(_UPLOADS_AT_ONCE)
+        self._desk = asyncio.Semaphore(_IMPORTS_AT_ONCE)
 
     async def read(self, object_id: ObjectId, path: Sequence[str]) -> bytes:
         """Return a part as JSON; the empty path is everything.
@@ -144,22 +145,27 @@ class Contents:
             ContentInvalid, ContentTooLarge: It cannot be taken.
         """
         cls = self._movable(object_id)
-        stub: Any = self._stub(object_id)
-        async with self._desk:
-            with tempfile.TemporaryDirectory(prefix="stateroom-import-") as folder:
-                file = Path(folder) / "upload"
-                size = await self._keep(pieces, file)
+        with tempfile.TemporaryDirectory(prefix="stateroom-import-") as folder:
+            file = Path(folder) / "upload"
+            size = await self._keep(pieces, file)
+            async with self._desk:
                 texts = await self._read(lambda: cls.read_upload(file, upload, CONTENT_BYTES))
-                text = await self._read(lambda: next(texts, None))
-                taken = 0
-                while text is not None:
-                    following = await self._read(lambda: next(texts, None))
-                    if following is not None and mode != _MERGE:
-                        raise ContentTooLarge(remedy=_IN_PARTS)
-                    _accept(await stub.import_content(text, mode))
-                    taken += 1
-                    text = following
-        return Taken(size_bytes=size, events=taken)
+                events = await self._hand_over(object_id, texts, mode)
+        return Taken(size_bytes=size, events=events)
+
+    async def _hand_over(self, object_id: ObjectId, texts: Iterator[str], mode: str) -> int:
+        """Give an object the pieces of an import; returns how many there were."""
+        stub: Any = self._stub(object_id)
+        events = 0
+        text = await self._read(lambda: next(texts, None))
+        while text is not None:
+            following = await self._read(lambda: next(texts, None))
+            if following is not None and mode != _MERGE:
+                raise ContentTooLarge(remedy=_IN_PARTS)
+            _accept(await stub.import_content(text, mode))
+            events += 1
+            text = following
+        return events
 
     async def _keep(self, pieces: AsyncIterator[bytes], file: Path) -> int:
         """Write an upload to a file, bit by bit, beside the event loop."""

@@ -25,6 +25,7 @@ from ..web.access import AccessPolicy
 from ..web.admin.audit import AuditOperations
 from ..web.admin.changes import Changes
 from ..web.admin.content import ContentOperations
+from ..web.admin.content_moves import ContentMoveOperations
 from ..web.admin.credentials import Gatekeeper
 from ..web.admin.endpoint import AdminEndpoint
 from ..web.admin.life import LifeOperations
@@ -82,6 +83,7 @@ def operations_of(parts: AdminParts) -> list[Operation]:
         *AuditOperations(PostgresAuditTrail(parts.database)).operations(),
         *_what_there_is(parts),
         *ContentOperations(contents, parts.locator).operations(),
+        *ContentMoveOperations(contents, parts.locator).operations(),
         *LifeOperations(
             others.life,
             others.purger,

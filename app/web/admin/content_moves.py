@@ -103,12 +103,8 @@ class ContentMoveOperations:
 
     async def _import(self, call: AdminCall) -> ContentImported:
         query: ImportQuery = call.query
-        upload = Upload(
-            format=query.format, source=query.source, restamp=query.stamps == "new"
-        )
-        taken = await self._contents.take_in(
-            self._object(call), call.stream(), upload, query.mode
-        )
+        upload = Upload(format=query.format, source=query.source, restamp=query.stamps == "new")
+        taken = await self._contents.take_in(self._object(call), call.stream(), upload, query.mode)
         return ContentImported(size_bytes=taken.size_bytes, events=taken.events)
 
     async def _export(self, call: AdminCall) -> bytes:
@@ -116,6 +112,4 @@ class ContentMoveOperations:
 
     def _object(self, call: AdminCall) -> ObjectId:
         locator = self._locator
-        return object_of(
-            call.path, locator.ids, locator.namespaces, name_bytes=LONGEST_NAME_BYTES
-        )
+        return object_of(call.path, locator.ids, locator.namespaces, name_bytes=LONGEST_NAME_BYTES)

@@ -5,6 +5,7 @@
 // The process ends when stdin does. Nothing here knows which server it talks to.
 import {createInterface} from 'node:readline';
 import {Links} from './links.mjs';
+import {loadFile, persist, plainContent} from './persisted.mjs';
 import {Stores} from './stores.mjs';
 import {Waits} from './waits.mjs';
 
@@ -29,6 +30,10 @@ const commands = {
   seen: (c) => stores.get(c.store).seen,
   errors: (c) => stores.get(c.store).errors,
   receipt: (c) => stores.receipt(c.store, c.deadlineMs),
+  // Files of TinyBase's own persisters.
+  persist: (c) => persist(stores.get(c.store).store, c.kind, c.file, c.source),
+  'load-file': (c) => loadFile(stores.get(c.store).store, c.file),
+  'plain-content': (c) => plainContent(c.file),
   // Conditions, each with a deadline.
   'wait-content': (c) =>
     waits.until(() => stores.hasContent(c.store, c.content), c.deadlineMs, () => stores.report([c.store])),
