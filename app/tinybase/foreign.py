@@ -8,22 +8,22 @@ computed again, because a tombstone that they count may be missing.
 Files are read here, beside the event loop; nothing else of this package but the room does I/O.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from ..sdk.content import Upload
 from ..sdk.json import dump_json
-from .changes import TableRows, changes_in_pieces
+from .changes import TableRows, changes_body, changes_in_pieces
 from .clock import ALPHABET, Clock
-from .content import get_tables, get_values
+from .content import get_tables, get_values, stored_form
 from .content_patch import problem_of
 from .foreign_json import read_json_file, read_json_text
 from .foreign_kv import read_key_values
 from .foreign_sqlite import read_sqlite
 from .replica import Replica
-from .stamps import newest_in_changes
+from .stamps import Leaves, newest_in_changes
 
 CONTENT: Final = "content"
 KEY_VALUES: Final = "kv"
@@ -32,7 +32,6 @@ IMPORT_FORMATS: Final = (CONTENT, KEY_VALUES, SQLITE)
 
 _NOBODY: Final = ALPHABET[0] * 5
 _PAIR: Final = 2
-_NO_CHANGES: Final = b"[[{}],[{}],1]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +62,29 @@ def read_foreign(file: Path, upload: Upload, piece_bytes: int) -> Iterator[str]:
 def replica_of(changes: Any) -> Replica:
     """Return a replica that holds just these changes, whatever their time.
 
+    Objects and arrays in cells may be given as such, as `getMergeableContent` gives them; they
+    are hashed and stored as their text (section 3.3).
+
     Raises:
         ValueError: They are no MergeableChanges.
     """
     if newest_in_changes(changes) is None:
         raise ValueError("it is no content with stamps: a stamp in it is not valid")
+    for leaves in _all_leaves(changes):
+        for leaf in leaves.values():
+            if isinstance(leaf[0], list | dict):
+                leaf[0] = stored_form(leaf[0])
     replica = Replica(Clock(_NOBODY))
     replica.merge(changes)
     return replica
+
+
+def _all_leaves(changes: Any) -> Iterator[Leaves]:
+    tables, values = changes[0][0], changes[1][0]
+    for table in tables.values():
+        for row in table[0].values():
+            yield row[0]
+    yield values
 
 
 def _read(file: Path, upload: Upload) -> Replica | PlainContent:
@@ -101,11 +115,17 @@ def _content_of(content: Any) -> Replica | PlainContent:
 
 
 def _stamped_pieces(replica: Replica, piece_bytes: int) -> Iterator[bytes]:
-    tables = (
+    tables = [
         TableRows(table_id, table.hlc, list(table.rows.items()))
         for table_id, table in replica.tables.items()
+    ]
+    values = replica.values.leaves
+    whole = changes_body(tables, values)
+    return (
+        iter([whole])
+        if len(whole) <= piece_bytes
+        else changes_in_pieces(tables, values, piece_bytes)
     )
-    return _at_least(_NO_CHANGES, changes_in_pieces(tables, replica.values.leaves, piece_bytes))
 
 
 def _plain_pieces(content: PlainContent, piece_bytes: int) -> Iterator[bytes]:
@@ -132,12 +152,3 @@ def _parts(content: PlainContent) -> Iterator[tuple[list[str], Any]]:
             yield ["tables", table_id, row_id], cells
     for value_id, value in content.values.items():
         yield ["values", value_id], value
-
-
-def _at_least(nothing: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    empty = True
-    for piece in pieces:
-        empty = False
-        yield piece
-    if empty:
-        yield nothing

@@ -24,6 +24,7 @@ READ_BYTES: Final = 256 << 20
 _STEPS_AT_ONCE: Final = 100_000
 _MOST_STEPS: Final = 10_000
 _PLAIN_PREFIX: Final = re.compile(r"[a-z0-9_]*")
+_SCHEMA: Final = "sqlite_master"
 _TABLES: Final = "tinybase_tables"
 _VALUES: Final = "tinybase_values"
 _TABLES_COLUMNS: Final = ["type", "table_id", "row_id", "cell_id", "value_data", "timestamp"]
@@ -87,7 +88,8 @@ class _Reader:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._left = READ_BYTES
-        found = self.rows("sqlite_master", ["name", "type", "sql"])
+        self.tables = {_SCHEMA: ["name", "type", "sql"]}
+        found = list(self.rows(_SCHEMA, self.tables[_SCHEMA]))
         self.tables = {
             name: self._columns(name)
             for name, kind, sql in found
@@ -96,6 +98,9 @@ class _Reader:
 
     def rows(self, table: str, columns: list[str]) -> Iterator[tuple[Any, ...]]:
         """The rows of a table."""
+        missing = [each for each in columns if each not in self.tables[table]]
+        if missing:  # SQLite would take the name of a column for a text
+            raise ValueError(f"the table {table[:80]!r} has no column {missing[0]!r}")
         wanted = ", ".join(map(_quoted, columns))
         for row in self._connection.execute(f"SELECT {wanted} FROM {_quoted(table)}"):  # noqa: S608 - names are quoted, and come from the schema
             self._left -= sum(len(each) for each in row if isinstance(each, str | bytes))

@@ -69,6 +69,7 @@ async def import_file(admin: httpx.AsyncClient, content: bytes, **query: str) ->
     ("kind", "format_", "source"),
     [
         ("file", "content", ""),
+        ("printed", "content", ""),
         ("kv", "kv", ""),
         ("kv", "kv", "my prefix_"),
         ("sql-json", "sqlite", ""),

@@ -67,3 +67,18 @@ async def test_rooms_and_classes_without_content_say_so(
         url = f"http://127.0.0.1:{steered.port}/admin/v1/namespaces/{namespace}/objects/x/content"
         answer = await client.patch(url, content="{}", headers=PATCH)
         assert (answer.status_code, answer.json()["code"]) == (409, "no_content"), namespace
+
+
+async def test_content_moves_out_and_in(client: httpx.AsyncClient) -> None:
+    content = {"tables": {"t": {"r": {"c": 1}}}, "values": {}}
+    assert (await client.put("/content", json=content)).status_code == 204
+    out = await client.get("/content/export?format=mergeable")
+    assert out.status_code == 200
+    full = await client.post("/content/import?format=content", content=out.content)
+    assert (full.status_code, full.json()["code"]) == (409, "content_present")
+    again = await client.post("/content/import?format=content&mode=merge", content=out.content)
+    assert again.json() == {"size_bytes": len(out.content), "events": 1}
+    wrong = await client.post("/content/import?format=content&mode=if_empty", content=b"[]")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "fields_invalid")
+    broken = await client.post("/content/import?format=sqlite&mode=merge", content=b"x" * 100)
+    assert (broken.status_code, broken.json()["code"]) == (422, "content_invalid")

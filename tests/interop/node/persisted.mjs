@@ -37,6 +37,8 @@ class SqlStorage {
   }
 }
 
+const marked = (_key, value) => (value === undefined ? UNDEFINED : value);
+
 const fail = (error) => {
   throw error;
 };
@@ -49,13 +51,14 @@ const kinds = {
   'plain-file': async (store, file) => {
     await createFilePersister(createStore().setContent(store.getContent()), file, fail).save();
   },
+  // What its own code can print of any mergeable store, wherever it is kept.
+  printed: async (store, file) => {
+    writeFileSync(file, JSON.stringify(store.getMergeableContent(), marked));
+  },
   kv: async (store, file, prefix) => {
     const storage = new KeyValueStorage();
     await createDurableObjectStoragePersister(store, storage, prefix, fail).save();
-    const lines = [...storage.map].map((entry) =>
-      JSON.stringify(entry, (_key, value) => (value === undefined ? UNDEFINED : value)),
-    );
-    writeFileSync(file, lines.join('\n'));
+    writeFileSync(file, [...storage.map].map((entry) => JSON.stringify(entry, marked)).join('\n'));
   },
   'sql-json': async (store, file, name) => {
     const storage = new SqlStorage(file);

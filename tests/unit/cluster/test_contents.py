@@ -5,10 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from app.cluster.contents import Contents
-from app.core.admin_errors import ContentInvalid, ContentTooLarge, ContentUnknown, NoContent
+from app.core.admin_errors import (
+    ContentInvalid,
+    ContentPresent,
+    ContentTooLarge,
+    ContentUnknown,
+    NoContent,
+)
 from app.core.errors import NamespaceUnknown, ObjectDeleted, ObjectUnknown
 from app.core.ids import ObjectId
-from app.sdk import DurableObject
+from app.sdk import DurableObject, Upload
 from app.sdk.content import CONTENT_BYTES
 from app.testing.harness import ObjectHarness
 from app.testing.memory import MemoryObjectStates
@@ -154,3 +160,86 @@ async def test_an_unknown_namespace_is_told(harness: ObjectHarness, contents: Co
     elsewhere = ObjectId(namespace="no", uuid=room(harness).uuid, check=room(harness).check)
     with pytest.raises(NamespaceUnknown):
         await contents.read(elsewhere, [])
+
+
+# -- moving in and out -------------------------------------------------------------------------
+
+PLAIN = Upload(format="content")
+STAMPED = (
+    b'[[{"t":[{"1":[{"c":[1,"Nn1JUF-----7JQY8"]}],"2":[{"c":[2,"Nn1JUF----07JQY8"]}]}]}],[{}]]'
+)
+
+
+async def upload(content: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(content), 10):
+        yield content[at : at + 10]
+
+
+async def test_a_file_is_taken_in_and_given_out_again(
+    harness: ObjectHarness, contents: Contents
+) -> None:
+    taken = await contents.take_in(room(harness), upload(STAMPED), PLAIN, "if-empty")
+    assert (taken.size_bytes, taken.events) == (len(STAMPED), 1)
+    plain = b'[{"t":{"1":{"c":1},"2":{"c":2}}},{}]'
+    assert await contents.export(room(harness), "content") == plain
+    again = upload(await contents.export(room(harness), "mergeable"))
+    await contents.take_in(room(harness, "b"), again, PLAIN, "if-empty")
+    for form in ("content", "mergeable"):
+        first = await contents.export(room(harness), form)
+        assert await contents.export(room(harness, "b"), form) == first
+
+
+async def test_an_import_that_cannot_be_is_refused_with_its_reason(
+    harness: ObjectHarness, contents: Contents
+) -> None:
+    with pytest.raises(ContentInvalid, match="no JSON"):
+        await contents.take_in(room(harness), upload(b"["), PLAIN, "merge")
+    with pytest.raises(ContentInvalid, match="must be one of"):
+        await contents.take_in(room(harness), upload(b"[]"), Upload(format="yaml"), "merge")
+    future = b'[[{}],[{"v":[1,"zzzzzzz----7JQY8"]}]]'
+    with pytest.raises(ContentInvalid, match="future"):
+        await contents.take_in(room(harness), upload(future), PLAIN, "merge")
+    assert harness.live_room("tinybase", "b") is None
+    await contents.take_in(room(harness), upload(STAMPED), PLAIN, "merge")
+    with pytest.raises(ContentPresent):
+        await contents.take_in(room(harness), upload(STAMPED), PLAIN, "if-empty")
+    for namespace in ("plain", "note"):
+        with pytest.raises(NoContent):
+            await contents.take_in(
+                room(harness, namespace=namespace), upload(STAMPED), PLAIN, "merge"
+            )
+
+
+async def test_what_does_not_fit_one_event_is_only_merged_and_then_in_several(
+    harness: ObjectHarness, contents: Contents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.cluster.contents.CONTENT_BYTES", 40)
+    for mode in ("if-empty", "replace"):
+        with pytest.raises(ContentTooLarge) as refused:
+            await contents.take_in(room(harness), upload(STAMPED), PLAIN, mode)
+        assert "mode=merge" in refused.value.remedy
+    for _ in range(2):
+        taken = await contents.take_in(room(harness), upload(STAMPED), PLAIN, "merge")
+        assert taken.events == 2
+    assert await contents.read(room(harness), ["tables", "t", "2"]) == b'{"c":2}'
+    with pytest.raises(ContentTooLarge):
+        await contents.export(room(harness), "mergeable")
+
+
+async def test_a_file_is_bounded(
+    harness: ObjectHarness, contents: Contents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.cluster.contents.UPLOAD_BYTES", 50)
+    with pytest.raises(ContentTooLarge):
+        await contents.take_in(room(harness), upload(STAMPED), PLAIN, "merge")
+    assert harness.live_room("tinybase", "a") is None
+
+
+async def test_what_is_not_there_or_not_in_that_format_is_not_given_out(
+    harness: ObjectHarness, contents: Contents
+) -> None:
+    with pytest.raises(ObjectUnknown):
+        await contents.export(room(harness), "content")
+    await contents.replace(room(harness), [], b'{"values":{"a":1}}')
+    with pytest.raises(NoContent):
+        await contents.export(room(harness), "yaml")
