@@ -11,7 +11,7 @@ from .server_process import ServerProcess, ServerRecipe, our_server
 from .wire_json import Json, dumps
 
 TOKEN = "a-token-of-the-tests-that-move"
-TABLES = {
+TABLES: dict[str, Json] = {
     "pets": {"fido": {"kind": "dog", "toys": ["ball", {"n": 1e21}]}, "ünï/💥": {"kind": None}},
     "a:b": {"": {'"\\': -0.5}},
 }
