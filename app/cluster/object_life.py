@@ -10,6 +10,7 @@ object now, and claims nothing.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 
@@ -156,6 +157,10 @@ class ObjectLife:
         if await self._states.undelete(object_id):
             _log.info("object_undeleted", **_names(object_id))
         return await self._present(object_id)
+
+    async def deleted(self, *, after: tuple[int, UUID] | None, limit: int) -> list[ObjectState]:
+        """See `ObjectStates.deleted`."""
+        return await self._states.deleted(after=after, limit=limit)
 
     async def evict(self, object_id: ObjectId, *, close_sockets: bool) -> bool:
         """Drop the instance of an object if it has one; returns whether it had.

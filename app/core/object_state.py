@@ -13,6 +13,7 @@ Freezing, thawing and deleting are fenced like commits: only the owner of this v
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 from .ids import ObjectId, WorkerId
 from .values import Claim
@@ -72,6 +73,13 @@ class ObjectStates(Protocol):
         """Bring a deleted object back, with all it stored; False if its purge has begun.
 
         Also when it was not deleted, or there is no such object.
+        """
+        ...
+
+    async def deleted(self, *, after: tuple[int, UUID] | None, limit: int) -> list[ObjectState]:
+        """Return deleted objects of all namespaces, those that are purged first at the head.
+
+        At most `limit`, behind the one with `purge_ms` and the id `after`.
         """
         ...
 

@@ -11,6 +11,7 @@ what the first has done.
 
 from collections.abc import Collection
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 
@@ -30,6 +31,17 @@ from object o left join object_deletion d on d.object_id = o.object_id
 where o.object_id = $1
 """  # noqa: S608 - no value in it
 
+# Behind $1 (milliseconds) and $2 (object); $3 how many. Times of purges are whole milliseconds.
+DELETED: Final = f"""
+select d.object_id, o.namespace, o.name, o.worker_id, {_MS.format("o.frozen_at")} as frozen_ms,
+       {_MS.format("o.deleted_at")} as deleted_ms, {_MS.format("d.purge_at")} as purge_ms,
+       d.purging
+from object_deletion d join object o on o.object_id = d.object_id
+where (d.purge_at, d.object_id)
+    > (timestamptz 'epoch' + $1::int8 * interval '1 millisecond', $2::uuid)
+order by d.purge_at, d.object_id limit $3
+"""  # noqa: S608 - no value in it
+
 # $1 object, $2 epoch, $3 worker, $4 whether it is frozen
 SET_FROZEN: Final = """
 update object set frozen_at = case when $4 then coalesce(frozen_at, now()) end
@@ -45,14 +57,15 @@ with gone as (
     returning object_id
 )
 insert into object_deletion (object_id, purge_at)
-select object_id, clock_timestamp() + make_interval(secs => $4) from gone
+select object_id, date_trunc('ms', clock_timestamp() + make_interval(secs => $4)) from gone
 on conflict (object_id) do update set purge_at = excluded.purge_at, purging = false
 returning object_id
 """
 
 # $1 object, $2 seconds
 SET_PURGE: Final = """
-update object_deletion set purge_at = clock_timestamp() + make_interval(secs => $2)
+update object_deletion
+set purge_at = date_trunc('ms', clock_timestamp() + make_interval(secs => $2))
 where object_id = $1 and not purging
 returning object_id
 """
@@ -152,6 +165,15 @@ class PostgresObjectStates:
         undeleted = await self._database.fetch(UNDELETE, object_id.uuid)
         self._database.changed.note(object_id.uuid)
         return bool(undeleted)
+
+    async def deleted(self, *, after: tuple[int, UUID] | None, limit: int) -> list[ObjectState]:
+        """See `ObjectStates.deleted`."""
+        purge_ms, last = after or (0, UUID(int=0))
+        rows = await self._database.fetch(DELETED, purge_ms, last, limit)
+        return [
+            self._state(self._object_ids.from_row(row["namespace"], row["object_id"], None), row)
+            for row in rows
+        ]
 
     async def begin_purges(
         self, *, limit: int, only: Collection[ObjectId] | None = None

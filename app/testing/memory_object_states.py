@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from itertools import islice
+from uuid import UUID
 
 from ..core.ids import ObjectId
 from ..core.object_state import ObjectState
@@ -67,6 +68,16 @@ class MemoryObjectStates:
             return False
         found.deleted_ms = found.purge_ms = None
         return True
+
+    async def deleted(self, *, after: tuple[int, UUID] | None, limit: int) -> list[ObjectState]:
+        """See `ObjectStates.deleted`."""
+        found = [await self.state(each.object_id) for each in self._database.objects.values()]
+        due = {
+            (state.purge_ms, state.object_id.uuid): state
+            for state in found
+            if state is not None and state.purge_ms is not None
+        }
+        return [due[place] for place in sorted(due) if after is None or place > after][:limit]
 
     async def begin_purges(
         self, *, limit: int, only: Collection[ObjectId] | None = None

@@ -183,6 +183,28 @@ async def test_the_time_of_a_purge_can_be_set_anew_until_it_has_begun(world: Wor
     assert not await world.states.set_purge(room(world), grace_seconds=WEEK)
 
 
+async def test_deleted_objects_are_listed_page_by_page_in_the_order_of_their_purges(
+    world: World,
+) -> None:
+    graces = {"b": 3.0, "a": 60.0, "d": WEEK, "c": 600.0}
+    for name, grace in graces.items():
+        claim, _ = await held(world, name)
+        await world.states.set_frozen(claim, frozen=name == "c")
+        await world.states.delete(claim, grace_seconds=grace)
+    await held(world, "in use")
+    names = []
+    after = None
+    while page := await world.states.deleted(after=after, limit=2):
+        names += [state.object_id.name for state in page]
+        last = page[-1]
+        assert last.purge_ms is not None
+        after = (last.purge_ms, last.object_id.uuid)
+    assert names == ["b", "a", "c", "d"]
+    (first, *_, third, _) = await world.states.deleted(after=None, limit=10)
+    assert (first.object_id, first.deleted_ms is None) == (room(world, "b"), False)
+    assert (first.frozen_ms is None, third.frozen_ms is None) == (True, False)
+
+
 async def test_of_an_undelete_and_a_purge_at_once_exactly_one_happens(world: World) -> None:
     for number in range(20):
         claim, _ = await held(world, f"room {number}")

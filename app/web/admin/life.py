@@ -12,6 +12,7 @@ from ...cluster.locator import Locator
 from ...cluster.object_life import ObjectLife
 from ...cluster.purging import Purger
 from ...core.admin import Role
+from ...core.admin_errors import CursorInvalid
 from ...core.errors import (
     IdInvalid,
     NamespaceUnknown,
@@ -22,12 +23,14 @@ from ...core.errors import (
 from ...core.ids import ObjectId, WorkerId
 from ...core.limits import MOST_GRACE_SECONDS
 from ...core.object_state import ObjectState
-from .models import Asked, Instant, Told, instant_of_ms
+from .models import Asked, Instant, Page, PageQuery, Told, instant_of_ms
 from .objects_named import object_of
 from .operation import AdminCall, Operation
+from .paging import Keyset
 
 _OBJECT = "/namespaces/{namespace}/objects/{object}"
 _TAG = "life"
+_LIST = Keyset("list_deleted_objects", int, bytes)
 _ERRORS = (NamespaceUnknown, IdInvalid, ObjectUnknown, ObjectDeleted)
 
 
@@ -50,6 +53,10 @@ class LifeState(Told):
     """From when on it cannot be undeleted any more."""
     purged: bool = False
     """Whether nothing is left of it already."""
+
+
+class DeletedPage(Page[LifeState]):
+    """Deleted objects of all namespaces, those that are purged first at the head."""
 
 
 class EvictQuery(Asked):
@@ -187,6 +194,18 @@ class LifeOperations:
     def _of_ends(self) -> list[Operation]:
         return [
             Operation(
+                name="list_deleted_objects",
+                method="GET",
+                path="/deleted-objects",
+                role=Role.VIEWER,
+                tag=_TAG,
+                summary="List the deleted objects that are not purged yet",
+                handle=self._list_deleted,
+                query=PageQuery,
+                answer=DeletedPage,
+                errors=(CursorInvalid,),
+            ),
+            Operation(
                 name="delete_object",
                 method="DELETE",
                 path=_OBJECT,
@@ -239,12 +258,31 @@ class LifeOperations:
         purged = grace == 0 and await self._purger.purge_now(object_id)
         return _told(state, purged=purged)
 
+    async def _list_deleted(self, call: AdminCall) -> DeletedPage:
+        query: PageQuery = call.query
+        wanted = _LIST.slice(query)
+        after = None
+        if wanted.after is not None:
+            after = wanted.after[0], _uuid(wanted.after[1])
+        found = await self._life.deleted(after=after, limit=wanted.limit)
+        kept, cursor = _LIST.page(
+            query, found, lambda state: (state.purge_ms or 0, state.object_id.uuid.bytes)
+        )
+        return DeletedPage(items=[_told(state) for state in kept], next_cursor=cursor)
+
     async def _undelete(self, call: AdminCall) -> LifeState:
         return _told(await self._life.undelete(self._object(call)))
 
     def _object(self, call: AdminCall) -> ObjectId:
         locator = self._locator
         return object_of(call.path, locator.ids, locator.namespaces, name_bytes=self._name_bytes)
+
+
+def _uuid(raw: bytes) -> UUID:
+    try:
+        return UUID(bytes=raw)
+    except ValueError:
+        raise CursorInvalid from None
 
 
 def _told(state: ObjectState, *, purged: bool = False) -> LifeState:

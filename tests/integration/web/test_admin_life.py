@@ -63,6 +63,9 @@ async def test_a_deleted_object_is_gone_until_it_is_undeleted(client: httpx.Asyn
     assert (gone.status_code, gone.json()["code"]) == (410, "object_deleted")
     refused = await client.post(address("deleted") + "/freeze")
     assert (refused.status_code, refused.json()["code"]) == (410, "object_deleted")
+    listed = (await client.get("/admin/v1/deleted-objects")).json()
+    assert [item["name"] for item in listed["items"]] == ["deleted"]
+    assert listed["items"][0] == deleted
     back = await client.post(address("deleted") + "/undelete")
     assert (back.status_code, back.json()["purge_at"]) == (200, None)
     assert await count(client, "deleted") == first + 1
