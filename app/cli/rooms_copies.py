@@ -34,6 +34,10 @@ _RESULTS: Final[tuple[Column, ...]] = (
 )
 
 
+_RESULT_KINDS: Final = frozenset({"object", "damage"})
+"""Of the lines that tell what became of something; others tell of progress."""
+
+
 class Mode(StrEnum):
     """What an import does with an object that is there already."""
 
@@ -259,7 +263,7 @@ def _read(source: BinaryIO) -> Iterator[bytes]:
 
 
 def _objects(pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-    """The objects of NDJSON that comes in pieces; what is none is left out."""
+    """The results in NDJSON that comes in pieces; what is none is left out."""
     rest = b""
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
@@ -275,7 +279,7 @@ def _parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
             value = parse_json(line)
         except JsonError:
             continue
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value.get("kind") in _RESULT_KINDS:
             yield value
 
 

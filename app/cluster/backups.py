@@ -2,6 +2,7 @@
 
 from ..core.backup import BackupSource, Staging
 from ..core.clock import DatabaseClock
+from ..core.history import ObjectHistory
 from .exporting import Exporter
 from .forking import Forker
 from .importing import Importer
@@ -23,6 +24,7 @@ class Backups:
         steering: The way to live objects.
         source: Where objects are read.
         staging: Where the rows of large ones wait.
+        history: Where the past of objects is read.
         database_clock: Tells when an export was made.
     """
 
@@ -33,9 +35,10 @@ class Backups:
         *,
         source: BackupSource,
         staging: Staging,
+        history: ObjectHistory,
         database_clock: DatabaseClock,
     ) -> None:
         lander = Lander(registry, source=source, staging=staging, steering=steering)
         self.exporter = Exporter(source, registry.ids, database_clock)
         self.importer = Importer(registry, lander, source=source, staging=staging)
-        self.forker = Forker(registry, lander, source=source, staging=staging)
+        self.forker = Forker(registry, lander, source=source, staging=staging, history=history)

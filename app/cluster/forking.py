@@ -6,14 +6,16 @@ again, after an answer that was lost, finds the copy and is done. Alarms stay be
 are asked for: both would ring.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from ..core.backup import BackupSource, Staging, StoredPart
+from ..core.backup import BackupSource, ObjectHead, Staging, StoredPart
 from ..core.content_digest import ContentDigest, Digest
 from ..core.errors import ObjectUnknown, Unsupported
-from ..core.ids import ObjectId
+from ..core.history import ObjectHistory
+from ..core.ids import CommitSeq, ObjectId
 from ..core.mounts import Durability
+from ..core.values import KeyRange
 from ..core.workshop import breathe
 from .gathering import Gathering
 from .landing import ImportMode, Lander
@@ -28,15 +30,23 @@ class Forker:
         lander: Writes the copy.
         source: Where objects are read.
         staging: Where the rows of large ones wait.
+        history: Where the past of objects is read.
     """
 
     def __init__(
-        self, registry: RoomRegistry, lander: Lander, *, source: BackupSource, staging: Staging
+        self,
+        registry: RoomRegistry,
+        lander: Lander,
+        *,
+        source: BackupSource,
+        staging: Staging,
+        history: ObjectHistory,
     ) -> None:
         self._registry = registry
         self._lander = lander
         self._source = source
         self._staging = staging
+        self._history = history
 
     async def fork(self, object_id: ObjectId, copy_id: ObjectId, *, alarms: bool = False) -> Digest:
         """Copy what an object stores; returns the digest of the copy.
@@ -53,6 +63,22 @@ class Forker:
         """
         async with aclosing(self._source.parts(object_id.uuid)) as parts:
             return await self.write(parts, copy_id, alarms=alarms)
+
+    async def fork_at(self, object_id: ObjectId, bookmark: str, copy_id: ObjectId) -> Digest:
+        """Copy what an object stored at a bookmark; see `fork`. The past has no alarms.
+
+        Raises:
+            BookmarkUnknown, BookmarkExpired: Its state of then cannot be told, or could not be
+                told to the end.
+            StateroomError: See `fork`.
+        """
+        history = self._history
+        stand = await history.stand(object_id)
+        if stand is None:
+            raise ObjectUnknown
+        past = _past(history, object_id, stand.commit_of(bookmark))
+        async with aclosing(past) as parts:
+            return await self.write(parts, copy_id, alarms=False)
 
     async def write(
         self, parts: AsyncIterator[StoredPart], copy_id: ObjectId, *, alarms: bool
@@ -96,3 +122,23 @@ async def _gather(
     if not found:
         raise ObjectUnknown
     return content.digest()
+
+
+async def _past(
+    history: ObjectHistory, object_id: ObjectId, commit_seq: CommitSeq
+) -> AsyncGenerator[StoredPart, None]:
+    head = ObjectHead(
+        namespace=object_id.namespace,
+        name=object_id.name,
+        uuid=object_id.uuid,
+        commit_seq=commit_seq,
+        created_ms=0,
+        committed_ms=None,
+    )
+    wanted = KeyRange()
+    while True:
+        page = await history.scan(object_id, commit_seq, wanted)
+        yield StoredPart(head=head, rows=page.rows)
+        if not page.more:
+            return
+        wanted = KeyRange(start=page.rows[-1][0] + b"\0")

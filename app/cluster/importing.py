@@ -145,7 +145,7 @@ class _Run:
             if self._current is not None:
                 await self._current.discard()
         await self._land_group()
-        self._tell({"summary": self._summary()})
+        self._tell(self._summary())
 
     async def _line(self, number: int, raw: bytes | None) -> None:
         event = self._reader.take(number, raw)
@@ -167,7 +167,7 @@ class _Run:
                 await self._end(event.digest)
             case Damage():
                 if not await self._void(event.line, event.error):
-                    self._tell({"damage": {"line": event.line, **_why(event.error)}})
+                    self._tell({"kind": "damage", "line": event.line, **_refused(event.error)})
             case _:
                 pass
 
@@ -223,8 +223,8 @@ class _Run:
             return
         if gathering.size_bytes - self._told_bytes > _PROGRESS_BYTES:
             self._told_bytes = gathering.size_bytes
-            progress = {"line": gathering.line, "bytes": gathering.size_bytes}
-            self._tell({"progress": progress})
+            size = gathering.size_bytes
+            self._tell({"kind": "progress", "line": gathering.line, "size_bytes": size})
 
     async def _end(self, digest: Digest) -> None:
         current, self._current = self._current, None
@@ -274,7 +274,7 @@ class _Run:
             if how.fate is Fate.IMPORTED:
                 self._sums.rows += arrival.digest.rows
                 self._sums.size_bytes += arrival.digest.size_bytes
-            self._tell({"object": _told(line, arrival.object_id, how, arrival.digest)})
+            self._tell(_told(line, arrival.object_id, how, arrival.digest))
 
     async def _void(self, line: int, error: StateroomError) -> bool:
         """Give the current object up; returns whether there was one."""
@@ -284,28 +284,29 @@ class _Run:
             return False
         await current.discard()
         self._sums.fates[Fate.REFUSED] += 1
-        told = _told(line, current.object_id, Landed(Fate.REFUSED, error), None)
-        self._tell({"object": told})
+        self._tell(_told(line, current.object_id, Landed(Fate.REFUSED, error), None))
         return True
 
     def _refuse(self, line: int, head: HeadLine, error: StateroomError) -> None:
         self._sums.fates[Fate.REFUSED] += 1
-        told = {"line": line, "namespace": head.namespace, "name": head.name, "id": head.id_text}
-        self._tell({"object": told | {"result": Fate.REFUSED.value, **_why(error)}})
+        told = {"kind": "object", "line": line, "namespace": head.namespace, "name": head.name}
+        self._tell(told | {"id": head.id_text, **_refused(error)})
 
     def _summary(self) -> dict[str, Any]:
         sums = self._sums
         return {
+            "kind": "summary",
             "complete": self._reader.whole,
             "dry_run": self._options.dry_run,
             **{fate.value: count for fate, count in sums.fates.items()},
             "rows": sums.rows,
-            "bytes": sums.size_bytes,
+            "size_bytes": sums.size_bytes,
         }
 
 
 def _told(line: int, object_id: ObjectId, how: Landed, digest: Digest | None) -> dict[str, Any]:
     told: dict[str, Any] = {
+        "kind": "object",
         "line": line,
         "namespace": object_id.namespace,
         "name": object_id.name,
@@ -313,9 +314,14 @@ def _told(line: int, object_id: ObjectId, how: Landed, digest: Digest | None) ->
         "result": how.fate.value,
     }
     if digest is not None:
-        told |= {"rows": digest.rows, "bytes": digest.size_bytes}
-    return told | (_why(how.error) if how.error is not None else {})
+        told |= {"rows": digest.rows, "size_bytes": digest.size_bytes, "sha256": digest.sha256}
+    return told if how.error is None else told | _refused(how.error)
 
 
-def _why(error: StateroomError) -> dict[str, str]:
-    return {"code": error.code, "detail": error.detail, "remedy": error.remedy}
+def _refused(error: StateroomError) -> dict[str, str]:
+    return {
+        "result": Fate.REFUSED.value,
+        "code": error.code,
+        "detail": error.detail,
+        "remedy": error.remedy,
+    }

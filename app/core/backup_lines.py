@@ -4,8 +4,8 @@
     {"object":{"namespace":...,"name":...,"id":...,"commit_seq":...,"created_at":...}}
     {"row":"<key>","value":"<value>"}                  both base64 of what is stored
     {"alarm":"<name>","due_ms":...,"next_attempt_ms":...,...}
-    {"end":{"rows":...,"bytes":...,"alarms":...,"sha256":...,"lines_sha256":...}}
-    {"finish":{"objects":...,"rows":...,"bytes":...,"sha256":...}}
+    {"end":{"rows":...,"size_bytes":...,"alarms":...,"sha256":...,"lines_sha256":...}}
+    {"finish":{"objects":...,"rows":...,"size_bytes":...,"sha256":...}}
 
 An object is whole when its `end` line is there and agrees with what came before it; the file is
 when its `finish` line agrees with all the `end` lines. So damage is known by its object, and a
@@ -180,7 +180,7 @@ def end_line(end: EndLine) -> bytes:
     """Write the last line of an object."""
     line = {
         "rows": end.digest.rows,
-        "bytes": end.digest.size_bytes,
+        "size_bytes": end.digest.size_bytes,
         "alarms": end.alarms,
         "sha256": end.digest.sha256,
         "lines_sha256": end.lines_sha256,
@@ -193,7 +193,7 @@ def finish_line(finish: FinishLine) -> bytes:
     line = {
         "objects": finish.objects,
         "rows": finish.rows,
-        "bytes": finish.size_bytes,
+        "size_bytes": finish.size_bytes,
         "sha256": finish.sha256,
     }
     return dump_json({"finish": line}) + b"\n"
@@ -273,7 +273,7 @@ def _end(line: dict[str, Any], _: bytes) -> Line:
     return EndLine(
         digest=Digest(
             rows=_number(end["rows"]),
-            size_bytes=_number(end["bytes"]),
+            size_bytes=_number(end["size_bytes"]),
             sha256=_text(end["sha256"]),
         ),
         alarms=_number(end["alarms"]),
@@ -286,7 +286,7 @@ def _finish(line: dict[str, Any], _: bytes) -> Line:
     return FinishLine(
         objects=_number(finish["objects"]),
         rows=_number(finish["rows"]),
-        size_bytes=_number(finish["bytes"]),
+        size_bytes=_number(finish["size_bytes"]),
         sha256=_text(finish["sha256"]),
     )
 

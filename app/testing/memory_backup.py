@@ -9,7 +9,7 @@ from ..core.errors import StoreUnavailable
 from ..core.ids import WorkerId
 from ..core.values import CommitOutcome, CommitResult, WriteBatch
 from .memory import MemoryCommitter
-from .memory_database import BASE_MS, MemoryDatabase, MemoryObject
+from .memory_database import MemoryDatabase, MemoryObject
 
 _PAGE_OBJECTS = 100
 _SMALL_ROWS = 256
@@ -109,8 +109,8 @@ def _head(found: MemoryObject) -> ObjectHead:
         name=found.object_id.name,
         uuid=found.object_id.uuid,
         commit_seq=found.commit_seq,
-        created_ms=BASE_MS,
-        committed_ms=BASE_MS if found.commit_seq else None,
+        created_ms=found.created_ms,
+        committed_ms=found.committed_ms,
         frozen=found.frozen_ms is not None,
     )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import __version__
+from ..cluster.backups import Backups
 from ..cluster.contents import Contents
 from ..cluster.locator import Locator
 from ..cluster.membership import Membership
@@ -16,13 +17,17 @@ from ..core.tasks import TaskOwner
 from ..settings import Settings
 from ..store.admin_tokens import PostgresAdminTokens
 from ..store.audit import PostgresAuditTrail
+from ..store.backup import PostgresBackupSource
 from ..store.database import Database
+from ..store.history import PostgresObjectHistory
 from ..store.listing import PostgresObjectListing
 from ..store.object_states import PostgresObjectStates
 from ..store.repeats import PostgresRepeats
+from ..store.staging import PostgresStaging
 from ..store.storage import PostgresObjectStore
 from ..web.access import AccessPolicy
 from ..web.admin.audit import AuditOperations
+from ..web.admin.backup import BackupOperations
 from ..web.admin.changes import Changes
 from ..web.admin.content import ContentOperations
 from ..web.admin.content_moves import ContentMoveOperations
@@ -82,6 +87,7 @@ def operations_of(parts: AdminParts) -> list[Operation]:
         *TokenOperations(PostgresAdminTokens(parts.database)).operations(),
         *AuditOperations(PostgresAuditTrail(parts.database)).operations(),
         *_what_there_is(parts),
+        *BackupOperations(_backups(parts), parts.locator, parts.tasks).operations(),
         *ContentOperations(contents, parts.locator).operations(),
         *ContentMoveOperations(contents, parts.locator).operations(),
         *LifeOperations(
@@ -104,6 +110,17 @@ def _what_there_is(parts: AdminParts) -> list[Operation]:
         *ObjectOperations(listing, stored, parts.steering, parts.locator).operations(),
         *StatsOperations(listing, namespaces).operations(),
     ]
+
+
+def _backups(parts: AdminParts) -> Backups:
+    return Backups(
+        parts.registry,
+        parts.steering,
+        source=PostgresBackupSource(parts.database),
+        staging=PostgresStaging(parts.database),
+        history=PostgresObjectHistory(parts.database),
+        database_clock=parts.database_clock,
+    )
 
 
 def described_operations() -> list[Operation]:

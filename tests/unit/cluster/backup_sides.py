@@ -9,6 +9,7 @@ from app.cluster.landing import ImportMode
 from app.sdk import AlarmInfo, Connection, DurableObject
 from app.testing.harness import ObjectHarness
 from app.testing.memory_backup import MemoryBackupSource, MemoryStaging
+from app.testing.memory_history import MemoryObjectHistory
 
 REPLACE = ImportOptions(mode=ImportMode.REPLACE)
 MERGE = ImportOptions(mode=ImportMode.MERGE)
@@ -50,11 +51,13 @@ class Side:
         self.harness = harness
         self.staging = MemoryStaging(harness.database)
         self.source = MemoryBackupSource(harness.database)
+        self.history = MemoryObjectHistory(harness.database)
         self.backups = Backups(
             harness.registry,
             harness.steering,
             source=self.source,
             staging=self.staging,
+            history=self.history,
             database_clock=harness.database_clock,
         )
 
@@ -104,12 +107,12 @@ async def stream_of(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 def fates(told: list[dict[str, Any]]) -> dict[str, str]:
     """What became of each, by name; of those refused their code."""
-    found = [line["object"] for line in told if "object" in line]
+    found = [line for line in told if line["kind"] == "object"]
     return {each["name"]: each.get("code") or each["result"] for each in found}
 
 
 def summary(told: list[dict[str, Any]]) -> dict[str, Any]:
-    (found,) = [line["summary"] for line in told if "summary" in line]
+    (found,) = [line for line in told if line["kind"] == "summary"]
     return dict(found)
 
 

@@ -50,13 +50,14 @@ async def test_what_is_exported_and_imported_is_equal_and_wakes_nothing(
     Notebook.starts = 0
     told = await there.take(export)
     assert summary(told) == {
+        "kind": "summary",
         "complete": True,
         "dry_run": False,
         "imported": 230,
         "skipped": 0,
         "refused": 0,
         "rows": 460,
-        "bytes": summary(told)["bytes"],
+        "size_bytes": summary(told)["size_bytes"],
     }
     assert Notebook.starts == 0
     assert there.stored("room 7") == here.stored("room 7")
@@ -264,7 +265,7 @@ async def test_damage_in_one_object_is_told_by_its_line_and_the_others_are_impor
     damaged = [name for name, fate in fates(told).items() if fate == "backup_damaged"]
     assert len(damaged) == 1
     assert there.stored(damaged[0]) == {}
-    (at,) = [line["object"]["line"] for line in told if line.get("object", {}).get("code")]
+    (at,) = [line["line"] for line in told if line["kind"] == "object" and "code" in line]
     assert at == 9  # where it shows: the last line of that object
     assert summary(told)["imported"] == 2
 
@@ -284,7 +285,7 @@ async def test_the_same_object_twice_in_a_file_is_one_after_the_other(
     await here.store("a", {"k": 1})
     lines = (await here.export()).splitlines(keepends=True)
     told = await there.take([lines[0], *lines[1:-1], *lines[1:-1]])
-    assert [line["object"]["result"] for line in told if "object" in line] == [
+    assert [line["result"] for line in told if line["kind"] == "object"] == [
         "imported",
         "skipped",
     ]

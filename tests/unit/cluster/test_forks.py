@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.cluster.gathering import MOST_ROWS
-from app.core.errors import NamespaceUnknown, ObjectNotEmpty, ObjectUnknown
+from app.core.errors import BookmarkUnknown, NamespaceUnknown, ObjectNotEmpty, ObjectUnknown
+from app.core.history import HistoryRule
 from app.testing.harness import ObjectHarness
 from tests.unit.cluster.backup_sides import CLASSES, Side
 
@@ -51,3 +52,22 @@ async def test_a_large_object_is_forked_in_parts(here: Side) -> None:
     await here.backups.forker.fork(ids.from_name("notes", "large"), ids.from_name("json", "copy"))
     assert here.stored("copy", "json") == here.stored("large")
     assert not here.staging.staged
+
+
+async def test_a_fork_at_a_bookmark_is_what_the_object_was_then(here: Side) -> None:
+    here.harness.database.history = HistoryRule(seconds=3_600, size_bytes=1 << 20)
+    before = {f"{number:04}": number for number in range(2_500)}
+    await here.store("a", before)
+    ids = here.harness.registry.ids
+    source = ids.from_name("notes", "a")
+    stand = await here.history.stand(source)
+    assert stand is not None
+    bookmark = stand.bookmark(stand.commit_seq)
+    await here.store("a", {"0001": "changed", "more": 1})
+    digest = await here.backups.forker.fork_at(source, bookmark, ids.from_name("notes", "then"))
+    assert digest.rows == len(before)
+    assert here.harness.contents("notes", "then") == before
+    with pytest.raises(BookmarkUnknown):
+        await here.backups.forker.fork_at(source, "garbled", ids.from_name("notes", "x"))
+    with pytest.raises(ObjectUnknown):
+        await here.backups.forker.fork_at(ids.unique("notes"), bookmark, source)
