@@ -1,6 +1,6 @@
 """Export, import and fork in the admin API."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -18,6 +18,7 @@ from ...core.errors import (
     ObjectDeleted,
     ObjectFrozen,
     ObjectUnknown,
+    StateroomError,
     Unsupported,
 )
 from ...core.ids import ObjectId
@@ -41,6 +42,16 @@ _IMPORT: Final = (
     "(`result`: imported, skipped or refused with a `code`), `damage` for what belongs to no "
     "object, `progress` now and then, and at the end one `summary`; `complete` says whether all "
     "of the export came whole. Each object is written whole or not at all."
+)
+_FORK_ERRORS: Final = (
+    ObjectUnknown,
+    ObjectNotEmpty,
+    ObjectIsLive,
+    ObjectFrozen,
+    ObjectDeleted,
+    BookmarkUnknown,
+    BookmarkExpired,
+    Unsupported,
 )
 
 
@@ -121,41 +132,15 @@ class BackupOperations:
             return self._backups.exporter.one(self._object(call))
 
         return [
-            Operation(
-                name="export_all",
-                method="GET",
-                path="/export",
-                role=Role.VIEWER,
-                tag=_TAG,
-                summary="Export every object there is",
-                description=_EXPORT,
-                handle=everything,
-                gives=_NDJSON,
+            _export("all", "/export", "every object there is", everything),
+            _export(
+                "namespace",
+                "/namespaces/{namespace}/export",
+                "every object of a namespace",
+                namespace,
+                NamespaceUnknown,
             ),
-            Operation(
-                name="export_namespace",
-                method="GET",
-                path="/namespaces/{namespace}/export",
-                role=Role.VIEWER,
-                tag=_TAG,
-                summary="Export every object of a namespace",
-                description=_EXPORT,
-                handle=namespace,
-                gives=_NDJSON,
-                errors=(NamespaceUnknown,),
-            ),
-            Operation(
-                name="export_object",
-                method="GET",
-                path=f"{_OBJECT}/export",
-                role=Role.VIEWER,
-                tag=_TAG,
-                summary="Export one object",
-                description=_EXPORT,
-                handle=one,
-                gives=_NDJSON,
-                errors=(ObjectUnknown,),
-            ),
+            _export("object", f"{_OBJECT}/export", "one object", one, ObjectUnknown),
         ]
 
     def _import(self) -> Operation:
@@ -219,18 +204,30 @@ class BackupOperations:
             answer=Fork,
             status=201,
             creates=True,
-            errors=(
-                ObjectUnknown,
-                ObjectNotEmpty,
-                ObjectIsLive,
-                ObjectFrozen,
-                ObjectDeleted,
-                BookmarkUnknown,
-                BookmarkExpired,
-                Unsupported,
-            ),
+            errors=_FORK_ERRORS,
         )
 
     def _object(self, call: AdminCall) -> ObjectId:
         locator = self._locator
         return object_of(call.path, locator.ids, locator.namespaces, name_bytes=LONGEST_NAME_BYTES)
+
+
+def _export(
+    name: str,
+    path: str,
+    what: str,
+    handle: Callable[[AdminCall], Awaitable[AsyncIterator[bytes]]],
+    *errors: type[StateroomError],
+) -> Operation:
+    return Operation(
+        name=f"export_{name}",
+        method="GET",
+        path=path,
+        role=Role.VIEWER,
+        tag=_TAG,
+        summary=f"Export {what}",
+        description=_EXPORT,
+        handle=handle,
+        gives=_NDJSON,
+        errors=errors,
+    )
