@@ -1,0 +1,180 @@
+"""The commands that steer, against a real service."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.doubles.careless_proxy import Carelessness, CarelessProxy
+
+from .commands import TOKEN, CommandLine, logs_elsewhere
+from .conftest import StartService
+from .running_service import RunningService, ServerKind
+
+
+@pytest.fixture(autouse=True)
+def logs_are_elsewhere() -> Iterator[None]:
+    with logs_elsewhere():
+        yield
+
+
+@pytest.fixture(scope="module")
+def steered(start_service: StartService) -> RunningService:
+    return start_service(ServerKind.DIRECT, admin_token=TOKEN, socket_ping_seconds=4.0)
+
+
+@pytest.fixture
+def line(steered: RunningService) -> CommandLine:
+    return CommandLine(steered.port)
+
+
+@pytest.fixture
+def room() -> str:
+    return f"team/{uuid4().hex}"
+
+
+def count(steered: RunningService, name: str) -> None:
+    """Make an object that stores something."""
+    httpx.post(f"http://127.0.0.1:{steered.port}/objects/counter/{name}").raise_for_status()
+
+
+def test_content_is_changed_and_read_back(line: CommandLine, room: str) -> None:
+    named = f"tinybase/{room}"
+    line.out("rooms", "patch", named, '{"tables": {"t": {"r": {"c": 1, "d": "é\\u001b"}}}}')
+    line.out("rooms", "patch", named, "-", given='{"values": {"v": true}}')
+    whole = [{"t": {"r": {"c": 1, "d": "é\x1b"}}}, {"v": True}]
+    assert line.json("rooms", "get", named) in (
+        whole,
+        dict(zip(("tables", "values"), whole, strict=True)),
+    )
+    assert line.json("rooms", "get", named, "--table", "t", "--row", "r") == {"c": 1, "d": "é\x1b"}
+    assert "\x1b" not in line.out("rooms", "get", named)
+
+
+def test_lists_and_one_object_are_shown(
+    line: CommandLine, steered: RunningService, name: str
+) -> None:
+    count(steered, name)
+    shown = line.json("rooms", "show", f"counter/{name}")
+    assert (shown["namespace"], shown["name"], shown["live"]) == ("counter", name, True)
+    by_id = line.json("rooms", "show", f"counter/id:{shown['id']}")
+    assert by_id["id"] == shown["id"]
+    tags = line.json("rooms", "tag", f"counter/{name}", "blue", "round")["tags"]
+    assert tags == ["blue", "round"]
+    fields = dict(
+        row.split("\t") for row in line.out("rooms", "show", f"counter/{name}").splitlines()
+    )
+    assert (fields["name"], fields["tags"], fields["live"]) == (name, "blue, round", "yes")
+
+
+def test_a_list_is_lines_with_tabs_or_one_document_a_line(
+    line: CommandLine, steered: RunningService
+) -> None:
+    lead = uuid4().hex
+    for number in range(3):
+        count(steered, f"{lead}-{number}")
+    wanted = [f"{lead}-{number}" for number in range(3)]
+
+    def listed() -> list[str]:
+        return [item["name"] for item in line.lines("rooms", "ls", f"counter/{lead}", "--all")]
+
+    # A list learns of new objects in the background.
+    while listed() != wanted:
+        pass
+    rows = line.out("rooms", "ls", f"counter/{lead}", "--limit", "2").splitlines()
+    assert [row.split("\t")[:2] for row in rows] == [["counter", name] for name in wanted[:2]]
+
+
+def test_life_is_steered(line: CommandLine, steered: RunningService, name: str) -> None:
+    count(steered, name)
+    named = f"counter/{name}"
+    assert line.json("rooms", "freeze", named)["frozen_at"]
+    assert line.json("rooms", "thaw", named)["frozen_at"] is None
+    assert line.json("rooms", "evict", named, "--close-sockets") == {"evicted": True}
+    assert line.json("rooms", "activate", named)["worker_id"]
+    assert line.refused("rooms", "rm", named) == (2, "not_confirmed")
+    assert line.json("rooms", "rm", "--yes", named)["deleted_at"]
+    assert line.refused("rooms", "activate", named)[0] == 3
+    assert line.json("rooms", "undelete", named)["deleted_at"] is None
+
+
+def test_workers_are_listed_and_drained(line: CommandLine) -> None:
+    (worker,) = line.lines("workers", "ls")
+    assert worker["state"] == "live"
+    assert line.json("workers", "drain", worker["worker_id"])["duty"] in ("draining", "leaving")
+    assert line.json("workers", "undrain", worker["worker_id"])["duty"] == "serving"
+    assert line.refused("workers", "drain", str(uuid4()))[0] == 3
+
+
+def test_a_token_is_made_used_and_revoked(line: CommandLine, steered: RunningService) -> None:
+    secret = line.out("token", "create", "a script", "--role", "viewer").strip()
+    made = next(each for each in line.lines("token", "ls") if each["name"] == "a script")
+    assert made["role"] == "viewer"
+    assert secret not in str(made)
+    viewer = CommandLine(steered.port, secret)
+    viewer.out("workers", "ls")
+    assert viewer.refused("rooms", "rm", "--yes", "x") == (4, "role_too_low")
+    line.out("token", "revoke", "--yes", made["id"])
+    assert viewer.refused("workers", "ls") == (4, "admin_token_required")
+
+
+def test_what_goes_wrong_has_a_status_and_one_line(line: CommandLine, tmp_path: Path) -> None:
+    ended = line.run("rooms", "get", "no such room")
+    assert ended.exit_code == 3
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("stateroom: error [object_unknown]: ")
+    assert ended.stderr.count("\n") == 1
+    assert line.run("rooms", "patch", "x", "{").exit_code == 2
+    assert line.run("rooms", "get", "/x").exit_code == 2
+    assert line.run("rooms", "kick", "x").exit_code == 2
+    assert line.refused("rooms", "import", str(tmp_path / "none")) == (1, "file_unusable")
+    nobody = line.run("rooms", "ls", STATEROOM_SERVER="http://127.0.0.1:1")
+    assert (nobody.exit_code, "[server_unreachable]" in nobody.stderr) == (5, True)
+
+
+def test_names_of_rooms_are_completed_from_the_server(
+    line: CommandLine, steered: RunningService
+) -> None:
+    lead = uuid4().hex
+    count(steered, f"{lead}-one")
+    asked = {"_STATEROOM_COMPLETE": "complete_bash", "COMP_CWORD": "3"}
+
+    def offered() -> str:
+        words = f"stateroom rooms show counter/{lead}"
+        ended = line.run(**asked, COMP_WORDS=words)
+        return str(ended.stdout)
+
+    while f"counter/{lead}-one" not in offered():
+        pass
+    nobody = {"STATEROOM_SERVER": "http://127.0.0.1:1"}
+    assert line.run(**asked, **nobody, COMP_WORDS="stateroom rooms show x").stdout.strip() == ""
+
+
+def test_the_doctor_finds_a_server_well(line: CommandLine) -> None:
+    examined = line.json("doctor", "--patience", "60")
+    assert examined["ok"] is True
+    verdicts = {each["subject"]: each["verdict"] for each in examined["findings"]}
+    assert set(verdicts.values()) == {"ok"}
+    assert set(verdicts) >= {"upgrade", "message size", "idle timeout", "admin API", "forwarded"}
+
+
+@pytest.mark.parametrize(
+    ("carelessness", "subject"),
+    [
+        (Carelessness(forgets_upgrade=True), "upgrade"),
+        (Carelessness(host="inside"), "server"),
+        (Carelessness(largest_bytes=1 << 20), "message size"),
+        (Carelessness(idle_seconds=2.0), "idle timeout"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_doctor_finds_what_a_proxy_does_wrong(
+    steered: RunningService, carelessness: Carelessness, subject: str
+) -> None:
+    with CarelessProxy(steered.port, carelessness) as proxy:
+        words = ("doctor", "--json", "--server", proxy.url, "--patience", "60")
+        ended = CommandLine(steered.port).run(*words)
+    assert ended.exit_code == 1, ended.output
+    assert f'"subject":"{subject}","verdict":"fail"' in ended.stdout
