@@ -12,6 +12,11 @@ from .ids import ObjectId
 from .values import Alarm
 
 
+def is_internal(name: str) -> bool:
+    """Whether an alarm of that name is the service's own: no author sees, sets or counts it."""
+    return name.startswith("\x01")
+
+
 class AlarmPosition(NamedTuple):
     """Where an alarm stands in a list: its time there in milliseconds, its object, its name."""
 

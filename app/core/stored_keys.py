@@ -52,3 +52,8 @@ class StoredKeys(Protocol):
 def version_of(stored: bytes) -> str:
     """A short text that is another one for another value; equal values have the same."""
     return blake2b(stored, digest_size=_VERSION_BYTES).hexdigest()
+
+
+def prefix_end(prefix: bytes) -> bytes:
+    """The lowest key behind all with this prefix, for no byte of UTF-8 is the highest."""
+    return prefix[:-1] + bytes((prefix[-1] + 1,))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from math import isfinite
 from typing import Any, Final
 
+from ..core.alarm_lists import is_internal
 from ..core.errors import ObjectFault, StorageRefused
 from ..core.limits import (
     ALARM_ERROR_CHARACTERS,
@@ -21,12 +22,11 @@ from ..core.values import AlarmFailure
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _CLASS_CHARACTERS: Final = 200
-_OWN: Final = "\x01"
 
 
 def is_own(name: str) -> bool:
     """Whether an alarm of that name is the engine's, which no author sees or counts."""
-    return name.startswith(_OWN)
+    return is_internal(name)
 
 
 def checked_name(name: object) -> str:

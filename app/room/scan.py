@@ -10,6 +10,7 @@ from ..core.errors import StorageRefused
 from ..core.ids import ObjectId
 from ..core.ports import ObjectStore
 from ..core.storage_codec import EXPIRING, expired
+from ..core.stored_keys import prefix_end
 from ..core.values import KeyRange
 
 Rows = list[tuple[bytes, bytes]]
@@ -57,7 +58,7 @@ def _key_range(
     if prefix:
         raw = prefix.encode()
         low = raw if low is None else max(low, raw)
-        after = _after_prefix(raw)
+        after = prefix_end(raw)
         high = after if high is None else min(high, after)
     if low is not None and high is not None and low >= high:
         return None
@@ -126,8 +127,3 @@ def _stretch(
         low, high = (edge, high) if reverse else (low, edge + b"\0")
     bounds = KeyRange(start=low, end=high)
     return {key: value for key, value in overlay.items() if within(key, bounds)}
-
-
-def _after_prefix(prefix: bytes) -> bytes:
-    """The lowest key after every key with this prefix; no byte of UTF-8 is the highest."""
-    return prefix[:-1] + bytes((prefix[-1] + 1,))

@@ -42,6 +42,7 @@ from ..web.admin.pages import pages_of
 from ..web.admin.stats import StatsOperations
 from ..web.admin.tokens import TokenOperations
 from ..web.admin.workers import WorkerOperations
+from .admin_inside import inside_operations
 from .neighbours import Neighbours
 
 
@@ -89,6 +90,7 @@ def operations_of(parts: AdminParts) -> list[Operation]:
         *_what_there_is(parts),
         *BackupOperations(_backups(parts), parts.locator, parts.tasks).operations(),
         *ContentOperations(contents, parts.locator).operations(),
+        *inside_operations(parts.database, parts.locator, parts.steering, parts.database_clock),
         *ContentMoveOperations(contents, parts.locator).operations(),
         *LifeOperations(
             others.life,
