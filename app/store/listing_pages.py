@@ -104,7 +104,10 @@ def conditions_of(where: ListingFilter) -> dict[str, list[Condition]]:
     return found
 
 
-_TAGGED: Final = "exists (select from object_tag t where t.object_id = l.object_id and t.tag = {})"
+# A question for each object, by the primary key. With `exists` all that carry the tag would be read.
+_TAGGED: Final = """coalesce((
+    select true from object_tag t where t.object_id = l.object_id and t.tag = {}
+), false)"""
 
 
 def after_prefix(prefix: str) -> str | None:
@@ -142,18 +145,34 @@ def _few(
     parameters: Parameters,
     names: str,
 ) -> str:
-    """The ids that the conditions of one column fit, by its index, one more than FEW at most."""
+    """What the conditions of one column fit, by its index, one more than FEW at most.
+
+    Ids for tags, entries of `object_listing` else. The order is the index's own: with it, a plan
+    that reads everything is never the cheaper one.
+    """
+    source, holders = "object_listing", ""
+    order = f"l.{column}, l.object_id"
     if column == "tag":
-        tag = parameters.add(where.tag, "text")
-        source, fits = "object_tag", f"l.tag = {tag}"
+        source, order = "object_tag", "l.tag, l.namespace, l.object_id"
+        fits = f"l.tag = {parameters.add(where.tag, 'text')}"
+    elif column == "worker_id":
+        holders, order = f"cross join ({_holders(where, parameters)}) as h", "l.object_id"
+        fits = "l.worker_id = h.worker_id"
     else:
-        source = "object_listing"
         fits = " and ".join(condition(parameters) for condition in conditions)
     return f"""
-        select c.object_id from unnest({names}) as n (namespace) cross join lateral (
-            select l.object_id from {source} l where l.namespace = n.namespace and {fits}
-            limit {FEW + 1}
+        select c.* from unnest({names}) as n (namespace) {holders} cross join lateral (
+            select l.* from {source} l where l.namespace = n.namespace and {fits}
+            order by {order} limit {FEW + 1}
         ) as c limit {FEW + 1}"""  # noqa: S608 - no value in it
+
+
+def _holders(where: ListingFilter, parameters: Parameters) -> str:
+    """The workers whose objects are wanted: each has a range of the index."""
+    if where.owner is None:
+        return "select worker_id from live"
+    owner = f"select {parameters.add(where.owner, 'uuid')} as worker_id"
+    return f"{owner} intersect select worker_id from live" if where.live else owner
 
 
 def _after(sort: SortBy, position: ListingPosition, parameters: Parameters, sign: str) -> str:
@@ -242,9 +261,13 @@ class PageStatement:
         parameters = Parameters()
         names = parameters.add(self._namespaces, "text[]")
         few = _few(column, self._conditions[column], self._where, parameters, names)
-        candidates = f"""
-            select l.* from ({few}) as f join object_listing l on l.object_id = f.object_id
-        """  # noqa: S608 - no value in it
+        candidates = few
+        if column == "tag":
+            # The limit makes it one look by the primary key for each id.
+            candidates = f"""
+                select l.* from ({few}) as f cross join lateral (
+                    select e.* from object_listing e where e.object_id = f.object_id limit 1
+                ) as l"""  # noqa: S608 - no value in it
         tests = [
             condition(parameters)
             for other, conditions in self._conditions.items()

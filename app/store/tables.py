@@ -265,6 +265,7 @@ object_listing = Table(
         "object_listing_worker_id_idx",
         "worker_id",
         "namespace",
+        "object_id",
         postgresql_where=text("worker_id is not null"),
     ),
 )

@@ -56,7 +56,7 @@ def _listing() -> None:
     op.create_index(
         "object_listing_worker_id_idx",
         "object_listing",
-        ["worker_id", "namespace"],
+        ["worker_id", "namespace", "object_id"],
         postgresql_where=sa.text("worker_id IS NOT NULL"),
     )
 
