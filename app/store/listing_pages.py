@@ -104,7 +104,7 @@ def conditions_of(where: ListingFilter) -> dict[str, list[Condition]]:
     return found
 
 
-# A question for each object, by the primary key. With `exists` all that carry the tag would be read.
+# One question for each object, by the primary key: for `exists` all of the tag would be read.
 _TAGGED: Final = """coalesce((
     select true from object_tag t where t.object_id = l.object_id and t.tag = {}
 ), false)"""
@@ -172,7 +172,7 @@ def _holders(where: ListingFilter, parameters: Parameters) -> str:
     if where.owner is None:
         return "select worker_id from live"
     owner = f"select {parameters.add(where.owner, 'uuid')} as worker_id"
-    return f"{owner} intersect select worker_id from live" if where.live else owner
+    return f"{owner} intersect select worker_id from live" if where.live else owner  # noqa: S608 - no value in it
 
 
 def _after(sort: SortBy, position: ListingPosition, parameters: Parameters, sign: str) -> str:

@@ -5,16 +5,16 @@ many pages each question touches.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import asyncpg
 import pytest
 import pytest_asyncio
 
+from app.core.codec import parse_json
 from app.core.ids import WorkerId
 from app.core.listing import ListingFilter, ListingPosition, ListingRequest, SortBy
 from app.store.database import Database
@@ -57,7 +57,7 @@ insert into object_tag select object_id, 'often', namespace from filled where n 
 insert into object_tag select object_id, 'seldom', namespace from filled where n % 19999 = 0;
 insert into namespace_total select namespace, 0, count(*), 0, 0 from filled group by namespace;
 drop table filled;
-"""
+"""  # noqa: S608 - no value in it
 
 INDEXES: Final = """
 select indexname, indexdef from pg_indexes
@@ -109,7 +109,7 @@ class Observed:
                 f"explain (analyze, buffers, timing off, format json) {asked}"
             )
             await self._session.execute("deallocate question")
-            self.plans.append(json.loads(shown)[0]["Plan"])
+            self.plans.append(parse_json(shown)[0]["Plan"])
         return await self._database.fetch(sql, *values)
 
 
@@ -117,7 +117,9 @@ def literal(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, list):
-        return f"array[{', '.join(literal(each) for each in value)}]::text[]"
+        return f"'{{{','.join('null' if each is None else str(each) for each in value)}}}'"
+    if isinstance(value, tuple):
+        return f"'({value[0]},{value[1]})'"
     return str(value) if isinstance(value, int) else f"'{value}'"
 
 
@@ -125,15 +127,13 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(each for child in plan.get("Plans", ()) for each in nodes(child))]
 
 
-def check(plan: dict[str, Any], *, pages: int) -> None:
-    """No table is read from end to end, and nothing big is sorted or read."""
+def check(plan: dict[str, Any], *, most_pages: int) -> None:
+    """No table is read from end to end, and nothing big is read or sorted."""
     for node in nodes(plan):
-        if node["Node Type"] in {"Seq Scan", "Bitmap Heap Scan"}:
-            assert node["Relation Name"] not in BIG or "Bitmap" in node["Node Type"], node
-        if "Sort" in node["Node Type"]:
-            assert sum(child["Actual Rows"] for child in node["Plans"]) <= 4 * FEW, node
+        assert node["Node Type"] != "Seq Scan" or node["Relation Name"] not in BIG, node
         assert node["Actual Rows"] * node["Actual Loops"] <= 4 * FEW, node
-    assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] <= pages, plan
+    pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    assert pages <= most_pages, (pages, most_pages)
 
 
 @pytest.fixture(scope="module")
@@ -174,25 +174,67 @@ async def observed(million: str) -> AsyncIterator[Observed]:
         await database.close()
 
 
-async def test_every_question_in_every_order_touches_few_pages(observed: Observed) -> None:
-    listing = PostgresObjectListing(observed)  # type: ignore[arg-type] - it asks no more of it
-    for (name, where), sort, descending in product(WHERE.items(), SortBy, (False, True)):
-        after: Sequence[ListingPosition | None] = (None, MIDDLE[sort])
-        for position in after:
-            observed.plans.clear()
-            request = ListingRequest(where=where, sort=sort, descending=descending, after=position)
-            page = await listing.page(request)
-            cost = max(p["Shared Hit Blocks"] + p["Shared Read Blocks"] for p in observed.plans)
-            print(name, sort, descending, position is not None, len(page.objects), page.after is not None, len(observed.plans), cost)
-            for plan in observed.plans:
-                try:
-                    check(plan, pages=60_000)
-                except AssertionError as e:
-                    print("FAIL", str(e)[:300])
-
-
 MIDDLE: Final = {
     SortBy.NAME: ListingPosition("team-500/doc-500", UUID(int=7)),
     SortBy.SIZE: ListingPosition(350_000, UUID(int=7)),
     SortBy.LAST_COMMIT: ListingPosition(1_700_500_000_000, UUID(int=7)),
 }
+PLAIN: Final = ("everything", "all namespaces")
+ORDERS: Final = tuple(product(SortBy, (False, True), (False, True)))
+
+
+@pytest.mark.parametrize("name", list(WHERE))
+async def test_a_question_reads_parts_of_indexes_in_every_order(
+    observed: Observed, name: str
+) -> None:
+    """From the beginning and from the middle, forwards and backwards."""
+    listing = PostgresObjectListing(cast("Database", observed))
+    for sort, descending, onwards in ORDERS:
+        request = ListingRequest(
+            where=WHERE[name],
+            sort=sort,
+            descending=descending,
+            after=MIDDLE[sort] if onwards else None,
+        )
+        await listing.page(request)
+    for plan in observed.plans:
+        check(plan, most_pages=1_500 if name in PLAIN else 40_000)
+
+
+async def test_a_search_that_fits_few_of_a_million_finds_them_at_once(observed: Observed) -> None:
+    listing = PostgresObjectListing(cast("Database", observed))
+    tagged = sum(n % 10 > 0 for n in range(19_999, OBJECTS + 1, 19_999))
+    small = sum(
+        n % 1000 == 77 and str(n)[0] == "5" and n % 99_991 * 7 <= 400_000  # as `FILL` has it
+        for n in range(77, OBJECTS, 1000)
+    )
+    for where, count in (
+        (ListingFilter(tag="seldom", namespaces=["notes"]), tagged),
+        (ListingFilter(prefix="team-77/doc-5", max_bytes=400_000), small),
+        (ListingFilter(namespaces=["notes"], owner=WorkerId(BUSY), prefix="team-101/"), 1_000),
+    ):
+        page = await listing.page(ListingRequest(where=where, sort=SortBy.SIZE, limit=1_000))
+        assert (len(page.objects), page.after) == (count, None)
+
+
+async def test_counts_of_everything_are_bounded(observed: Observed) -> None:
+    listing = PostgresObjectListing(cast("Database", observed))
+    figures = await listing.figures()
+    assert figures.objects_live == (10_000, False)
+    assert sum(totals.objects for totals in await listing.totals()) == OBJECTS
+    for plan in observed.plans:
+        check(plan, most_pages=40_000)
+
+
+async def test_following_the_objects_reads_parts_of_tables(observed: Observed) -> None:
+    ids = [row["object_id"] for row in await observed.fetch(SOME)]
+    observed.plans.clear()
+    nothing = [None] * len(ids)
+    await observed.fetch(REFRESH, ids, nothing, nothing, nothing, 0)
+    for statement in (MISSED, STRAY):
+        await observed.fetch(statement, (4_000, 0), (4_128, 0), 500)
+    for plan in observed.plans:
+        check(plan, most_pages=60_000)
+
+
+SOME: Final = "select object_id from object_listing where namespace = 'few' order by name limit 500"
