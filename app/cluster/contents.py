@@ -21,9 +21,9 @@ from ..core.admin_errors import (
     ContentUnknown,
     NoContent,
 )
-from ..core.errors import ObjectDeleted, ObjectUnknown
+from ..core.errors import ObjectDeleted, ObjectFrozen, ObjectUnknown
 from ..core.ids import ObjectId
-from ..core.object_state import ObjectStates
+from ..core.object_state import ObjectState, ObjectStates
 from ..core.workshop import Workshop
 from ..sdk.content import CONTENT_BYTES, NO_CONTENT, NOT_EMPTY, JsonContent, MovableContent, Upload
 from .namespaces import Namespaces
@@ -94,25 +94,27 @@ class Contents:
 
         Raises:
             NoContent: Its class has no content.
+            ObjectFrozen, ObjectDeleted: It takes no changes.
             ContentInvalid, ContentTooLarge: It cannot be taken; nothing was changed.
         """
-        text = _text(patch)
-        _accept(await self._stub(object_id).patch_content(list(path), text))
+        stub, text = await self._changeable(object_id), _text(patch)
+        _accept(await stub.patch_content(list(path), text))
 
     async def replace(self, object_id: ObjectId, path: Sequence[str], content: bytes) -> None:
         """Make a part what JSON says; see `patch`."""
-        text = _text(content)
-        _accept(await self._stub(object_id).replace_content(list(path), text))
+        stub, text = await self._changeable(object_id), _text(content)
+        _accept(await stub.replace_content(list(path), text))
 
     async def delete(self, object_id: ObjectId, path: Sequence[str]) -> None:
         """Delete a part.
 
         Raises:
             ObjectUnknown, ObjectDeleted: There is no such object.
+            ObjectFrozen: It takes no changes.
             NoContent: Its class has no content.
             ContentUnknown: There is no such part.
         """
-        stub = await self._existing(object_id)
+        stub = await self._existing(object_id, changes=True)
         if not await stub.delete_content(list(path)):
             raise ContentUnknown
 
@@ -141,10 +143,12 @@ class Contents:
 
         Raises:
             NoContent: Its class has no content that moves.
+            ObjectFrozen, ObjectDeleted: It takes no changes.
             ContentPresent: The mode is `if-empty`, and there is some.
             ContentInvalid, ContentTooLarge: It cannot be taken.
         """
         cls = self._movable(object_id)
+        await self._state(object_id, changes=True)
         with tempfile.TemporaryDirectory(prefix="stateroom-import-") as folder:
             file = Path(folder) / "upload"
             size = await self._keep(pieces, file)
@@ -191,14 +195,26 @@ class Contents:
         moves: type[MovableContent] = cls
         return moves
 
-    async def _existing(self, object_id: ObjectId) -> JsonContent:
+    async def _existing(self, object_id: ObjectId, *, changes: bool = False) -> JsonContent:
         stub = self._stub(object_id)
-        state = await self._states.state(object_id)
-        if state is None:
+        if await self._state(object_id, changes=changes) is None:
             raise ObjectUnknown
-        if state.deleted_ms is not None:
-            raise ObjectDeleted
         return stub
+
+    async def _changeable(self, object_id: ObjectId) -> JsonContent:
+        """A stub of an object that may be changed, or made."""
+        stub = self._stub(object_id)
+        await self._state(object_id, changes=True)
+        return stub
+
+    async def _state(self, object_id: ObjectId, *, changes: bool) -> ObjectState | None:
+        """How the object stands; what it refuses anyway is refused before it costs it anything."""
+        state = await self._states.state(object_id)
+        if state is not None and state.deleted_ms is not None:
+            raise ObjectDeleted
+        if state is not None and state.frozen_ms is not None and changes:
+            raise ObjectFrozen
+        return state
 
     def _stub(self, object_id: ObjectId) -> JsonContent:
         cls = self._namespaces.mount(object_id.namespace).cls

@@ -28,6 +28,7 @@ from .layout import MARK
 from .multiplex import SUBPROTOCOL, Multiplexer
 from .options import RoomOptions
 from .pacing import PacedSends
+from .read_only import BRINGS_CHANGES, ReadOnlySynchronizer
 from .refusals import OVERFLOW_SOCKET, Refusal
 from .replica import Replica
 from .restoring import RestoredContent
@@ -103,6 +104,7 @@ class TinyBaseRoom(
         self._replica: Replica | None = None
         self._sync: Synchronizer | None = None
         self._mode: SyncMode | None = None
+        self._frozen = ctx.frozen
         self._begun = len(self._clients) > 0
         if ctx.durability != "none":
             await self._load()
@@ -190,6 +192,8 @@ class TinyBaseRoom(
     def _pass_on(
         self, connection: Connection, message: Message, originals: tuple[str, ...] | None
     ) -> None:
+        if self._frozen and message.kind in BRINGS_CHANGES:
+            return
         recipients = route(self._mode, message.address, message.kind).recipients
         if recipients is Recipients.NOBODY:
             return
@@ -267,14 +271,15 @@ class TinyBaseRoom(
         await load_beside(self.ctx, replica, stored)
         self._replica = replica
         self._mode = self._options.sync
-        self._sync = Synchronizer(
+        made = ReadOnlySynchronizer if self._frozen else Synchronizer
+        self._sync = made(
             replica,
             mode=self._mode,
             random=random,
             request_timeout_seconds=self._options.request_timeout_seconds,
             tells=self._listens,
         )
-        if not stored:
+        if not stored and not self._frozen:
             self._reacting = True
             seeding = self.seed()
             if seeding is not None:

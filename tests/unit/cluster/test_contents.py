@@ -12,7 +12,7 @@ from app.core.admin_errors import (
     ContentUnknown,
     NoContent,
 )
-from app.core.errors import NamespaceUnknown, ObjectDeleted, ObjectUnknown
+from app.core.errors import NamespaceUnknown, ObjectDeleted, ObjectFrozen, ObjectUnknown
 from app.core.ids import ObjectId
 from app.sdk import DurableObject, Upload
 from app.sdk.content import CONTENT_BYTES
@@ -125,6 +125,25 @@ async def test_a_deleted_object_is_told_so(harness: ObjectHarness, contents: Con
     assert await states.delete(claim, grace_seconds=60)
     with pytest.raises(ObjectDeleted):
         await contents.read(room(harness), [])
+
+
+async def test_a_frozen_object_is_read_and_refuses_changes_before_they_cost_anything(
+    harness: ObjectHarness, contents: Contents
+) -> None:
+    await contents.replace(room(harness), [], b'{"values":{"a":1}}')
+    states = MemoryObjectStates(harness.database)
+    claim = await harness.store.claim(room(harness), harness.membership.worker_id)
+    assert await states.set_frozen(claim, frozen=True)
+    for refused in (
+        contents.patch(room(harness), [], b"{}"),
+        contents.replace(room(harness), [], b"{}"),
+        contents.delete(room(harness), []),
+        contents.take_in(room(harness), upload(b"[]"), PLAIN, "merge"),
+    ):
+        with pytest.raises(ObjectFrozen):
+            await refused
+    await harness.abort_all()
+    assert await contents.read(room(harness), ["values"]) == b'{"a":1}'
 
 
 async def test_what_is_missing_wrong_or_too_large_is_refused(
