@@ -104,7 +104,6 @@ class TinyBaseRoom(
         self._replica: Replica | None = None
         self._sync: Synchronizer | None = None
         self._mode: SyncMode | None = None
-        self._frozen = ctx.frozen
         self._begun = len(self._clients) > 0
         if ctx.durability != "none":
             await self._load()
@@ -192,7 +191,7 @@ class TinyBaseRoom(
     def _pass_on(
         self, connection: Connection, message: Message, originals: tuple[str, ...] | None
     ) -> None:
-        if self._frozen and message.kind in BRINGS_CHANGES:
+        if self.ctx.frozen and message.kind in BRINGS_CHANGES:
             return
         recipients = route(self._mode, message.address, message.kind).recipients
         if recipients is Recipients.NOBODY:
@@ -271,15 +270,14 @@ class TinyBaseRoom(
         await load_beside(self.ctx, replica, stored)
         self._replica = replica
         self._mode = self._options.sync
-        made = ReadOnlySynchronizer if self._frozen else Synchronizer
-        self._sync = made(
+        self._sync = (ReadOnlySynchronizer if self.ctx.frozen else Synchronizer)(
             replica,
             mode=self._mode,
             random=random,
             request_timeout_seconds=self._options.request_timeout_seconds,
             tells=self._listens,
         )
-        if not stored and not self._frozen:
+        if not stored and not self.ctx.frozen:
             self._reacting = True
             seeding = self.seed()
             if seeding is not None:

@@ -324,6 +324,17 @@ def test_nothing_in_a_hostile_schema_is_run(file: Path) -> None:
         pieces(file, "sqlite", "t")
 
 
+def test_a_view_that_says_it_is_a_table_is_not_run(file: Path) -> None:
+    database(
+        file,
+        "CREATE VIEW t AS SELECT '_' AS _id, hex(zeroblob(10)) AS store",
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET type = 'table' WHERE name = 't'",
+    )
+    with pytest.raises(ValueError, match=r"not authorized|prohibited"):
+        pieces(file, "sqlite", "t")
+
+
 @pytest.mark.parametrize("content", [b"", b"SQLite format 3\0", b"x" * 5_000])
 def test_what_is_no_database_is_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
