@@ -35,7 +35,7 @@ _RESULTS: Final[tuple[Column, ...]] = (
 
 
 _RESULT_KINDS: Final = frozenset({"object", "damage"})
-"""Of the lines that tell what became of something; others tell of progress."""
+"""Of the lines that tell what became of something; others tell of progress and of all."""
 
 
 class Mode(StrEnum):
@@ -94,7 +94,7 @@ def import_rooms(
     with source, output.progress("import", total_bytes=size) as meter:
         body = meter.counting(_read(source))
         with client.upload("/import", body, media_type=NDJSON, query=query) as answer:
-            results = _Results(for_people=output.for_people)
+            results = _Results(output)
             output.rows(results.of_interest(_objects(answer)), _RESULTS)
     if output.for_people:
         output.record(results.summary)
@@ -263,7 +263,7 @@ def _read(source: BinaryIO) -> Iterator[bytes]:
 
 
 def _objects(pieces: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-    """The results in NDJSON that comes in pieces; what is none is left out."""
+    """The objects of NDJSON that comes in pieces; what is none is left out."""
     rest = b""
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
@@ -279,15 +279,18 @@ def _parsed(lines: list[bytes]) -> Iterator[dict[str, Any]]:
             value = parse_json(line)
         except JsonError:
             continue
-        if isinstance(value, dict) and value.get("kind") in _RESULT_KINDS:
+        if isinstance(value, dict):
             yield value
 
 
 class _Results:
-    """Counts what an import tells, and shows people what they must know of it."""
+    """Counts what an import tells, and picks what is shown of it.
 
-    def __init__(self, *, for_people: bool) -> None:
-        self._for_people = for_people
+    Programs get every line, a pipe what became of each object, people what went wrong.
+    """
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
         self.summary: dict[str, Any] = {}
         self.refused = 0
 
@@ -304,5 +307,6 @@ class _Results:
             self.refused += wrong
             if kind == "summary":
                 self.summary = line
-            if wrong or not self._for_people:
+            result = kind in _RESULT_KINDS and not self._output.for_people
+            if self._output.as_json or wrong or result:
                 yield line

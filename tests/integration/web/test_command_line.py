@@ -178,3 +178,41 @@ def test_the_doctor_finds_what_a_proxy_does_wrong(
         ended = CommandLine(steered.port).run(*words)
     assert ended.exit_code == 1, ended.output
     assert f'"subject":"{subject}","verdict":"fail"' in ended.stdout
+
+
+def test_rooms_are_exported_and_imported(
+    line: CommandLine, steered: RunningService, tmp_path: Path, name: str
+) -> None:
+    count(steered, name)
+    file = tmp_path / "one.ndjson"
+    line.out("rooms", "export", f"counter/{name}", "-o", str(file))
+    assert list(tmp_path.iterdir()) == [file]
+    count(steered, name)
+    told = line.lines("rooms", "import", str(file), "--mode", "replace", "--yes")
+    (imported,) = (each for each in told if each["kind"] == "object")
+    assert (imported["name"], imported["result"]) == (name, "imported")
+    assert told[-1]["complete"] is True
+    copy = line.json("rooms", "fork", f"counter/{name}", f"{name}-copy")
+    assert copy["sha256"] == imported["sha256"]
+
+
+def test_an_import_that_is_refused_in_part_says_so(
+    line: CommandLine, steered: RunningService, tmp_path: Path, name: str
+) -> None:
+    count(steered, name)
+    whole = line.out("rooms", "export", f"counter/{name}")
+    cut = tmp_path / "cut.ndjson"
+    cut.write_text("".join(whole.splitlines(keepends=True)[:-2]))
+    ended = line.run("rooms", "import", str(cut), "--dry-run")
+    assert ended.exit_code == 7
+    assert ended.stdout.split("\t")[:2] == ["object", "refused"]
+
+
+def test_content_moves_out_and_in(line: CommandLine, room: str, tmp_path: Path) -> None:
+    old, new = f"tinybase/{room}", f"tinybase/{room}-new"
+    line.out("rooms", "patch", old, '{"tables": {"t": {"r": {"c": [1, 2]}}}}')
+    file = tmp_path / "store.json"
+    line.out("rooms", "move-out", old, "--format", "mergeable", "-o", str(file))
+    assert line.json("rooms", "move-in", new, str(file))["size_bytes"] == file.stat().st_size
+    assert line.json("rooms", "get", new, "--table", "t") == {"r": {"c": [1, 2]}}
+    assert line.refused("rooms", "move-in", new, str(file))[0] == 6
