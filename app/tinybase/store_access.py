@@ -3,7 +3,7 @@
 A change is broadcast to every client and stored with the event that made it; several changes
 inside `with self.transaction():` go out as one message. More than 4 MiB at once are too much for
 a message: then every client is told to ask for what it lacks. When the event raises, all of it
-is undone with the event.
+is undone with the event. In a frozen room every edit raises ObjectFrozen.
 """
 
 from abc import abstractmethod
@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from ..sdk import ObjectFrozen
+from ..sdk.context import Context
 from ..sdk.json import parse_json
 from .edits import Edited, Edits
 from .news import Changes, changes_since
@@ -42,6 +44,7 @@ class StoreTransaction:
 class StoreAccess(StoreReads):
     """The editing half of `TinyBaseRoom`."""
 
+    ctx: Context
     _edits: Edits | None = None
     _listens = False
     """Whether the class has an `on_changes` of its own."""
@@ -80,7 +83,10 @@ class StoreAccess(StoreReads):
             finally:
                 edits.unnest()
             return
-        edits = self._edits = Edits(self._content(), self._now_ms())
+        content = self._content()
+        if self.ctx.frozen:
+            raise ObjectFrozen  # before anything in memory is altered
+        edits = self._edits = Edits(content, self._now_ms())
         try:
             with self._undone_by_errors(edits) as transaction:
                 yield transaction

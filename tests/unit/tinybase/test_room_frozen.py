@@ -110,3 +110,20 @@ async def test_a_frozen_room_that_is_empty_is_not_seeded() -> None:
         assert await stub(harness).read_content(["values"], CONTENT_BYTES) == "{}"
         await set_frozen(harness, frozen=False)
         assert await stub(harness).read_content(["values"], CONTENT_BYTES) == '{"seeded":true}'
+
+
+class Stubborn(Editor):
+    async def insist(self) -> bool:
+        """Whether an edit was refused, and left nothing behind."""
+        before = self.get_json()
+        try:
+            self.set_cell("pets", "fido", "colour", "brown")
+        except ObjectFrozen:
+            return self.get_json() == before
+        return False
+
+
+async def test_who_catches_the_refusal_of_an_edit_finds_nothing_altered() -> None:
+    async with ObjectHarness(mounted(Stubborn)) as harness:
+        await set_frozen(harness, frozen=True)
+        assert await harness.stub(ROOM, "a", Stubborn).insist()
