@@ -47,6 +47,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "event_timeout_seconds",
         "drain_rooms_per_second",
     ),
+    "History": ("history_seconds", "history_bytes"),
     "Limits": (
         "mailbox_events",
         "mailbox_bytes",

@@ -12,6 +12,8 @@ from ..sdk.durable_object import DurableObject
 from .hook_shapes import misspelt_hooks, problem_of_hooks
 
 _DURABILITY = "durability"
+_HISTORY = "history"
+_SWITCH = {"on": True, "off": False}
 
 _log = structlog.get_logger("stateroom.mounts")
 
@@ -52,10 +54,25 @@ def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, st
         raise ConfigurationInvalid(
             f"namespace {namespace!r}: durability {name!r} is not one of {choices}"
         ) from None
+    history = _switched(namespace, rest.pop(_HISTORY, "on"))
     problem = cls.check_settings(rest)
     if problem is not None:
         raise ConfigurationInvalid(f"namespace {namespace!r}: {problem}")
-    return Mount(namespace=namespace, cls=cls, durability=durability, settings=rest)
+    return Mount(
+        namespace=namespace,
+        cls=cls,
+        durability=durability,
+        history=history,
+        settings=rest,
+    )
+
+
+def _switched(namespace: str, history: str) -> bool:
+    if history not in _SWITCH:
+        raise ConfigurationInvalid(
+            f"namespace {namespace!r}: history {history!r} is neither on nor off"
+        )
+    return _SWITCH[history]
 
 
 class Namespaces:

@@ -26,10 +26,12 @@ class Mount:
         namespace: Its name, as in URLs and ids.
         cls: The author's class, a DurableObject.
         durability: See `Durability`.
+        history: Whether its objects keep what they were (`core.history`).
         settings: The class's own options, as given behind the `?` of its mount.
     """
 
     namespace: str
     cls: type[Any]
     durability: Durability = Durability.COMMIT
+    history: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -256,6 +256,16 @@ class WriteBuffer:
         self._pending = Layer()
         return self._in_flight
 
+    def reserve(self) -> None:
+        """Make a batch without any entries the batch in flight; units wait for its end.
+
+        Raises:
+            RuntimeError: Something is unconfirmed.
+        """
+        if not self.clean:
+            raise RuntimeError("something is unconfirmed")
+        self._in_flight = Layer()
+
     def confirm(self) -> Layer:
         """Forget the batch in flight, which is committed, and return it."""
         layer = self._in_flight

@@ -18,6 +18,7 @@ from ..core.errors import (
     StorageRefused,
     TooManyWrites,
 )
+from ..core.ids import CommitSeq
 from ..core.mounts import Durability
 from ..core.ports import Committer
 from ..core.values import (
@@ -28,7 +29,7 @@ from ..core.values import (
     Receipt,
     WriteBatch,
 )
-from .buffer import WriteBuffer
+from .buffer import Layer, WriteBuffer
 from .cache import RowCache
 from .gate import OutputGate
 from .known_alarms import KnownAlarms
@@ -90,6 +91,7 @@ class CommitLane:
         self._taken = 0
         self._queued = False
         self._broken = False
+        self._restoring: CommitSeq | None = None
         self._oldest_pending: float | None = None
         self._oldest_in_flight: float | None = None
         self._waiters: list[tuple[int, asyncio.Future[Receipt]]] = []
@@ -174,9 +176,43 @@ class CommitLane:
             future.set_result(self.receipt)
         return future
 
+    def restore(self, commit_seq: CommitSeq) -> asyncio.Future[Receipt]:
+        """Make the committed rows what they were after a commit, in a commit of its own.
+
+        Nothing may be unconfirmed or half written. What the cache knows of rows is wrong from
+        the moment that the future is done. It fails with the error that broke the lane.
+        """
+        self.buffer.reserve()
+        self._taken += 1
+        self._restoring = commit_seq
+        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._waiters.append((self._taken, future))
+        self._enqueue()
+        return future
+
+    def _take_restore(self, commit_seq: CommitSeq) -> WriteBatch | None:
+        """The batch that restores; it must not overtake any open read."""
+        every_row = Layer()
+        every_row.wipe()
+        if self.reads and self.reads.bar(every_row):
+            return None
+        self._restoring = None
+        claim = self.claim
+        return WriteBatch(
+            object_id=claim.object_id,
+            epoch=claim.epoch,
+            expected=self._commit_seq,
+            wipe=False,
+            entries={},
+            size_bytes=0,
+            restore=commit_seq,
+        )
+
     def take_batch(self) -> WriteBatch | None:
         """See `core.ports.BatchSource`."""
         self._queued = False
+        if self._restoring is not None and not self._broken:
+            return self._take_restore(self._restoring)
         if self._broken or (self.reads and self.reads.bar(self.buffer.pending)):
             return None
         layer = self.buffer.freeze()

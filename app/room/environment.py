@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core.clock import Clock, DatabaseClock
+from ..core.history import ObjectHistory
 from ..core.ports import Committer, LeaseCheck, ObjectStore
 from ..core.tasks import TaskOwner
 from ..core.workshop import Workshop
@@ -25,6 +26,7 @@ class RoomEnvironment:
     """
 
     store: ObjectStore
+    history: ObjectHistory
     committer: Committer
     lease: LeaseCheck
     clock: Clock

@@ -70,6 +70,11 @@ class RowExpiry:
         top.set_alarm(EXPIRY_ALARM, Alarm(due_ms=wanted, next_attempt_ms=wanted))
         top.confirmed = top.confirmed or confirmed
 
+    async def expect_again(self, expires_ms: int) -> None:
+        """See to it that rows are removed which came back; the first of them expires then."""
+        await self._alarms.load(alarmed=True)
+        self.expect(expires_ms, confirmed=True)
+
     async def remove(self) -> None:
         """Delete what has expired, in the running unit, and set the alarm for what expires next.
 

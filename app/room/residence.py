@@ -28,6 +28,7 @@ from .instance import ClassTraits, start_instance
 from .log_names import names_of
 from .outputs import Output
 from .reading import RowReader
+from .rewinding import Rewinding
 from .sections import Sections
 from .storage import RoomStorage
 from .storage_parts import StorageParts, Use
@@ -223,6 +224,18 @@ class Residence:
         """What reads the object's rows as they are for its events."""
         environment = self._environment
         return RowReader(self._lane, environment.store, environment.database_clock, self._gate)
+
+    def make_rewinding(self) -> Rewinding:
+        """What makes the object what it was."""
+        return Rewinding(
+            self.mount,
+            self._environment,
+            self._lane,
+            self._unit,
+            self.expiry,
+            self._gate,
+            lambda: self.drop(forget_rows=True),
+        )
 
     def make_storage(self) -> RoomStorage:
         """Storage over the object's rows, for an instance or for who steers the object."""

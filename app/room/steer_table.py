@@ -9,6 +9,7 @@ from typing import Final
 from .steered_activity import ACTIVITY_HANDLERS
 from .steered_alarms import ALARM_HANDLERS
 from .steered_connections import CONNECTION_HANDLERS
+from .steered_history import HISTORY_HANDLERS
 from .steered_import import IMPORT_HANDLERS
 from .steered_storage import STORAGE_HANDLERS
 from .steering import SteerHandler
@@ -19,4 +20,5 @@ STEER_HANDLERS: Final[tuple[SteerHandler, ...]] = (
     *CONNECTION_HANDLERS,
     *ALARM_HANDLERS,
     *IMPORT_HANDLERS,
+    *HISTORY_HANDLERS,
 )

@@ -29,6 +29,7 @@ from .connections import ConnectionSet
 from .hooks import finish
 from .reading import RowReader
 from .residence import Residence
+from .rewinding import Rewinding
 from .storage import RoomStorage
 
 SteerAnswer = tuple[dict[str, Any], bytes]
@@ -143,7 +144,11 @@ class RoomSteering:
         """See `Steered.renew`."""
         if self.residence.instance is not None:
             self.residence.drop(forget_rows=False)
-            self._life.restart()
+            self.restart()
+
+    def restart(self) -> None:
+        """See `Steered.restart`."""
+        self._life.restart()
 
 
 class Steered:
@@ -184,6 +189,11 @@ class Steered:
         return self._steering.residence.make_reader()
 
     @property
+    def rewinding(self) -> Rewinding:
+        """What the object was, and making it so again."""
+        return self._steering.residence.make_rewinding()
+
+    @property
     def awake(self) -> bool:
         """Whether the object is awake: LOOKING handlers are given no instance."""
         return self._steering.residence.instance is not None
@@ -220,3 +230,7 @@ class Steered:
         stay. While there are any another instance is started, as after an event that raised.
         """
         self._steering.renew()
+
+    def restart(self) -> None:
+        """The instance was let go: start another one if somebody is connected."""
+        self._steering.restart()

@@ -173,6 +173,12 @@ class Settings(BaseSettings):
     event_timeout_seconds: Seconds = 30.0
     """Longest time that one event of an object may take."""
 
+    history_seconds: Annotated[float, Field(ge=0, le=366 * 86_400, allow_inf_nan=False)] = 604_800.0
+    """How long what a commit replaced is kept, so that objects can be restored; 0: nothing is.
+    The option `history=off` of a namespace keeps nothing of its objects."""
+    history_bytes: Count = 256 << 20
+    """Most that is kept so of one object, its last commit aside; the oldest goes first."""
+
     mailbox_events: Count = 1_000
     """Most events that wait for one room; beyond it, its sockets are not read."""
     mailbox_bytes: Count = 32 << 20

@@ -24,6 +24,7 @@ from .memory import (
     MemoryAlarmQueue,
     MemoryCommitter,
     MemoryDatabase,
+    MemoryObjectHistory,
     MemoryObjectStore,
     MemoryWorkerLeases,
 )
@@ -68,6 +69,7 @@ class ObjectHarness(Harness):
         self.committer = MemoryCommitter(self.database, worker_id)
         ports = WorkerPorts(
             store=self.store,
+            history=MemoryObjectHistory(self.database),
             committer=self.committer,
             leases=MemoryWorkerLeases(self.database),
             alarms=MemoryAlarmQueue(self.database),

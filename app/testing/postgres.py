@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, TypeVar, cast
 
 from ..cluster.lives import CommitterOfThisLife
+from ..core.history import ObjectHistory
 from ..core.ids import ObjectId, WorkerId
 from ..core.mounts import Mount
 from ..core.owners import ObjectOwners
@@ -21,6 +22,7 @@ from ..room.limits import RoomLimits
 from ..store.alarms import PostgresAlarmQueue
 from ..store.committer import PostgresCommitter
 from ..store.database import Database
+from ..store.history import PostgresObjectHistory
 from ..store.leases import PostgresWorkerLeases
 from ..store.owners import PostgresObjectOwners
 from ..store.scratch import ScratchDatabase
@@ -105,6 +107,7 @@ class PostgresHarness(Harness):
         self.store = cast("ObjectStore", self._counted(PostgresObjectStore(opened)))
         ports = WorkerPorts(
             store=self.store,
+            history=cast("ObjectHistory", self._counted(PostgresObjectHistory(opened))),
             committer=self.committer,
             leases=cast("WorkerLeases", self._counted(PostgresWorkerLeases(opened))),
             alarms=cast("AlarmQueue", self._counted(PostgresAlarmQueue(opened))),

@@ -21,6 +21,7 @@ from ..cluster.steering import Steering
 from ..cluster.stubs import OutsideStubs
 from ..core.clock import DatabaseClock
 from ..core.errors import StateroomError
+from ..core.history import ObjectHistory
 from ..core.ids import ObjectIds, WorkerId
 from ..core.mounts import Mount
 from ..core.owners import ObjectOwners
@@ -72,6 +73,7 @@ class WorkerPorts:
     """
 
     store: ObjectStore
+    history: ObjectHistory
     committer: DrivenCommitter
     leases: WorkerLeases
     alarms: AlarmQueue
@@ -155,6 +157,7 @@ class HarnessWorker:
             namespaces=Namespaces(mounts),
             environment=RoomEnvironment(
                 store=self._ports.store,
+                history=self._ports.history,
                 committer=self._ports.committer,
                 lease=self.membership,
                 clock=self.clock,

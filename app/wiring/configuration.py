@@ -5,6 +5,7 @@ from typing import Any
 
 from ..cluster.namespaces import make_mount
 from ..core.errors import NamespaceUnknown
+from ..core.history import HistoryRule
 from ..core.mounts import Mount
 from ..room.limits import RoomLimits
 from ..settings import TINYBASE_NAMESPACE, RoomAccess, Settings
@@ -51,6 +52,15 @@ def access_of(settings: Settings) -> AccessPolicy:
         allowed_hosts=settings.allowed_hosts,
         allowed_origins=settings.allowed_origins,
         on_loopback=settings.on_loopback,
+    )
+
+
+def history_of(settings: Settings, mounts: Mapping[str, Mount]) -> HistoryRule:
+    """Which objects keep what they were, as the settings say."""
+    return HistoryRule(
+        seconds=settings.history_seconds,
+        size_bytes=settings.history_bytes,
+        without=frozenset(name for name, mount in mounts.items() if not mount.history),
     )
 
 

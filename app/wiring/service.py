@@ -29,24 +29,24 @@ from ..cluster.steering import Steering
 from ..cluster.stubs import OutsideStubs
 from ..core.clock import DatabaseClock, SystemClock
 from ..core.errors import ConfigurationInvalid, StateroomError, WorkerLeaving
+from ..core.history import HistoryRule
 from ..core.ids import WorkerId
 from ..core.ports import LeaseCheck
 from ..core.tasks import TaskOwner
 from ..room.environment import RoomEnvironment
 from ..settings import Settings
-from ..store.admin_pruning import AdminPruning
 from ..store.alarms import PostgresAlarmQueue
 from ..store.committer import PostgresCommitter
 from ..store.database import Database
+from ..store.history import PostgresObjectHistory
 from ..store.leases import PostgresWorkerLeases
-from ..store.listing_refresh import ListingRefresher
 from ..store.storage import PostgresObjectStore
-from ..store.sweeping import Sweeper
 from ..store.worker_locks import WorkerLock
 from ..store.workers import PostgresWorkerList
 from .admin import AdminParts
-from .configuration import Classes, access_of, limits_of, mounts_of
+from .configuration import Classes, access_of, history_of, limits_of, mounts_of
 from .front import front_of
+from .housekeeping import keep_house
 from .link_address import link_address, unreachable
 from .neighbours import Neighbours
 from .node import Node, WorkerPlace, target_of
@@ -120,7 +120,8 @@ class Service:
         )
         self._stack.push_async_callback(database.close)
         database_clock = DatabaseClock(self._clock)
-        committer = CommitterOfThisLife(_committer_maker(database))
+        history = history_of(settings, self._mounts)
+        committer = CommitterOfThisLife(_committer_maker(database, history))
         links, address = await self._listen(database, place)
         leases = PostgresWorkerLeases(database)
         membership = self._membership(place, address, leases, database_clock, committer)
@@ -140,19 +141,8 @@ class Service:
         links.serve(link_service)
         self._ring_alarms(database, database_clock, membership).serve(link_service)
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
-        self._keep_house(database, part=place.slot)
+        keep_house(self._tasks, database, settings, others, history, part=place.slot)
         self.asgi = self._application(database, membership, database_clock)
-
-    def _keep_house(self, database: Database, *, part: int) -> None:
-        """Start what goes on in the background for all workers' sake."""
-        listing = ListingRefresher(database, part=part)
-        self._tasks.start(Sweeper(database).run(), name="sweeping")
-        pruning = AdminPruning(database, self._clock, audit_days=self._settings.admin_audit_days)
-        self._tasks.start(pruning.run(), name="admin-pruning")
-        self._tasks.start(self._others.purger.run(), name="purging")
-        self._tasks.start(self._others.log_levels.run(), name="log-levels")
-        self._tasks.start(listing.run(), name="listing")
-        self._tasks.start(listing.run_beside(), name="listing-comparison")
 
     @property
     def outside(self) -> OutsideStubs:
@@ -240,6 +230,7 @@ class Service:
             namespaces=Namespaces(self._mounts),
             environment=RoomEnvironment(
                 store=PostgresObjectStore(database),
+                history=PostgresObjectHistory(database),
                 committer=committer,
                 lease=membership,
                 clock=self._clock,
@@ -327,9 +318,9 @@ def _nobody() -> WorkerId:
     return WorkerId(UUID(int=0))
 
 
-def _committer_maker(database: Database) -> Any:
+def _committer_maker(database: Database, history: HistoryRule) -> Any:
     def make(worker_id: WorkerId, lease: LeaseCheck) -> PostgresCommitter:
-        return PostgresCommitter(database, worker_id=worker_id, lease=lease)
+        return PostgresCommitter(database, worker_id=worker_id, lease=lease, history=history)
 
     return make
 

@@ -34,6 +34,7 @@ from app.sdk import Request
 from app.testing.memory import (
     MemoryCommitter,
     MemoryDatabase,
+    MemoryObjectHistory,
     MemoryObjectStates,
     MemoryObjectStore,
     MemoryWorkerLeases,
@@ -127,6 +128,7 @@ class Worker:
             namespaces=Namespaces(mounts),
             environment=RoomEnvironment(
                 store=MemoryObjectStore(self.database),
+                history=MemoryObjectHistory(self.database),
                 committer=self.committer,
                 lease=self.membership,
                 clock=self.clock,

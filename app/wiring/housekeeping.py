@@ -1,0 +1,42 @@
+"""What every worker does in the background for all workers' sake."""
+
+from ..core.clock import SystemClock
+from ..core.history import HistoryRule
+from ..core.tasks import TaskOwner
+from ..settings import Settings
+from ..store.admin_pruning import AdminPruning
+from ..store.database import Database
+from ..store.history_pruning import HistoryPruner
+from ..store.listing_refresh import ListingRefresher
+from ..store.sweeping import Sweeper
+from .neighbours import Neighbours
+
+
+def keep_house(
+    tasks: TaskOwner,
+    database: Database,
+    settings: Settings,
+    others: Neighbours,
+    history: HistoryRule,
+    *,
+    part: int,
+) -> None:
+    """Start it.
+
+    Args:
+        tasks: Owner of the tasks.
+        database: An open database.
+        settings: What was decided.
+        others: Has what follows other workers.
+        history: How much history is kept.
+        part: Which of the machine's workers this is.
+    """
+    listing = ListingRefresher(database, part=part)
+    pruning = AdminPruning(database, SystemClock(), audit_days=settings.admin_audit_days)
+    tasks.start(Sweeper(database).run(), name="sweeping")
+    tasks.start(HistoryPruner(database, history).run(), name="history-pruning")
+    tasks.start(pruning.run(), name="admin-pruning")
+    tasks.start(others.purger.run(), name="purging")
+    tasks.start(others.log_levels.run(), name="log-levels")
+    tasks.start(listing.run(), name="listing")
+    tasks.start(listing.run_beside(), name="listing-comparison")
