@@ -183,11 +183,21 @@ PLAIN: Final = ("everything", "all namespaces")
 ORDERS: Final = tuple(product(SortBy, (False, True), (False, True)))
 
 
-@pytest.mark.parametrize("name", list(WHERE))
-async def test_a_question_reads_parts_of_indexes_in_every_order(
-    observed: Observed, name: str
+@pytest.mark.timeout(400)  # a million rows on a busy machine
+async def test_lists_of_a_million_objects_and_what_follows_them_read_small_parts(
+    observed: Observed,
 ) -> None:
+    """One test, so that the million is made once whichever processes run the tests."""
+    for name in WHERE:
+        await a_question_reads_parts_of_indexes_in_every_order(observed, name)
+    await a_search_that_fits_few_finds_them_at_once(observed)
+    await counts_of_everything_are_bounded(observed)
+    await following_the_objects_reads_parts_of_tables(observed)
+
+
+async def a_question_reads_parts_of_indexes_in_every_order(observed: Observed, name: str) -> None:
     """From the beginning and from the middle, forwards and backwards."""
+    observed.plans.clear()
     listing = PostgresObjectListing(cast("Database", observed))
     for sort, descending, onwards in ORDERS:
         request = ListingRequest(
@@ -201,7 +211,7 @@ async def test_a_question_reads_parts_of_indexes_in_every_order(
         check(plan, most_pages=1_500 if name in PLAIN else 40_000)
 
 
-async def test_a_search_that_fits_few_of_a_million_finds_them_at_once(observed: Observed) -> None:
+async def a_search_that_fits_few_finds_them_at_once(observed: Observed) -> None:
     listing = PostgresObjectListing(cast("Database", observed))
     tagged = sum(n % 10 > 0 for n in range(19_999, OBJECTS + 1, 19_999))
     small = sum(
@@ -217,7 +227,8 @@ async def test_a_search_that_fits_few_of_a_million_finds_them_at_once(observed: 
         assert (len(page.objects), page.after) == (count, None)
 
 
-async def test_counts_of_everything_are_bounded(observed: Observed) -> None:
+async def counts_of_everything_are_bounded(observed: Observed) -> None:
+    observed.plans.clear()
     listing = PostgresObjectListing(cast("Database", observed))
     figures = await listing.figures()
     assert figures.objects_live == (10_000, False)
@@ -226,7 +237,7 @@ async def test_counts_of_everything_are_bounded(observed: Observed) -> None:
         check(plan, most_pages=40_000)
 
 
-async def test_following_the_objects_reads_parts_of_tables(observed: Observed) -> None:
+async def following_the_objects_reads_parts_of_tables(observed: Observed) -> None:
     ids = [row["object_id"] for row in await observed.fetch(SOME)]
     observed.plans.clear()
     nothing = [None] * len(ids)
