@@ -11,6 +11,7 @@ from app.core.backup import BackupSource, Staging
 from app.core.history import NO_HISTORY, HistoryRule, ObjectHistory
 from app.core.ids import ObjectId, ObjectIds, WorkerId
 from app.core.listing import ObjectListing
+from app.core.namespace_settings import NamespaceSettings
 from app.core.object_state import ObjectStates
 from app.core.owners import ObjectOwners
 from app.core.ports import (
@@ -24,6 +25,7 @@ from app.core.ports import (
 from app.core.repeats import Repeats
 from app.core.stored_keys import StoredKeys
 from app.core.values import WorkerIdentity
+from app.core.worker_rows import WorkerRows
 from app.store.admin_tokens import PostgresAdminTokens
 from app.store.alarm_lists import PostgresAlarmLists
 from app.store.alarms import PostgresAlarmQueue
@@ -36,6 +38,7 @@ from app.store.history_pruning import HistoryPruner
 from app.store.leases import PostgresWorkerLeases
 from app.store.listing import PostgresObjectListing
 from app.store.listing_refresh import ListingRefresher
+from app.store.namespace_settings import PostgresNamespaceSettings
 from app.store.object_states import PostgresObjectStates
 from app.store.owners import PostgresObjectOwners
 from app.store.repeats import PostgresRepeats
@@ -58,6 +61,7 @@ from app.testing.memory_admin import MemoryAdminTokens, MemoryAuditTrail, Memory
 from app.testing.memory_alarm_lists import MemoryAlarmLists
 from app.testing.memory_backup import MemoryBackupSource, MemoryStaging
 from app.testing.memory_listing import MemoryObjectListing
+from app.testing.memory_namespace_settings import MemoryNamespaceSettings
 from app.testing.memory_owners import MemoryObjectOwners
 from app.testing.memory_stored_keys import MemoryStoredKeys
 
@@ -86,6 +90,12 @@ class World(Protocol):
 
     @property
     def states(self) -> ObjectStates: ...
+
+    @property
+    def namespace_settings(self) -> NamespaceSettings: ...
+
+    @property
+    def worker_rows(self) -> WorkerRows: ...
 
     @property
     def leases(self) -> WorkerLeases: ...
@@ -164,7 +174,8 @@ class MemoryWorld:
         self.store = MemoryObjectStore(self.database)
         self.states = MemoryObjectStates(self.database)
         self.leases = MemoryWorkerLeases(self.database)
-        self.workers = MemoryWorkerList(self.database)
+        self.workers = self.worker_rows = MemoryWorkerList(self.database)
+        self.namespace_settings = MemoryNamespaceSettings(self.database)
         self.alarms = MemoryAlarmQueue(self.database)
         self.alarm_lists = MemoryAlarmLists(self.database)
         self.stored_keys = MemoryStoredKeys(self.database)
@@ -212,7 +223,8 @@ class PostgresWorld:
         self.store = PostgresObjectStore(database)
         self.states = PostgresObjectStates(database)
         self.leases = PostgresWorkerLeases(database)
-        self.workers = PostgresWorkerList(database)
+        self.workers = self.worker_rows = PostgresWorkerList(database)
+        self.namespace_settings = PostgresNamespaceSettings(database)
         self.alarms = PostgresAlarmQueue(database)
         self.alarm_lists = PostgresAlarmLists(database)
         self.stored_keys = PostgresStoredKeys(database)

@@ -6,7 +6,7 @@ import orjson
 import pytest
 import structlog
 
-from app.logs import configure_logs, hand_to_standard_library
+from app.logs import configure_logs, hand_to_standard_library, set_namespace_levels
 
 
 @pytest.fixture(autouse=True)
@@ -14,6 +14,7 @@ def _restore_logging() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
+    set_namespace_levels({})
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
@@ -177,3 +178,35 @@ def test_what_the_application_decided_about_logs_stays() -> None:
         hand_to_standard_library()
         structlog.get_logger("stateroom.room").info("said")
     assert [line["event"] for line in logs] == ["said"]
+
+
+def test_a_namespace_can_say_more_or_less_than_the_others() -> None:
+    stream = json_log()
+    set_namespace_levels({"loud": "debug", "quiet": "error"})
+    log = structlog.get_logger("app.room")
+    for namespace in ("loud", "quiet", "other"):
+        log.debug("d", namespace=namespace)
+        log.info("i", namespace=namespace)
+        log.error("e", namespace=namespace)
+    log.debug("d")
+    log.info("i")
+    logging.getLogger("some.library").debug("not for us")
+    told = [(line.get("namespace"), line["event"]) for line in lines(stream)]
+    assert told == [
+        ("loud", "d"),
+        ("loud", "i"),
+        ("loud", "e"),
+        ("quiet", "e"),
+        ("other", "i"),
+        ("other", "e"),
+        (None, "i"),
+    ]
+
+
+def test_a_namespace_without_a_level_of_its_own_says_what_the_others_say() -> None:
+    stream = json_log("warning")
+    set_namespace_levels({"loud": "debug"})
+    set_namespace_levels({})
+    structlog.get_logger("app.room").info("i", namespace="loud")
+    structlog.get_logger("app.room").warning("w", namespace="loud")
+    assert [line["event"] for line in lines(stream)] == ["w"]
