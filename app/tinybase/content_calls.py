@@ -6,6 +6,7 @@ beside the event loop, within the one event that runs.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -14,8 +15,8 @@ from ..sdk.context import Context
 from ..sdk.json import JsonError, parse_json
 from .content_patch import Path, apply_patch, delete_part, problem_of, replace_part
 from .content_text import content_text
-from .edits import ClockBehind
-from .large import LARGE_CHARS, is_large
+from .edits import ClockBehind, Edited, Edits
+from .large import LARGE_CHARS, is_large, store_bit_by_bit
 from .replica import Replica
 from .store_access import StoreAccess
 
@@ -53,8 +54,7 @@ class ContentCalls(StoreAccess):
         """Delete a part. Returns whether there was one."""
         if self._replica is None:
             return False
-        with self.transaction():
-            return await self._beside(0, partial(delete_part, self, path))
+        return await self._edit(0, partial(delete_part, self, path))
 
     async def _take_json(
         self,
@@ -74,17 +74,37 @@ class ContentCalls(StoreAccess):
         if problem is not None:
             return problem
         try:
-            with self.transaction():
-                await self._beside(len(text), partial(change, self, path, content))
+            await self._edit(len(text), partial(change, self, path, content))
         except ClockBehind:
             return CLOCK_BEHIND
         return None
 
     async def _become(self, other: Replica) -> None:
         """Make the visible content that of another replica, by new changes."""
-        with self.transaction():
-            assert self._edits is not None  # noqa: S101 - `transaction` has just set it
-            await self.ctx.offload(partial(self._edits.become, other))
+
+        def become() -> None:
+            assert self._edits is not None  # noqa: S101 - `_edit` has just set it
+            self._edits.become(other)
+
+        await self._edit(LARGE_CHARS + 1, become)
+
+    async def _edit(self, size: int, work: Callable[[], ResultT]) -> ResultT:
+        """Do what `transaction` does with some work, beside the event loop when it is much."""
+        edits = self._edits = Edits(self._content(), self._now_ms())
+        try:
+            with self._undone_by_errors(edits):
+                result = await self._beside(size, work)
+                self._listen(edits)
+        finally:
+            self._edits = None
+        edited = await self._beside(size, edits.finish)
+        await self._tell(edited)
+        return result
+
+    async def _tell(self, edited: Edited) -> None:
+        """Store what was edited, bit by bit, and tell clients of it."""
+        await store_bit_by_bit(self.ctx, edited.entries)
+        self._edited(replace(edited, entries=[]))
 
     async def _beside(self, size: int, work: Callable[[], ResultT]) -> ResultT:
         """Do some work, beside the event loop when it is much."""

@@ -7,6 +7,7 @@ is one event.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -22,7 +23,7 @@ from .content_text import content_text, cut
 from .edits import ClockBehind, Edited
 from .foreign import CONTENT, IMPORT_FORMATS, read_foreign, replica_of
 from .former import Former
-from .large import store_bit_by_bit
+from .large import LARGE_CHARS
 from .news import changes_since
 from .replica import Replica
 from .stamps import newest_in_changes
@@ -85,8 +86,8 @@ class ContentMoves(ContentCalls):
         former = Former()
         applied = await self.ctx.offload(partial(replica.merge, changes, former))
         replica.clock.observe(newest, now_ms)
-        await store_bit_by_bit(self.ctx, applied.entries)
-        self._edited(await self.ctx.offload(partial(_told, replica, former)))
+        edited = await self.ctx.offload(partial(_told, replica, former))
+        await self._tell(replace(edited, entries=applied.entries))
         if self._listens and (news := changes_since(replica, former, None)) is not None:
             self._react(news)
         if mode != _MERGE:
@@ -100,15 +101,14 @@ class ContentMoves(ContentCalls):
             return problem
         change = _add if mode == _MERGE else replace_part
         try:
-            with self.transaction():
-                await self.ctx.offload(partial(change, self, _EVERYTHING, content))
+            await self._edit(LARGE_CHARS + 1, partial(change, self, _EVERYTHING, content))
         except ClockBehind:
             return CLOCK_BEHIND
         return None
 
 
 def _told(replica: Replica, former: Former) -> Edited:
-    """What clients are told of a merge; it is stored already."""
+    """What clients are told of a merge."""
     tables, values = replica.altered_since(former)
     body = changes_body(rows_of(tables), values) if former else None
     return Edited(entries=[], body=body)
