@@ -5,9 +5,11 @@ in which that began is given back; and where the database went away before it an
 may be ours without our knowing (`orphans`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 
-from ..core.errors import LeaseLost, StoreUnavailable, WorkerLeaving
+from ..core.backup import Staging
+from ..core.errors import LeaseLost, StateroomError, StoreUnavailable, WorkerLeaving
 from ..core.ids import ObjectId, WorkerId
 from ..core.values import Claim
 from ..room.environment import RoomEnvironment
@@ -49,10 +51,7 @@ class Claiming:
             LeaseLost: This worker is not live.
             WorkerLeaving: It takes no objects.
         """
-        if not self._taking():
-            raise WorkerLeaving
-        if not self._membership.holds():
-            raise LeaseLost
+        self._check()
         worker_id = self._membership.worker_id
         try:
             claim = await self._ask(object_id, worker_id)
@@ -74,6 +73,45 @@ class Claiming:
         """
         self._orphans.add(claim)
         await self._orphans.release(claim.object_id.uuid)
+
+    async def claim_new(self, objects: Collection[ObjectId], staging: Staging) -> list[Claim]:
+        """Make this worker the owner of those objects that do not exist yet.
+
+        Raises:
+            StoreUnavailable, LeaseLost, WorkerLeaving: See `claim`; nothing is held then.
+        """
+        self._check()
+        worker_id = self._membership.worker_id
+        try:
+            claims = await staging.claim_new(objects, worker_id)
+        except StoreUnavailable:
+            for object_id in objects:
+                self._orphans.doubt(object_id, worker_id)
+            raise
+        try:
+            self._check()
+            if worker_id != self._membership.worker_id:
+                raise LeaseLost
+        except StateroomError:
+            await self.give_back_all(claims, staging)
+            raise
+        return claims
+
+    async def give_back_all(self, claims: Collection[Claim], staging: Staging) -> None:
+        """Release many claims; see `give_back`."""
+        for claim in claims:
+            self._orphans.add(claim)
+        with suppress(StoreUnavailable):
+            for key in await staging.release_written(claims):
+                self._orphans.discard(key)
+        for claim in claims:  # what was claimed and not written
+            await self._orphans.release(claim.object_id.uuid)
+
+    def _check(self) -> None:
+        if not self._taking():
+            raise WorkerLeaving
+        if not self._membership.holds():
+            raise LeaseLost
 
     async def _ask(self, object_id: ObjectId, worker_id: WorkerId) -> Claim:
         """Ask the database, again while it says that we drain and we do not (`DrainMark`).

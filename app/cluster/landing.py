@@ -129,8 +129,7 @@ class Lander:
         live = [n for n in waiting if arrivals[n].object_id in self._registry]
         quiet = [n for n in waiting if n not in set(live)]
         again: list[int] = []
-        async with self._registry.reservations.hold([arrivals[n].object_id for n in quiet]):
-            done = await asyncio.gather(*(self._write(arrivals[n], mode) for n in quiet))
+        done = await self._write_all([arrivals[n] for n in quiet], mode)
         for number, error in zip(quiet, done, strict=True):
             if isinstance(error, OwnedElsewhere):
                 live.append(number)
@@ -142,12 +141,39 @@ class Lander:
             landed[number] = await self._ask(arrivals[number], mode)
         return again
 
+    async def _write_all(
+        self, arrivals: Sequence[ArrivingObject], mode: ImportMode
+    ) -> list[StateroomError | None]:
+        """Write objects that nobody has here; each with why not."""
+        objects = [arrival.object_id for arrival in arrivals]
+        reservations = self._registry.reservations
+        async with (
+            reservations.hold(objects),
+            reservations.new(objects, self._staging) as claims,
+        ):
+            return await asyncio.gather(
+                *(
+                    self._write(arrival, mode)
+                    if (claim := claims.get(arrival.object_id.uuid)) is None
+                    else self._write_claimed(claim, arrival, mode)
+                    for arrival in arrivals
+                )
+            )
+
     async def _write(self, arrival: ArrivingObject, mode: ImportMode) -> StateroomError | None:
         """Claim a reserved object, write it and give it back; returns why not."""
         try:
             async with self._registry.reservations.claimed(arrival.object_id) as claim:
-                await self._check(claim, mode)
-                outcome = await self._commit(claim, arrival, mode)
+                return await self._write_claimed(claim, arrival, mode)
+        except StateroomError as error:
+            return error
+
+    async def _write_claimed(
+        self, claim: Claim, arrival: ArrivingObject, mode: ImportMode
+    ) -> StateroomError | None:
+        try:
+            await self._check(claim, mode)
+            outcome = await self._commit(claim, arrival, mode)
         except StateroomError as error:
             return error
         if outcome.result is CommitResult.COMMITTED:

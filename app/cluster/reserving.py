@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
+from ..core.backup import Staging
 from ..core.ids import ObjectId
 from ..core.tasks import TaskOwner
 from ..core.values import Claim, LiveWorker
@@ -91,3 +92,18 @@ class Reservations:
             yield claim
         finally:
             await self._claims.give_back(claim)
+
+    @asynccontextmanager
+    async def new(
+        self, objects: Collection[ObjectId], staging: Staging
+    ) -> AsyncIterator[dict[UUID, Claim]]:
+        """Claim those reserved objects that do not exist yet; give them back as `claimed` does.
+
+        Raises:
+            StateroomError: See `Claiming.claim_new`.
+        """
+        claims = await self._claims.claim_new(objects, staging)
+        try:
+            yield {claim.object_id.uuid: claim for claim in claims}
+        finally:
+            await self._claims.give_back_all(claims, staging)

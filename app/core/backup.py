@@ -12,7 +12,7 @@ from uuid import UUID
 
 from .content_digest import Digest
 from .ids import ObjectId, WorkerId
-from .values import Alarm, CommitOutcome, WriteBatch
+from .values import Alarm, Claim, CommitOutcome, WriteBatch
 
 Row = tuple[bytes, bytes]
 """A key and its stored value."""
@@ -119,7 +119,7 @@ class BackupSource(Protocol):
 
 
 class Staging(Protocol):
-    """Rows on their way into an object, seen by nobody until they are moved in."""
+    """Objects on their way in: many at once, and rows that nobody sees until they are moved in."""
 
     async def stage(self, staging_id: UUID, rows: Sequence[Row]) -> None:
         """Lay further rows aside; a key stands once.
@@ -138,6 +138,26 @@ class Staging(Protocol):
         What the batch holds itself comes first: it wipes, or sets alarms. It is fenced like
         every commit, for `worker_id`. Nothing is committed unless just so many rows are staged.
         An answer that is lost is told as UNAVAILABLE, and only another claim tells how it ended.
+        """
+        ...
+
+    async def claim_new(self, objects: Collection[ObjectId], worker_id: WorkerId) -> list[Claim]:
+        """Make `worker_id` the owner of those objects that do not exist yet; others are left out.
+
+        What `ObjectStore.claim` does for one, for many in one statement.
+
+        Raises:
+            StoreUnavailable: The database is away; whether they were claimed is not known.
+        """
+        ...
+
+    async def release_written(self, claims: Collection[Claim]) -> list[UUID]:
+        """Give up those objects that have been committed to and that the claims still hold.
+
+        Returns which; the others are as they were. The claims are of one worker.
+
+        Raises:
+            StoreUnavailable: The database is away.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Rows on their way into an object: the Postgres side of `core.backup.Staging`.
+"""Objects on their way in: the Postgres side of `core.backup.Staging`.
 
 What one commit cannot carry is laid aside in `import_row`, some megabytes at a time, and moved
 into its object in one transaction: first the very statement of every commit, which proves epoch,
@@ -11,7 +11,7 @@ counts before it commits.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -19,8 +19,8 @@ import asyncpg
 
 from ..core.backup import Row
 from ..core.errors import OwnershipLost, StoreUnavailable
-from ..core.ids import CommitSeq, WorkerId
-from ..core.values import CommitOutcome, CommitResult, WriteBatch
+from ..core.ids import CommitSeq, Epoch, ObjectId, WorkerId
+from ..core.values import Claim, CommitOutcome, CommitResult, WriteBatch
 from .commit_statement import SESSION, Flight, commit_call
 from .database import Database
 from .failures import DRIVER_ERRORS, Fault, classify, translated
@@ -58,6 +58,34 @@ with gone as (
 select count(*) as rows from gone
 """
 
+# $1 worker; $2 objects, $3 namespaces, $4 names. In the order of the ids, so that of two that
+# make the same objects one waits for the other and never each for each.
+CLAIM_NEW: Final = """
+with me as materialized (
+    select worker_id from worker
+    where worker_id = $1 and state = 'live' and lease_expires_at > clock_timestamp()
+)
+insert into object (object_id, namespace, name, worker_id, epoch)
+select w.object_id, w.namespace, w.name, me.worker_id, nextval('object_epoch')
+from unnest($2::uuid[], $3::text[], $4::text[]) as w (object_id, namespace, name), me
+order by w.object_id
+on conflict (object_id) do nothing
+returning object_id, epoch
+"""
+
+# $1 worker; $2 objects, $3 epochs
+RELEASE_WRITTEN: Final = """
+with locked as materialized (
+    select o.object_id from unnest($2::uuid[], $3::int8[]) as w (object_id, epoch)
+    join object o on o.object_id = w.object_id
+    where o.worker_id = $1 and o.epoch = w.epoch and o.commit_seq > 0
+    order by o.object_id
+    for no key update of o skip locked
+)
+update object o set worker_id = null from locked where o.object_id = locked.object_id
+returning o.object_id
+"""
+
 
 class PostgresStaging:
     """See the module and `Staging`. Cancelling any call is safe.
@@ -91,6 +119,39 @@ class PostgresStaging:
             return CommitOutcome(result, batch.expected, translated(error))
         finally:
             connection.terminate()
+
+    async def claim_new(self, objects: Collection[ObjectId], worker_id: WorkerId) -> list[Claim]:
+        """See `Staging.claim_new`."""
+        by_key = {object_id.uuid: object_id for object_id in objects}
+        made = await self._database.fetch(
+            CLAIM_NEW,
+            worker_id,
+            list(by_key),
+            [object_id.namespace for object_id in by_key.values()],
+            [object_id.name for object_id in by_key.values()],
+        )
+        return [
+            Claim(
+                object_id=by_key[row["object_id"]],
+                worker_id=worker_id,
+                epoch=Epoch(row["epoch"]),
+                commit_seq=CommitSeq(0),
+            )
+            for row in made
+        ]
+
+    async def release_written(self, claims: Collection[Claim]) -> list[UUID]:
+        """See `Staging.release_written`."""
+        if not claims:
+            return []
+        (worker_id,) = {claim.worker_id for claim in claims}
+        released = await self._database.fetch(
+            RELEASE_WRITTEN,
+            worker_id,
+            [claim.object_id.uuid for claim in claims],
+            [claim.epoch for claim in claims],
+        )
+        return [row["object_id"] for row in released]
 
     async def discard(self, staging_id: UUID) -> None:
         """See `Staging.discard`."""

@@ -6,9 +6,9 @@ from uuid import UUID
 from ..core.backup import BackupPage, ObjectHead, Row, Standing, StoredPart
 from ..core.content_digest import ContentDigest
 from ..core.errors import StoreUnavailable
-from ..core.ids import WorkerId
-from ..core.values import CommitOutcome, CommitResult, WriteBatch
-from .memory import MemoryCommitter
+from ..core.ids import ObjectId, WorkerId
+from ..core.values import Claim, CommitOutcome, CommitResult, WriteBatch
+from .memory import MemoryCommitter, MemoryObjectStore
 from .memory_database import MemoryDatabase, MemoryObject
 
 _PAGE_OBJECTS = 100
@@ -85,6 +85,28 @@ class MemoryStaging:
             return CommitOutcome(CommitResult.UNAVAILABLE, batch.expected, StoreUnavailable())
         whole = batch._replace(entries={**batch.entries, **staged})
         return MemoryCommitter(self._database, worker_id).commit_batch(whole)
+
+    async def claim_new(self, objects: Collection[ObjectId], worker_id: WorkerId) -> list[Claim]:
+        """See `Staging.claim_new`."""
+        database = self._database
+        database.check()
+        if not database.takes_rooms(worker_id):
+            return []
+        store = MemoryObjectStore(database)
+        new = [each for each in objects if each.uuid not in database.objects]
+        return [await store.claim(object_id, worker_id) for object_id in new]
+
+    async def release_written(self, claims: Collection[Claim]) -> list[UUID]:
+        """See `Staging.release_written`."""
+        self._database.check()
+        released: list[UUID] = []
+        for claim in claims:
+            found = self._database.objects.get(claim.object_id.uuid)
+            held = found and (found.epoch, found.worker_id) == (claim.epoch, claim.worker_id)
+            if found is not None and held and found.commit_seq:
+                found.worker_id = None
+                released.append(claim.object_id.uuid)
+        return released
 
     async def discard(self, staging_id: UUID) -> None:
         """See `Staging.discard`."""

@@ -2,8 +2,11 @@
 
 from uuid import UUID, uuid4
 
+import pytest
+
 from app.core.backup import StoredPart
 from app.core.content_digest import ContentDigest
+from app.core.errors import OwnedElsewhere
 from app.core.ids import CommitSeq
 from app.core.values import Alarm, AlarmFailure, Claim, CommitResult, WriteBatch
 from tests.contract.worlds import World, live_worker
@@ -183,3 +186,44 @@ async def test_what_is_discarded_is_gone(world: World) -> None:
     await world.staging.discard(staging)
     outcome = await world.staging.move(staging, batch(claim, wipe=True), claim.worker_id, rows=2)
     assert outcome.result is CommitResult.UNAVAILABLE
+
+
+async def test_many_new_objects_are_claimed_at_once_and_those_that_exist_left_out(
+    world: World,
+) -> None:
+    worker_id, other = await live_worker(world), await live_worker(world)
+    there = await claimed(world, "there", {})
+    ids = [world.object_ids.from_name("notes", name) for name in ("a", "there", "b")]
+    claims = await world.staging.claim_new(ids, worker_id)
+    assert {claim.object_id.name for claim in claims} == {"a", "b"}
+    assert all(claim.epoch > there.epoch and claim.commit_seq == 0 for claim in claims)
+    assert len({claim.epoch for claim in claims}) == 2
+    with pytest.raises(OwnedElsewhere):
+        await world.store.claim(ids[0], other)
+    assert await world.staging.claim_new(ids, other) == []
+
+
+async def test_who_is_not_live_claims_nothing(world: World) -> None:
+    worker_id = await live_worker(world)
+    await world.expire(worker_id)
+    assert await world.staging.claim_new([world.object_ids.unique("notes")], worker_id) == []
+
+
+async def test_what_was_written_is_given_up_at_once_unless_another_claim_followed(
+    world: World,
+) -> None:
+    worker_id, other = await live_worker(world), await live_worker(world)
+    ids = [world.object_ids.from_name("notes", name) for name in ("written", "bare", "retaken")]
+    claims = {each.object_id.name: each for each in await world.staging.claim_new(ids, worker_id)}
+    committer = await world.committer(worker_id, Lease())
+    for name in ("written", "retaken"):
+        outcome = await commit(committer, Writes(claims[name]), {b"k": b"v"})
+        assert outcome.result is CommitResult.COMMITTED
+    again = await world.store.claim(ids[2], worker_id)
+    assert await world.staging.release_written(list(claims.values())) == [ids[0].uuid]
+    assert (await world.store.claim(ids[0], other)).commit_seq == 1
+    for held in ids[1:]:
+        with pytest.raises(OwnedElsewhere):
+            await world.store.claim(held, other)
+    await world.store.release(again)
+    assert await world.staging.release_written([]) == []
