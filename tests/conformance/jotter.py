@@ -15,6 +15,9 @@ class Jotter(DurableObject):
     async def keep(self, key: str, value: object) -> None:
         self.ctx.storage.put(key, value)
 
+    async def forget_all(self) -> None:
+        self.ctx.storage.delete_all()
+
     async def wake_in(self, seconds: int, name: str = "") -> None:
         self.ctx.storage.set_alarm(self.ctx.now() + 1000 * seconds, name=name)
 

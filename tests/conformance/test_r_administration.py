@@ -1,17 +1,22 @@
-"""Administration and metering (R, 253 to 261): its addresses are reserved, and nothing is there."""
+"""Administration and metering (R, 253 to 261). Nothing is metered."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from app.core.errors import IdInvalid, NamespaceUnknown
+from app.core.clock import SystemClock
+from app.settings import load_settings
 from app.testing.harness import ObjectHarness
+from app.wiring import Service
 from tests.conformance.front import front_of
 from tests.conformance.jotter import Jotter
-from tests.conformance.verdicts import not_offered
+from tests.conformance.verdicts import differs, not_offered
 
 NAMESPACES = "/admin/v1/namespaces"
+TOKEN = "a token of these tests only"
 
 
 @pytest.fixture
@@ -26,50 +31,110 @@ async def front(harness: ObjectHarness) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture
+async def service(database_url: str, tmp_path: Path) -> AsyncIterator[Service]:
+    """A whole worker on Postgres."""
+    settings = load_settings(
+        database_url=database_url, data_dir=tmp_path, lease_seconds=20.0, admin_token=TOKEN
+    )
+    made = Service(settings, {"jotter": Jotter})
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.stop()
+
+
+@pytest.fixture
+async def admin(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of its admin API that may do everything."""
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(service.asgi),
+        base_url="http://localhost/admin/v1",
+        headers={"authorization": f"Bearer {TOKEN}"},
+    ) as client:
+        yield client
+
+
+async def walk(admin: httpx.AsyncClient, *, limit: int) -> list[str]:
+    """The ids of all objects, page by page."""
+    seen: list[str] = []
+    asked: dict[str, str | int] = {"limit": limit}
+    while True:
+        page = (await admin.get("/namespaces/jotter/objects", params=asked)).json()
+        assert len(page["items"]) <= limit
+        seen += [each["id"] for each in page["items"]]
+        if page["next_cursor"] is None:
+            return seen
+        asked["cursor"] = page["next_cursor"]
+
+
 async def nothing_at(front: httpx.AsyncClient, path: str) -> bool:
     """Whether an address is answered with a plain 'nothing here'."""
     answer = await front.get(path)
     return (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-@not_offered("it comes with the admin API")
-async def test_253_namespaces_are_listed(front: httpx.AsyncClient) -> None:
+@differs("a namespace is known by its name; it has no id and no script")
+async def test_253_namespaces_are_listed(admin: httpx.AsyncClient) -> None:
     """The list of namespaces gives id, name, class and kind of storage."""
-    assert await nothing_at(front, NAMESPACES)
+    (jotter, tinybase) = (await admin.get("/namespaces")).json()["items"]
+    assert (jotter["name"], jotter["class_name"]) == ("jotter", f"{Jotter.__module__}:Jotter")
+    assert tinybase["name"] == "tinybase"
+    assert not {"id", "script"} & set(jotter)
 
 
-@not_offered("it comes with the admin API")
-async def test_254_objects_are_listed_by_pages(front: httpx.AsyncClient) -> None:
+@differs("pages have 1 to 1,000 objects, 100 unless asked")
+async def test_254_objects_are_listed_by_pages(service: Service, admin: httpx.AsyncClient) -> None:
     """The list of objects comes in pages of 10 to 10,000; a full walk gives each id once."""
-    assert await nothing_at(front, f"{NAMESPACES}/jotter/objects?limit=10")
+    jotters = service.outside.namespace("jotter")
+    for number in range(7):
+        await jotters.get_by_name(f"{number}").keep("key", number)
+    whole = {str(jotters.id_from_name(f"{number}")) for number in range(7)}
+    async with asyncio.timeout(30):  # the list follows what is committed after a second or two
+        while set(seen := await walk(admin, limit=3)) != whole:
+            await SystemClock().sleep(0.05)
+    assert len(seen) == len(whole)
+    for limit in (0, 1_001):
+        refused = await admin.get("/namespaces/jotter/objects", params={"limit": limit})
+        assert refused.status_code == 422
 
 
-@not_offered("it comes with the admin API; stubs raise errors of their own for both")
 async def test_255_unknown_namespaces_and_broken_ids_have_their_status(
-    harness: ObjectHarness, front: httpx.AsyncClient
+    admin: httpx.AsyncClient,
 ) -> None:
     """An unknown namespace is answered with 404 and a stable code, a broken id with 400."""
-    assert await nothing_at(front, f"{NAMESPACES}/unknown/objects")
-    with pytest.raises(NamespaceUnknown):
-        harness.stubs.namespace("unknown")
-    with pytest.raises(IdInvalid):
-        harness.stubs.namespace("jotter").id_from_string("broken")
+    unknown = await admin.get("/namespaces/unknown/objects")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "namespace_unknown")
+    broken = await admin.get(f"/namespaces/jotter/objects/id:{'0' * 64}")
+    assert (broken.status_code, broken.json()["code"]) == (400, "id_invalid")
 
 
-@not_offered("it comes with the admin API; tests of objects have `list_rooms`")
-async def test_256_an_emptied_object_has_no_stored_data(front: httpx.AsyncClient) -> None:
+@differs("an object that stores nothing any more has a page that says so, and no flag in the list")
+async def test_256_an_emptied_object_has_no_stored_data(
+    service: Service, admin: httpx.AsyncClient
+) -> None:
     """The list says that an object without anything stored has no stored data."""
-    assert await nothing_at(front, f"{NAMESPACES}/jotter/objects")
+    stub = service.outside.namespace("jotter").get_by_name("a")
+    await stub.keep("key", 1)
+    assert (await admin.get("/namespaces/jotter/objects/a")).json()["rows"] == 1
+    await stub.forget_all()
+    assert (await admin.get("/namespaces/jotter/objects/a")).json()["rows"] == 0
 
 
-@not_offered("it comes with the admin API; an object is reached by its name under /objects/")
 async def test_257_contents_are_read_by_name_and_by_id(
-    harness: ObjectHarness, front: httpx.AsyncClient
+    service: Service, admin: httpx.AsyncClient
 ) -> None:
     """Reading an object's contents by name and by id gives the same, and never another's."""
-    object_id = harness.object_id("jotter", "a")
-    assert await nothing_at(front, f"{NAMESPACES}/jotter/objects/{object_id}/storage")
-    assert (await front.get("/objects/jotter/a")).status_code == 200
+    jotters = service.outside.namespace("jotter")
+    for name in ("a", "b"):
+        await jotters.get_by_name(name).keep("key", f"of {name}")
+    addresses = ["a", f"id:{jotters.id_from_name('a')}", "b"]
+    read = [
+        (await admin.get(f"/namespaces/jotter/objects/{address}/storage/key")).json()["value"]
+        for address in addresses
+    ]
+    assert read == ["of a", "of a", "of b"]
 
 
 @not_offered("objects have no SQL of their own")
