@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.doubles.careless_proxy import Carelessness, CarelessProxy
 
@@ -216,3 +218,32 @@ def test_content_moves_out_and_in(line: CommandLine, room: str, tmp_path: Path) 
     assert line.json("rooms", "move-in", new, str(file))["size_bytes"] == file.stat().st_size
     assert line.json("rooms", "get", new, "--table", "t") == {"r": {"c": [1, 2]}}
     assert line.refused("rooms", "move-in", new, str(file))[0] == 6
+
+
+def test_keys_are_read_and_written(line: CommandLine, steered: RunningService, name: str) -> None:
+    count(steered, name)
+    named = f"counter/{name}"
+    assert line.json("rooms", "get", named, "count") == 1
+    assert line.json("rooms", "put", named, "count", "41")["created"] is False
+    line.out("rooms", "put", named, "a/b", "-", given='{"deep": [null]}')
+    assert line.json("rooms", "get", named) == {"a/b": {"deep": [None]}, "count": 41}
+    count(steered, name)
+    assert line.out("rooms", "get", named, "count") == "42\n"
+    assert line.refused("rooms", "rm", named, "count") == (2, "not_confirmed")
+    line.out("rooms", "rm", "--yes", named, "a/b")
+    assert line.refused("rooms", "get", named, "a/b")[0] == 3
+
+
+def test_connections_are_listed_and_closed(
+    line: CommandLine, steered: RunningService, name: str
+) -> None:
+    named = f"speaker/{name}"
+    with connect(f"ws://127.0.0.1:{steered.port}/objects/{named}") as socket:
+        (shown,) = line.lines("rooms", "connections", named)
+        words = ("rooms", "kick", named, shown["id"], "--code", "4001", "--reason", "bye")
+        assert line.json(*words) == {"count": 1}
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=60)
+        assert (socket.close_code, socket.close_reason) == (4001, "bye")
+    assert line.lines("rooms", "connections", named) == []
+    assert line.refused("rooms", "kick", named, "--all")[0] == 2
