@@ -3,8 +3,9 @@
 from typing import Final
 
 # $1 objects; $2 commit numbers, $3 rows, $4 bytes of those that were measured, else null; $5 part.
-# `before` is the entry as it is now, locked; one that somebody else writes at this moment is left
-# to him. What is deleted is not listed, but keeps its tags until nothing is left of it.
+# `before` is the entry as it is now, locked in the order of ids and before anything is inserted, so
+# that workers wait for one another but never in a circle. What is deleted is not listed, but keeps
+# its tags until nothing is left of it.
 REFRESH: Final = """
 with want as materialized (
     select * from unnest($1::uuid[], $2::int8[], $3::int8[], $4::int8[])
@@ -19,7 +20,7 @@ with want as materialized (
     select f.*, l.size_bytes as old_size, l.row_count as old_rows
     from fresh f join object_listing l on l.object_id = f.object_id
     order by l.object_id
-    for update of l skip locked
+    for update of l
 ), updated as (
     update object_listing l
     set name = b.name, worker_id = b.worker_id, epoch = b.epoch, commit_seq = b.commit_seq,

@@ -152,6 +152,19 @@ def position(each: ListedObject, sort: SortBy) -> tuple[str | int, object]:
     return value, each.object_id.uuid
 
 
+async def test_who_holds_an_object_is_never_told_from_an_old_list(world: World) -> None:
+    stage = await Stage.set_up(world)
+    for name in ("a", "b"):
+        await stage.store(name)
+    await world.catch_up()
+    await stage.give_up("a")  # and the lists do not know yet
+    assert await names(world, owner=stage.worker_id) == ["b"]
+    assert await names(world, live=True) == ["b"]
+    await world.leases.retire(stage.worker_id)
+    assert await names(world, live=True) == []
+    assert await names(world, live=False) == ["a", "b"]
+
+
 async def test_lists_of_all_namespaces_are_merged(world: World) -> None:
     stage = await Stage.set_up(world)
     for number in range(12):
