@@ -87,6 +87,8 @@ def make_there(server: httpx.Client) -> None:
     for namespace in ("tinybase", "counter"):
         for action in ("undelete", "thaw"):
             server.post(f"/admin/v1/namespaces/{namespace}/objects/there/{action}")
+    storage = "/admin/v1/namespaces/counter/objects/there/storage"
+    assert server.delete(storage, params={"prefix": ""}).status_code in {200, 404}
     assert server.get("/objects/counter/there").status_code == 200
     path = "/admin/v1/namespaces/tinybase/objects/there/content"
     assert server.put(path, json=CONTENT).status_code in {200, 204}
