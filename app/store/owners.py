@@ -6,7 +6,7 @@ from ..core.ids import ObjectId, WorkerId
 from ..core.values import LiveWorker
 from .database import Database
 
-_HOLDER: Final = """
+HOLDER: Final = """
 select worker.worker_id, worker.address from object join worker using (worker_id)
 where object.object_id = $1
   and worker.state <> 'dead' and worker.lease_expires_at > clock_timestamp()
@@ -25,7 +25,7 @@ class PostgresObjectOwners:
 
     async def holder(self, object_id: ObjectId) -> LiveWorker | None:
         """See `ObjectOwners.holder`."""
-        rows = await self._database.fetch(_HOLDER, object_id.uuid)
+        rows = await self._database.fetch(HOLDER, object_id.uuid)
         if not rows:
             return None
         return LiveWorker(worker_id=WorkerId(rows[0]["worker_id"]), address=rows[0]["address"])

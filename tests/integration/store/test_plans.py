@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from app.core.values import KeyRange
+from app.store.alarm_lists import DEAD, DUE
 from app.store.alarms import CLAIM_DUE, KEEP, READ_ALARM, READ_ALARMS
 from app.store.commit_history import COMMIT_RESTORE, history_forms
 from app.store.commit_statement import (
@@ -27,7 +28,9 @@ from app.store.object_states import (
     purge_rows_statement,
 )
 from app.store.object_states import STATE as OBJECT_STATE
+from app.store.owners import HOLDER
 from app.store.storage import CLAIM, LOAD, READ, RELEASE, scan_statement
+from app.store.stored_keys import keys_statement
 from tests.conftest import PostgresServer
 
 FILL = """
@@ -37,6 +40,8 @@ insert into object_row
 select object_id, convert_to(n::text, 'utf8'), '' from object, generate_series(1, 4) n;
 insert into object_alarm (object_id, due_at, next_attempt_at)
 select object_id, now() + epoch * interval '1 s', now() + epoch * interval '1 s' from object;
+insert into object_alarm (object_id, name, due_at)
+select object_id, 'dead', now() + epoch * interval '1 s' from object;
 insert into object_deletion select object_id, now() + epoch * interval '1 s' from object;
 insert into object_history
 select object_id, n, '', '', now(), n from object, generate_series(1, 4) n;
@@ -84,6 +89,10 @@ READS = {
     "undelete": (UNDELETE, "uuid"),
     "due purges": (BEGIN_PURGES, "int8, uuid[]"),
     "a step of a purge": (purge_rows_statement(), "uuid, int8"),
+    "keys": (keys_statement(KeyRange(start=b"a")), "uuid, bytea, bytea, int8"),
+    "alarms of all": (DUE, "int8, int8, uuid, text, int8"),
+    "alarms given up": (DEAD, "int8, int8, uuid, text, text"),
+    "holder": (HOLDER, "uuid"),
     "kept alarms": (KEEP, "uuid, uuid[], text[], int8[], float8"),
 }
 
