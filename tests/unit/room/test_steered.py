@@ -18,7 +18,7 @@ from app.core.errors import StorageRefused, TooManyAlarms, Unsupported
 from app.core.limits import ALARMS
 from app.core.storage_codec import encode_value, expiry_ms
 from app.core.stored_keys import version_of
-from app.sdk import AlarmInfo, Connection, DurableObject
+from app.sdk import AlarmInfo, Connection, DurableObject, Request
 from app.testing.harness import ObjectHarness
 from tests.unit.cluster.calling import start
 
@@ -31,6 +31,11 @@ class Subject(DurableObject):
 
     async def on_start(self) -> None:
         self.number = await self.ctx.storage.get("number", 0)
+        self.known = list(self.ctx.connections())
+
+    def on_connect(self, connection: Connection, request: Request) -> None:
+        del request
+        self.known.append(connection)
 
     def on_message(self, connection: Connection, message: str | bytes) -> None:
         if message == "tag":
@@ -38,7 +43,7 @@ class Subject(DurableObject):
             return
         self.number += 1
         self.ctx.storage.put("number", self.number)
-        for member in list(self.ctx.connections()):
+        for member in self.known:  # also those that are closed, as careless authors do
             member.send(str(self.number))
 
     def on_close(self, connection: Connection, code: int, reason: str, clean: bool) -> None:
@@ -259,6 +264,15 @@ async def test_an_alarm_that_waits_is_rung_now(harness: ObjectHarness, namespace
     assert harness.contents(namespace, "a") == {"rung t": None}
     with pytest.raises(AlarmUnknown):
         await steer(harness, namespace, "alarm_ring", name="t")
+
+
+async def test_the_alarms_of_an_object_that_sleeps_are_known(harness: ObjectHarness) -> None:
+    await harness.connect("subject", "a")
+    due_ms = harness.database_clock.now_ms() + 1_000_000
+    await steer(harness, "subject", "alarm_set", b"", name="t", due_ms=due_ms, every_ms=None)
+    await harness.rest("subject", "a")
+    assert await steer(harness, "subject", "alarm_remove", name="t") == {"given_up": False}
+    assert not is_awake(harness, "subject")
 
 
 async def test_an_alarm_that_is_being_run_is_left_to_its_run(harness: ObjectHarness) -> None:
