@@ -7,7 +7,6 @@ overwrites the change.
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -32,11 +31,11 @@ from ...core.ids import ObjectId
 from ...core.limits import KEY_BYTES, VALUE_BYTES
 from ...core.ports import ObjectStore
 from ...core.storage_codec import decode_value, encode_value, expired
-from ...core.stored_keys import StoredKey, StoredKeys, prefix_end, version_of
-from ...core.tagged_json import from_tagged, to_tagged
+from ...core.stored_keys import StoredKey, StoredKeys, version_of
+from ...core.tagged_json import from_tagged
 from ...core.values import KeyRange
 from .known_objects import OBJECT, KnownObjects
-from .models import Page, instant_of_ms
+from .models import Page
 from .operation import AdminCall, Operation, Replied, Role
 from .paging import Keyset
 from .storage_models import (
@@ -49,6 +48,7 @@ from .storage_models import (
     ValueToPut,
     Written,
 )
+from .stored_entries import key_entry_of, range_of, valued_entry_of
 
 _STORAGE: Final = f"{OBJECT}/storage"
 _KEY: Final = f"{OBJECT}/storage/{{key}}"
@@ -198,7 +198,7 @@ class StorageOperations:
         query: KeysQuery = call.query
         object_id = self._objects.named(call)
         asked = self._order.slice(query)
-        wanted = _range(query, None if asked.after is None else asked.after[0], asked.limit)
+        wanted = range_of(query, None if asked.after is None else asked.after[0], asked.limit)
         if query.values:
             items, cursor = await self._with_values(object_id, query, wanted)
         else:
@@ -251,17 +251,14 @@ class StorageOperations:
         return raw, stored
 
     def _valued(self, object_id: ObjectId, key: bytes, stored: bytes) -> StoredEntry:
-        told = self._told(object_id, StoredKey.from_row(key, len(stored), stored))
-        return told.model_copy(update={"version": version_of(stored), "value": to_tagged(stored)})
+        return valued_entry_of(key, stored, guarded=self._guarded(object_id))
 
     def _told(self, object_id: ObjectId, found: StoredKey) -> StoredEntry:
-        return StoredEntry(
-            key=found.key.decode(),
-            kind="bytes" if found.raw else "json",
-            size_bytes=found.size_bytes,
-            expires_at=None if found.expires_ms is None else instant_of_ms(found.expires_ms),
-            guarded=self._objects.mount(object_id).cls.guards_storage,
-        )
+        return key_entry_of(found, guarded=self._guarded(object_id))
+
+    def _guarded(self, object_id: ObjectId) -> bool:
+        guarded: bool = self._objects.mount(object_id).cls.guards_storage
+        return guarded
 
     def _over(self, found: StoredKey) -> bool:
         return found.expires_ms is not None and found.expires_ms <= self._clock.now_ms()
@@ -300,23 +297,6 @@ class StorageOperations:
 
 def _operation(**fields: Any) -> Operation:
     return Operation(**({"role": Role.ADMIN, "tag": "storage"} | fields))
-
-
-def _range(query: KeysQuery, after: bytes | None, limit: int) -> KeyRange | None:
-    """The keys of a page; None when there can be none."""
-    low = b"" if query.start is None else query.start.encode()
-    high = None if query.end is None else query.end.encode()
-    if query.prefix:
-        raw = query.prefix.encode()
-        low, last = max(low, raw), prefix_end(raw)
-        high = last if high is None else min(high, last)
-    if after is not None and query.reverse:
-        high = after if high is None else min(high, after)
-    elif after is not None:
-        low = max(low, after + b"\0")
-    if high is not None and low >= high:
-        return None
-    return replace(KeyRange(start=low or None, end=high), reverse=query.reverse, limit=limit)
 
 
 def _asked(call: AdminCall) -> dict[str, Any]:
