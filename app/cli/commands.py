@@ -32,6 +32,7 @@ from .pulse import WorkerPulse
 from .rooms import rooms
 from .rooms_copies import copies
 from .rooms_life import life
+from .rooms_past import past
 from .server import run_server
 from .supervisor import run_supervisor
 from .tokens import tokens
@@ -52,6 +53,7 @@ cli = typer.Typer(
 
 rooms.add_typer(life)
 rooms.add_typer(copies)
+rooms.add_typer(past)
 for group in (rooms, workers_commands, tokens):
     cli.add_typer(group)
 cli.add_typer(diagnosis)

@@ -57,7 +57,7 @@ def list_rooms(
     prefix: Annotated[
         str,
         typer.Argument(
-            metavar="[PREFIX]",
+            metavar="PREFIX",
             help="namespace/ or namespace/prefix, or the prefix of a TinyBase room's name",
         ),
     ] = "",
@@ -125,17 +125,23 @@ def get_content(
     *,
     table: Annotated[str | None, typer.Option(help="One table of a TinyBase room")] = None,
     row: Annotated[str | None, typer.Option(help="One row of that table")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="BOOKMARK", help="The keys as they were; see `history`")
+    ] = None,
 ) -> None:
     """Print what an object holds: a TinyBase room's content, or what is under keys, as JSON."""
-    if key is not None and table is not None:
-        raise typer.BadParameter("a KEY and --table exclude one another")
+    if table is not None and (key is not None or at is not None):
+        raise typer.BadParameter("--table goes neither with a KEY nor with --at")
     if row is not None and table is None:
         raise typer.BadParameter("--row needs --table")
+    storage = ("storage",) if at is None else ("history", at, "storage")
     if key is not None:
-        output.value(client.get(room.below("storage", key))["value"])
+        output.value(client.get(room.below(*storage, key))["value"])
     elif table is not None:
         rest = () if row is None else ("rows", row)
         output.value(client.get(room.below("content", "tables", table, *rest)))
+    elif at is not None:
+        output.value(_keys(client, room.below(*storage)))
     else:
         output.value(_whole(client, room))
 
@@ -210,7 +216,12 @@ def _whole(client: AdminClient, room: RoomName) -> Any:
     except ServerRefused as refused:
         if refused.code != _NO_CONTENT:
             raise
-    items = client.pages(room.below("storage"), {"values": True})
+    return _keys(client, room.below("storage"))
+
+
+def _keys(client: AdminClient, path: str) -> dict[str, Any]:
+    """All keys with their values."""
+    items = client.pages(path, {"values": True})
     return {item["key"]: item.get("value") for item in items}
 
 

@@ -1,6 +1,5 @@
-"""`stateroom rooms`: copies of objects, and their past."""
+"""`stateroom rooms`: copies of objects, in our form and in TinyBase's."""
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -23,7 +22,6 @@ NDJSON: Final = "application/x-ndjson"
 
 _PIECE_BYTES: Final = 1 << 16
 _LINE_BYTES: Final = 16 << 20
-_LOOKS_LIKE_A_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _RESULTS: Final[tuple[Column, ...]] = (
     ("KIND", "kind"),
     ("RESULT", "result"),
@@ -52,7 +50,7 @@ def export_rooms(
     client: AdminClient,
     output: Output,
     what: Annotated[
-        str, typer.Argument(metavar="[ROOM]", help="One object, or `namespace/` for all of it")
+        str, typer.Argument(metavar="ROOM", help="One object, or `namespace/` for all of it")
     ] = "",
     *,
     everything: Annotated[bool, typer.Option("--all", help="Every object there is")] = False,
@@ -194,46 +192,6 @@ def fork(
         body["alarms"] = True
     answer = client.post(room.below("fork"), body, creates=True)
     output.done(f"{new} is a copy of {room}.", answer)
-
-
-@copies.command("history")
-@on_server
-def history(
-    client: AdminClient,
-    output: Output,
-    room: Room,
-    *,
-    limit: Annotated[int, typer.Option(min=1, help="Most bookmarks to list")] = 50,
-) -> None:
-    """List the bookmarks that an object can be restored to."""
-    items = client.pages(room.below("history"), limit=limit)
-    columns = (
-        ("BOOKMARK", "bookmark"),
-        ("MADE", "made_at"),
-        ("KEYS", "keys"),
-        ("BYTES", "size_bytes"),
-    )
-    output.rows(items, columns)
-
-
-@copies.command("restore")
-@on_server
-def restore(
-    client: AdminClient,
-    output: Output,
-    room: Room,
-    to: Annotated[
-        str, typer.Argument(metavar="BOOKMARK|TIME", help="See `history`; or 2026-01-31T08:15:00Z")
-    ],
-    *,
-    yes: Yes = False,
-) -> None:
-    """Bring an object back to what it was; tells the bookmark that undoes it."""
-    output.confirm(f"Restore {room} to {to}?", yes=yes)
-    body = {"time" if _LOOKS_LIKE_A_TIME.match(to) else "bookmark": to}
-    answer = client.post(room.below("restore"), body)
-    undo = (answer or {}).get("undo_bookmark")
-    output.done(f"{room} is what it was. To undo: stateroom rooms restore {room} {undo}", answer)
 
 
 def _export_path(what: str) -> str:

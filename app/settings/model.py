@@ -31,6 +31,7 @@ from .mounts import (
 from .sources import DATABASE_URL_VARIABLES, PREFIX, SecretFiles
 
 TOKEN_CHARACTERS = 16
+_SERVER = re.compile(r"https?://[^/?#\s]+/?")
 _SEGMENT = re.compile(r"[A-Za-z0-9_~.-]{1,64}")
 
 
@@ -207,7 +208,7 @@ class Settings(BaseSettings):
     relaxed_loss_bytes: Count = 1 << 20
     """With `durability=relaxed`: how many bytes of one room may wait for their commit."""
 
-    server: Annotated[str, Field(pattern=r"^(https?://[^/?#]+/?)?$")] = ""
+    server: str = ""
     """Which server the commands that steer one speak to: `https://host:port`. Empty: the one that
     `host` and `port` name."""
 
@@ -231,6 +232,14 @@ class Settings(BaseSettings):
     def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < TOKEN_CHARACTERS:
             problem = f"it has less than {TOKEN_CHARACTERS} characters"
+            raise ValueError(problem)
+        return value
+
+    @field_validator("server")
+    @classmethod
+    def _server_url(cls, value: str) -> str:
+        if value and not _SERVER.fullmatch(value):
+            problem = "it must be http://host:port or https://host, with nothing behind it"
             raise ValueError(problem)
         return value
 
