@@ -23,6 +23,7 @@ from ..settings import RoomAccess, Settings, load_settings, unknown_variables
 from ..store.data_directory import DataDirectory
 from ..store.embedded import EmbeddedPostgres
 from ..store.migration import head_revision, migrate
+from ..store.own_token import OWN_TOKEN_FILE, read_own_token
 from ..wiring import build_service, former_workers_gone
 from .doctor import examine
 from .doctor_command import diagnosis
@@ -180,7 +181,18 @@ def announce(settings: Settings, url: str) -> None:
     ]
     if settings.effective_room_access() is RoomAccess.TOKEN:
         lines.append("  rooms need the token in STATEROOM_ROOM_TOKEN")
+    lines.append(_admin_line(settings, url))
     typer.echo("\n".join(lines))
+
+
+def _admin_line(settings: Settings, url: str) -> str:
+    """How to get into the admin plane. What is not read by a person may be kept: no token then."""
+    if settings.admin_token is not None:
+        return f"  admin: {url}/admin/  (token: STATEROOM_ADMIN_TOKEN)"
+    token = read_own_token(settings.data_dir)
+    if token is not None and sys.stdout.isatty():
+        return f"  admin: {url}/admin/#token={token}"
+    return f"  admin: {url}/admin/  (token: in {settings.data_dir / OWN_TOKEN_FILE})"
 
 
 async def _migrate(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Concatenate, Final, ParamSpec
 import typer
 
 from ..settings import Settings, load_settings
+from ..store.own_token import read_own_token
 from .admin_client import AdminClient, ServerRefused
 from .failures import ToldFailure, line_of, one_line_failures
 from .output import Output
@@ -111,7 +112,8 @@ def token_of(settings: Settings) -> str:
     """The token; empty when there is none."""
     if settings.admin_token is not None:
         return settings.admin_token.get_secret_value()
-    return ""
+    left = read_own_token(settings.data_dir)
+    return "" if left is None else str(left)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ proof that former workers of this machine are dead: it reaped them, or holds the
 """
 
 import uuid
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -17,12 +18,14 @@ from ..core.ids import WorkerId
 from ..core.tasks import TaskOwner
 from ..core.values import WorkerIdentity
 from ..settings import Settings
+from ..store.admin_tokens import PostgresAdminTokens
 from ..store.data_directory import DataDirectory, boot_id
 from ..store.database import Database
 from ..store.driver import ConnectTarget, Pooler
 from ..store.embedded import EmbeddedPostgres
 from ..store.leases import PostgresWorkerLeases
 from ..store.migration import migrate
+from ..store.own_token import ensure_own_token
 from ..store.worker_locks import WorkerLock, former_slots
 
 _log = structlog.get_logger("stateroom.node")
@@ -73,11 +76,11 @@ class Node:
         self._clock = SystemClock()
         self._stack = AsyncExitStack()
         self._directory: DataDirectory | None = None
-        self._leases: PostgresWorkerLeases | None = None
+        self._database: Database | None = None
         self._url = ""
 
     async def start(self) -> None:
-        """Lock the data directory, start the embedded Postgres, and bury who was here before.
+        """Lock the data directory, start the embedded Postgres, bury who was here, make a token.
 
         Raises:
             StateroomError: It cannot be, with the remedy. What was started is stopped by `stop`.
@@ -89,7 +92,11 @@ class Node:
         else:
             self._url = await self._start_postgres(self._directory)
         slots = await _former_slots_free(self._directory, settings, self._clock)
-        await self.bury(*{0, *slots})
+        async with self._opened() as database:
+            await self._bury(database, *{0, *slots})
+            if settings.admin_token is None:
+                tokens = PostgresAdminTokens(database)
+                await ensure_own_token(settings.data_dir, tokens, node=self._directory.node_id)
 
     async def stop(self) -> None:
         """Stop what was started."""
@@ -106,18 +113,29 @@ class Node:
         Raises:
             StateroomError: The database is away, or not ours.
         """
-        async with AsyncExitStack() as stack:
-            leases = self._leases
-            if leases is None:
-                database = await self._open_database()
-                leases = PostgresWorkerLeases(database)
-                if self._settings.workers > 1:  # others will have to be buried: keep it open
-                    self._leases = leases
-                    self._stack.push_async_callback(database.close)
-                else:
-                    stack.push_async_callback(database.close)
-            for slot in slots:
-                await leases.bury(node=self.place(slot).node, slot=slot, boot_id=boot_id())
+        async with self._opened() as database:
+            await self._bury(database, *slots)
+
+    async def _bury(self, database: Database, *slots: int) -> None:
+        leases = PostgresWorkerLeases(database)
+        for slot in slots:
+            await leases.bury(node=self.place(slot).node, slot=slot, boot_id=boot_id())
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Database]:
+        if self._database is not None:
+            yield self._database
+            return
+        database = await self._open_database()
+        if self._settings.workers > 1:  # others will have to be buried: keep it open
+            self._database = database
+            self._stack.push_async_callback(database.close)
+            yield database
+            return
+        try:
+            yield database
+        finally:
+            await database.close()
 
     async def _open_database(self) -> Database:
         return await Database.open(
