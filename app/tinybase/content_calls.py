@@ -15,7 +15,7 @@ from ..sdk.context import Context
 from ..sdk.json import JsonError, parse_json
 from .content_patch import Path, apply_patch, delete_part, problem_of, replace_part
 from .content_text import content_text
-from .edits import ClockBehind, Edited, Edits
+from .edits import ClockBehind, Edited
 from .large import LARGE_CHARS, is_large, store_bit_by_bit
 from .replica import Replica
 from .store_access import StoreAccess
@@ -90,7 +90,10 @@ class ContentCalls(StoreAccess):
 
     async def _edit(self, size: int, work: Callable[[], ResultT]) -> ResultT:
         """Do what `transaction` does with some work, beside the event loop when it is much."""
-        edits = self._edits = Edits(self._content(), self._now_ms())
+        if self._edits is not None:
+            with self.transaction():
+                return await self._beside(size, work)
+        edits = self._begin_edits()
         try:
             with self._undone_by_errors(edits):
                 result = await self._beside(size, work)

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from ..sdk import ObjectFrozen
 from ..sdk.content import IMPORT_MODES, NO_CONTENT, NOT_EMPTY, Upload
 from ..sdk.json import JsonError, dump_json, parse_json
 from .changes import changes_body, rows_of
@@ -52,6 +53,8 @@ class ContentMoves(ContentCalls):
         """Take in a piece of `read_upload`. Returns what is wrong with it, or None."""
         if self._replica is None:
             return NO_CONTENT
+        if self.ctx.frozen:
+            raise ObjectFrozen
         if mode not in IMPORT_MODES:
             return f"the mode must be one of {', '.join(IMPORT_MODES)}"
         if mode == _IF_EMPTY and (self.has_tables() or self.has_values()):

@@ -83,10 +83,7 @@ class StoreAccess(StoreReads):
             finally:
                 edits.unnest()
             return
-        content = self._content()
-        if self.ctx.frozen:
-            raise ObjectFrozen  # before anything in memory is altered
-        edits = self._edits = Edits(content, self._now_ms())
+        edits = self._begin_edits()
         try:
             with self._undone_by_errors(edits) as transaction:
                 yield transaction
@@ -220,6 +217,13 @@ class StoreAccess(StoreReads):
             edits.del_value(value_id)
 
     # -- how a transaction runs ----------------------------------------------------------------
+
+    def _begin_edits(self) -> Edits:
+        content = self._content()
+        if self.ctx.frozen:
+            raise ObjectFrozen  # before anything in memory is altered
+        self._edits = Edits(content, self._now_ms())
+        return self._edits
 
     @contextmanager
     def _editing(self) -> Iterator[Edits]:

@@ -215,6 +215,19 @@ async def test_much_at_once_is_done_beside_the_event_loop(harness: ObjectHarness
     assert await read(harness, []) == _CONTENT
 
 
+async def test_a_class_may_call_it_inside_a_transaction_of_its_own(harness: ObjectHarness) -> None:
+    async def step(room: Watched) -> None:
+        with room.transaction():
+            room.set_value("open", value=False)
+            await room.patch_content(["values"], '{"new": 1}')
+
+    alice = await Peer.join(harness)
+    await harness.run_in_room(harness.stub(ROOM, "a"), lambda room, _ctx: step(room))
+    await harness.settle()
+    assert alice.kinds() == [("S", 3)]
+    assert await read(harness, ["values"]) == {"open": False, "none": None, "new": 1}
+
+
 async def test_a_relay_has_no_content() -> None:
     async with ObjectHarness(mounted(durability="none")) as harness:
         assert await read(harness, []) is None

@@ -92,8 +92,14 @@ async def test_changes_of_others_are_refused_and_undone(harness: ObjectHarness) 
     await set_frozen(harness, frozen=True)
     alice = await Peer.join(harness)
     alice.take()
-    with pytest.raises(ObjectFrozen):
-        await stub(harness).patch_content([], '{"values":{"v":2}}')
+    for change in (
+        stub(harness).patch_content([], '{"values":{"v":2}}'),
+        stub(harness).import_content('{"values":{"v":2}}', "merge"),
+        stub(harness).import_content("[[{}],[{}],1]", "merge"),
+        stub(harness).delete_content([]),
+    ):
+        with pytest.raises(ObjectFrozen):
+            await change
     assert await stub(harness).read_content([], CONTENT_BYTES) == BEFORE
     assert not [kind for kind in alice.kinds() if kind == ("S", 3)]
     assert alice.socket.closed is None
