@@ -27,6 +27,8 @@ from ...core.admin_errors import (
 )
 from ...core.errors import (
     BodyTooSlow,
+    CallRefused,
+    CallTimedOut,
     IdInvalid,
     NamespaceUnknown,
     ObjectDeleted,
@@ -34,6 +36,7 @@ from ...core.errors import (
     ObjectUnknown,
     StateroomError,
     StorageRefused,
+    TooManyAlarms,
     Unsupported,
     WorkerNotLive,
 )
@@ -51,16 +54,27 @@ _STATUS: Final[list[tuple[type[StateroomError], int]]] = [
     (ObjectFrozen, 409),
     (ObjectDeleted, 410),
     (WorkerNotLive, 409),
+    (TooManyAlarms, 409),
     (ContentTooLarge, 413),
+    (CallRefused, 413),
     (PreconditionFailed, 412),
     (MediaTypeUnknown, 415),
     (NotLikeThis, 422),
     (StorageRefused, 422),
     (TooManyGuesses, 429),
     (OperationTimedOut, 504),
+    (CallTimedOut, 504),
     (AdminError, 400),
 ]
-_TELLS_ITS_DETAIL: Final = (AdminError, IdInvalid, NamespaceUnknown, StorageRefused, Unsupported)
+_TELLS_ITS_DETAIL: Final = (
+    AdminError,
+    CallRefused,
+    IdInvalid,
+    NamespaceUnknown,
+    StorageRefused,
+    TooManyAlarms,
+    Unsupported,
+)
 """Errors whose text is ours and says nothing of what an author's code said."""
 
 _GUESSING_SECONDS: Final = 60
