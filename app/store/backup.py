@@ -25,6 +25,7 @@ from .failures import DRIVER_ERRORS, translated
 from .storage import scan_statement
 
 PAGE_OBJECTS: Final = 100
+SEEN_OBJECTS: Final = 2_000
 SMALL_ROWS: Final = 256
 SMALL_BYTES: Final = 1 << 16
 _SMALL_ALARMS: Final = 16
@@ -44,13 +45,18 @@ array(
     from object_alarm a where a.object_id = {{object}} order by a.name collate "C"
 )"""  # noqa: S608 - no value in it
 
-# $1 namespace or null, $2 after which id, $3 objects, $4 rows, $5 bytes, $6 alarms. The keys and
-# values of what is too large stay where they are: only their lengths are asked for.
+# $1 namespace or null, $2 after which id, $3 objects, $4 rows, $5 bytes, $6 alarms, $7 objects that
+# are looked at, so that a small namespace among many objects is looked for a bounded part at a
+# time. The keys and values of what is too large stay where they are: only their lengths are asked
+# for. Always one row at least, for what was looked at.
 PAGE: Final = f"""
-with listed as materialized (
-    select {_HEAD} from object o
-    where o.object_id > $2 and ($1::text is null or o.namespace = $1) and o.deleted_at is null
-    order by o.object_id limit $3
+with seen as materialized (
+    select {_HEAD}, o.deleted_at from object o
+    where o.object_id > $2 order by o.object_id limit $7
+), listed as materialized (
+    select * from seen
+    where ($1::text is null or namespace = $1) and deleted_at is null
+    order by object_id limit $3
 ), measured as materialized (
     select l.*, coalesce(r.rows, 0) as rows, a.alarms,
            coalesce(r.rows, 0) <= $4 and coalesce(r.bytes, 0) <= $5 and a.alarms <= $6 as small
@@ -72,8 +78,10 @@ select m.*,
        case when small then array(
            select value from object_row where object_id = m.object_id order by key
        ) end as values,
-       case when small and m.alarms > 0 then {_ALARMS.format(object="m.object_id")} end as due
-from measured m order by m.object_id
+       case when small and m.alarms > 0 then {_ALARMS.format(object="m.object_id")} end as due,
+       (select count(*) from seen) as seen,
+       (select object_id from seen order by object_id desc limit 1) as seen_to
+from (values (1)) as one (n) left join measured m on true order by m.object_id
 """  # noqa: S608 - no value in it
 
 # $1 object
@@ -121,11 +129,13 @@ class PostgresBackupSource:
             SMALL_ROWS,
             SMALL_BYTES,
             _SMALL_ALARMS,
+            SEEN_OBJECTS,
         )
-        return BackupPage(
-            objects=[_part(row) for row in found if row["rows"] or row["alarms"]],
-            last=found[-1]["object_id"] if len(found) == PAGE_OBJECTS else None,
-        )
+        last = found[-1]["object_id"] if len(found) == PAGE_OBJECTS else None
+        if last is None and found[0]["seen"] == SEEN_OBJECTS:
+            last = found[0]["seen_to"]
+        objects = [_part(row) for row in found if row["rows"] or row["alarms"]]
+        return BackupPage(objects=objects, last=last)
 
     async def parts(self, object_id: UUID) -> AsyncGenerator[StoredPart, None]:
         """See `BackupSource.parts`."""

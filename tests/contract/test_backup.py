@@ -9,6 +9,7 @@ from app.core.content_digest import ContentDigest
 from app.core.errors import OwnedElsewhere
 from app.core.ids import CommitSeq
 from app.core.values import Alarm, AlarmFailure, Claim, CommitResult, WriteBatch
+from app.store import backup
 from tests.contract.worlds import World, live_worker
 from tests.doubles.batch_source import Lease, Writes, commit
 
@@ -78,6 +79,17 @@ async def test_many_objects_come_page_by_page_in_the_order_of_their_ids(world: W
     await store(world, "other", {b"k": b"v"}, namespace="others")
     assert list(await everything(world, "notes")) == sorted(stored)
     assert len(await everything(world)) == 131
+
+
+async def test_a_few_objects_among_many_others_are_found(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup, "SEEN_OBJECTS", 7)
+    wanted = [await store(world, f"n{number}", {b"k": b"v"}) for number in range(3)]
+    for number in range(30):
+        await store(world, f"n{number}", {b"k": b"v"}, namespace="others")
+    assert list(await everything(world, "notes")) == sorted(wanted)
+    assert await everything(world, "nothing") == {}
 
 
 async def test_what_is_too_large_for_a_page_is_read_in_parts_of_one_snapshot(

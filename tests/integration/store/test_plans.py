@@ -12,6 +12,7 @@ import pytest
 from app.core.values import KeyRange
 from app.store.alarm_lists import DEAD, DUE
 from app.store.alarms import CLAIM_DUE, KEEP, READ_ALARM, READ_ALARMS
+from app.store.backup import ONE, PAGE
 from app.store.commit_history import COMMIT_RESTORE, history_forms
 from app.store.commit_statement import (
     COMMIT_ALL,
@@ -29,6 +30,7 @@ from app.store.object_states import (
 )
 from app.store.object_states import STATE as OBJECT_STATE
 from app.store.owners import HOLDER
+from app.store.staging import CLAIM_NEW, RELEASE_WRITTEN
 from app.store.storage import CLAIM, LOAD, READ, RELEASE, scan_statement
 from app.store.stored_keys import keys_statement
 from tests.conftest import PostgresServer
@@ -93,6 +95,10 @@ READS = {
     "alarms of all": (DUE, "int8, int8, uuid, text, int8"),
     "alarms given up": (DEAD, "int8, int8, uuid, text, text"),
     "holder": (HOLDER, "uuid"),
+    "backup page": (PAGE, "text, uuid, int8, int8, int8, int8, int8"),
+    "backup of one": (ONE, "uuid"),
+    "claim of new objects": (CLAIM_NEW, "uuid, uuid[], text[], text[]"),
+    "release of many": (RELEASE_WRITTEN, "uuid, uuid[], int8[]"),
     "kept alarms": (KEEP, "uuid, uuid[], text[], int8[], float8"),
 }
 

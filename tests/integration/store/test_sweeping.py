@@ -9,10 +9,12 @@ import pytest
 from app.core.errors import OwnedElsewhere
 from app.core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from app.core.values import Claim, CommitResult
+from app.store.staging import PostgresStaging
 from app.store.storage import CLAIM
 from app.store.sweeping import (
     DEAD_WORKER_SECONDS,
     PASS_SECONDS,
+    STAGED_SECONDS,
     STEP_BLOCKS,
     STEP_ROWS,
     STEP_SECONDS,
@@ -228,3 +230,18 @@ async def test_it_goes_on_by_itself_and_waits_out_an_absence_of_the_database(sit
         await site.database.fetch("select pg_sleep(0.01)")
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_staged_rows_of_imports_that_were_given_up_go_after_a_day(site: Site) -> None:
+    staging = PostgresStaging(site.database)
+    old, young = uuid4(), uuid4()
+    for each in (old, young):
+        await staging.stage(each, [(b"k", b"v")])
+    await site.database.fetch(
+        "update import_row set staged_at = now() - make_interval(secs => $2) where staging_id = $1",
+        old,
+        float(STAGED_SECONDS + 60),
+    )
+    await Sweeper(site.database).staged()
+    left = await site.database.fetch("select staging_id from import_row")
+    assert [row["staging_id"] for row in left] == [young]
