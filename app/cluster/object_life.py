@@ -42,7 +42,7 @@ _FREEZE: Final = "freeze"
 _THAW: Final = "thaw"
 _DELETE: Final = "delete"
 _EVICT: Final = "evict"
-_SECONDS: Final = 60.0
+_SECONDS: Final = 50.0
 """How long one of these may take: the events under way, and those of a start."""
 
 

@@ -120,7 +120,12 @@ class DurableObject:
         """
 
     def on_evict(self, reason: str) -> Awaitable[None] | None:
-        """The instance is about to be dropped; best effort, nothing may depend on it."""
+        """The instance is about to be dropped; best effort, nothing may depend on it.
+
+        Args:
+            reason: `idle`: it rests. `draining`: another worker will have the object, or an
+                operator has it given up. `deleted`: an operator deletes the object.
+        """
 
     def on_restore(self, past: Past) -> Awaitable[None] | None:
         """The object is to be what it was at `past` (docs/guides/time-travel.md).

@@ -9,7 +9,7 @@ import pytest
 from app.core.errors import ObjectFrozen, RoomAborted, StoreUnavailable
 from app.core.tasks import TaskOwner
 from app.core.values import Alarm, Claim
-from app.sdk import AlarmInfo, DurableObject
+from app.sdk import AlarmInfo, DurableObject, Request, Response
 from app.testing.harness import ObjectHarness
 from app.testing.memory import MemoryObjectStates
 from tests.unit.room.alarmed import Alarmed, now, row, set_alarm
@@ -247,3 +247,26 @@ async def test_who_does_not_wait_any_more_for_the_frost_leaves_the_room_as_it_is
     await working
     assert await perform(harness, lambda lab: lab.storage.get("key")) == 1
     assert harness.database.objects[harness.object_id("lab", "a").uuid].frozen_ms is None
+
+
+class Greeter(DurableObject):
+    """Writes whenever it starts, and does not look whether it may."""
+
+    async def on_start(self) -> None:
+        self.ctx.storage.put("started", self.ctx.now())
+
+    async def on_request(self, request: Request) -> Response:
+        del request
+        return Response(body="hello")
+
+
+async def test_a_class_that_writes_at_its_start_is_told_so_and_is_no_fault() -> None:
+    async with ObjectHarness({"lab": Greeter}) as harness:
+        await harness.request("lab", "a", Request())
+        await freeze(harness)
+        for _ in range(5):
+            with pytest.raises(ObjectFrozen):
+                await harness.request("lab", "a", Request())
+        assert harness.counted["object_faults"] == 0
+        await freeze(harness, frozen=False)
+        assert (await harness.request("lab", "a", Request())).body == "hello"
