@@ -142,6 +142,44 @@ async def _to_and_fro(pair: Pair) -> None:
         await pair.one.mover.move(target, worker.worker_id)
 
 
+async def test_while_workers_drain_in_turns_every_change_is_made_once(pair: Pair) -> None:
+    names = [f"room-{number}" for number in range(10)]
+    for name in names:
+        await pair.by_one.ask(pair.one.object_id("c", name), "add")
+    for leaving, staying in ((pair.one, pair.two), (pair.two, pair.one)):
+        await leaving.mover.drain_worker()
+        asked = [
+            _tasks.start(by.ask(pair.one.object_id("c", name), "add"), name="ask")
+            for name in names
+            for by in (pair.by_one, pair.by_two)
+        ]
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await asyncio.gather(*asked)
+        assert all(pair.one.object_id("c", name) in staying.registry for name in names)
+        await leaving.mover.undrain()
+    for name in names:
+        assert (await pair.by_two.ask(pair.one.object_id("c", name), "add"))[0]["count"] == 6
+    assert Lesson.begun == 60
+
+
+async def test_whoever_gives_up_over_a_link_before_its_turn_changes_nothing(pair: Pair) -> None:
+    target = pair.one.object_id("c", "x")
+    await pair.one.connect("c", "x")
+    first = _tasks.start(pair.by_one.ask(target, "add", {"wait": True}), name="first")
+    await until(lambda: Lesson.begun)
+    room = pair.one.registry.at_hand(target)
+    assert room is not None
+    late = _tasks.start(_outcome(pair.by_two.ask(target, "add")), name="late")
+    await until(lambda: len(room._mailbox))
+    late.cancel()
+    await asyncio.wait([late])
+    await until(lambda: not pair.one.service._under_way)
+    Lesson.gate.set()
+    assert (await first)[0] == {"count": 1}
+    assert (await pair.by_one.ask(target, "add"))[0] == {"count": 2}
+    assert Lesson.begun == 2
+
+
 async def test_a_change_that_has_begun_at_a_worker_that_dies_is_not_made_again(pair: Pair) -> None:
     target = pair.one.object_id("c", "x")
     await pair.one.connect("c", "x")
