@@ -16,6 +16,7 @@ from ..core.backup_lines import (
     FinishLine,
     HeaderLine,
     alarm_line,
+    decoded_line,
     end_line,
     finish_line,
     head_line,
@@ -47,32 +48,36 @@ class Exporter:
         self._ids = ids
         self._database_clock = database_clock
 
-    async def one(self, object_id: ObjectId) -> AsyncGenerator[bytes, None]:
-        """Export one object.
+    async def one(
+        self, object_id: ObjectId, *, decoded: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """Export one object; `decoded`: for people to read, not to be imported.
 
         Raises:
             ObjectUnknown: It stores nothing. Raised before anything is given out.
             StoreUnavailable: The database is away.
         """
-        writing = _Writing(self._ids)
+        writing = _Writing(self._ids, decoded=decoded)
         async with aclosing(self._source.parts(object_id.uuid)) as parts:
             async for part in parts:
                 if not writing.begun:
-                    yield self._header(object_id.namespace, str(object_id))
+                    yield self._header(object_id.namespace, str(object_id), decoded=decoded)
                 yield writing.part(part)
         if not writing.begun:
             raise ObjectUnknown
         yield writing.end() + writing.finish()
 
-    async def all(self, *, namespace: str | None = None) -> AsyncGenerator[bytes, None]:
-        """Export every object of a namespace, or every object there is.
+    async def all(
+        self, *, namespace: str | None = None, decoded: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """Export every object of a namespace, or every object there is; see `one`.
 
         Raises:
             StoreUnavailable: The database is away.
         """
-        writing = _Writing(self._ids)
+        writing = _Writing(self._ids, decoded=decoded)
         after = None
-        piece = self._header(namespace, None)
+        piece = self._header(namespace, None, decoded=decoded)
         while True:
             page = await self._source.page(namespace=namespace, after=after)
             for found in page.objects:
@@ -92,13 +97,14 @@ class Exporter:
                 break
         yield piece + writing.finish()
 
-    def _header(self, namespace: str | None, object_id: str | None) -> bytes:
+    def _header(self, namespace: str | None, object_id: str | None, *, decoded: bool) -> bytes:
         return header_line(
             HeaderLine(
                 made_at=instant(self._database_clock.now_ms()),
                 cluster=self._ids.fingerprint,
                 namespace=namespace,
                 object_id=object_id,
+                decoded=decoded,
             )
         )
 
@@ -106,8 +112,9 @@ class Exporter:
 class _Writing:
     """The lines of the objects of one export, and what they add up to."""
 
-    def __init__(self, ids: ObjectIds) -> None:
+    def __init__(self, ids: ObjectIds, *, decoded: bool) -> None:
         self._ids = ids
+        self._row_line = decoded_line if decoded else row_line
         self.begun = False
         self._within = False
         self._content = ContentDigest()
@@ -130,7 +137,7 @@ class _Writing:
             lines.append(first)
         for key, value in part.rows or ():
             self._content.add(key, value)
-            lines.append(row_line(key, value))
+            lines.append(self._row_line(key, value))
         for name, alarm in part.alarms.items():
             line = alarm_line(name, alarm)
             self._alarms += 1

@@ -23,7 +23,9 @@ from .backup import ObjectHead
 from .backup_errors import BackupDamaged, BackupUnreadable
 from .codec import JsonError, dump_json, parse_json
 from .content_digest import Digest
+from .errors import StorageRefused
 from .limits import ALARM_NAME_BYTES, ALARM_PAYLOAD_BYTES
+from .tagged_json import to_tagged
 from .values import Alarm, AlarmFailure
 
 FORMAT: Final = 1
@@ -43,12 +45,14 @@ class HeaderLine:
         cluster: Which cluster made it (`ObjectIds.fingerprint`).
         namespace: The one namespace that was wanted, or None.
         object_id: The one object that was wanted, or None.
+        decoded: Whether its rows are for people, and cannot be imported.
     """
 
     made_at: str
     cluster: str
     namespace: str | None = None
     object_id: str | None = None
+    decoded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +129,8 @@ def header_line(header: HeaderLine) -> bytes:
         line["namespace"] = header.namespace
     if header.object_id is not None:
         line["object"] = header.object_id
+    if header.decoded:
+        line["values"] = "decoded"
     return dump_json(line) + b"\n"
 
 
@@ -150,6 +156,15 @@ def row_line(key: bytes, value: bytes) -> bytes:
         b2a_base64(key, newline=False),
         b2a_base64(value, newline=False),
     )
+
+
+def decoded_line(key: bytes, value: bytes) -> bytes:
+    """Write a row for people: the key as text, the value as tagged JSON (`tagged_json`)."""
+    try:
+        told = to_tagged(value)
+    except (StorageRefused, ValueError, IndexError):
+        told = None  # no value of ours; only whoever wrote it knows what it says
+    return dump_json({"key": key.decode("utf-8", "replace"), "value": told}) + b"\n"
 
 
 def alarm_line(name: str, alarm: Alarm) -> bytes:
@@ -223,6 +238,8 @@ def parse_line(raw: bytes) -> Line:
 def _header(line: dict[str, Any], _: bytes) -> Line:
     if line["stateroom_export"] != FORMAT:
         raise BackupUnreadable(f"the export is not of format {FORMAT}")
+    if "values" in line:
+        raise BackupUnreadable("the values of this export are decoded, for people to read")
     return HeaderLine(
         made_at=_text(line["made_at"]),
         cluster=_text(line["cluster"]),

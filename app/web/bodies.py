@@ -24,16 +24,25 @@ class RequestBody:
         receive: The server's, of ASGI.
         limit_bytes: The largest body.
         declared: The request's `content-length`, if it has one.
+        unread_seconds: How long what has come may wait until somebody reads it.
 
     Raises:
         BodyTooLarge: It says so itself.
     """
 
-    def __init__(self, receive: Receive, *, limit_bytes: int, declared: str | None = None) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        *,
+        limit_bytes: int,
+        declared: str | None = None,
+        unread_seconds: float = _BODY_SECONDS,
+    ) -> None:
         if declared is not None and declared.isdecimal() and int(declared) > limit_bytes:
             raise BodyTooLarge
         self._receive = receive
         self._limit_bytes = limit_bytes
+        self._unread_seconds = unread_seconds
         self._size = 0
         self._piece: bytes | None = None
         self._more = True
@@ -78,7 +87,7 @@ class RequestBody:
             if self._piece is not None and self._error is None:
                 self._taken.clear()
                 try:
-                    async with asyncio.timeout(_BODY_SECONDS):
+                    async with asyncio.timeout(self._unread_seconds):
                         await self._taken.wait()
                 except TimeoutError:
                     self.close()

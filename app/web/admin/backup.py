@@ -62,6 +62,20 @@ class Nameless(StrEnum):
     MAP = "map"
 
 
+class Values(StrEnum):
+    """How an export writes values."""
+
+    STORED = "stored"
+    DECODED = "decoded"
+
+
+class ExportQuery(Asked):
+    """How to export."""
+
+    values: Values = Values.STORED
+    """`stored` is exact and can be imported; `decoded` is JSON for people, and cannot."""
+
+
 class ImportQuery(Asked):
     """How to import."""
 
@@ -121,15 +135,14 @@ class BackupOperations:
 
     def _exports(self) -> list[Operation]:
         async def everything(call: AdminCall) -> AsyncIterator[bytes]:
-            del call
-            return self._backups.exporter.all()
+            return self._backups.exporter.all(decoded=_decoded(call))
 
         async def namespace(call: AdminCall) -> AsyncIterator[bytes]:
             mount = self._locator.namespaces.mount(call.path["namespace"])
-            return self._backups.exporter.all(namespace=mount.namespace)
+            return self._backups.exporter.all(namespace=mount.namespace, decoded=_decoded(call))
 
         async def one(call: AdminCall) -> AsyncIterator[bytes]:
-            return self._backups.exporter.one(self._object(call))
+            return self._backups.exporter.one(self._object(call), decoded=_decoded(call))
 
         return [
             _export("all", "/export", "every object there is", everything),
@@ -228,6 +241,12 @@ def _export(
         summary=f"Export {what}",
         description=_EXPORT,
         handle=handle,
+        query=ExportQuery,
         gives=_NDJSON,
         errors=errors,
     )
+
+
+def _decoded(call: AdminCall) -> bool:
+    query: ExportQuery = call.query
+    return query.values is Values.DECODED

@@ -33,6 +33,8 @@ from .statuses import admin_problem
 REQUEST_ID_HEADER: Final = "stateroom-request-id"
 OPERATIONS: Final = "/admin/v1"
 
+_UNREAD_SECONDS: Final = 600.0
+"""How long an operation may work on what it has read of a body before it reads on."""
 _OPERATION_SECONDS: Final = 60.0
 """How long an operation may take until its answer begins."""
 _JSON: Final = "application/json"
@@ -144,6 +146,7 @@ class AdminEndpoint:
             http.receive,
             limit_bytes=self._streamed_body_bytes if operation.takes else self._body_bytes,
             declared=http.headers.get("content-length"),
+            unread_seconds=_UNREAD_SECONDS,
         )
 
 

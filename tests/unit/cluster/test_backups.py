@@ -341,3 +341,21 @@ async def test_one_object_is_exported_by_itself_and_one_that_stores_nothing_is_u
     assert fates(await there.take(one)) == {"a": "imported"}
     with pytest.raises(ObjectUnknown):
         await anext(here.backups.exporter.one(ids.from_name("notes", "zzz")))
+
+
+async def test_a_decoded_export_is_for_people_and_cannot_be_imported(
+    here: Side, there: Side
+) -> None:
+    await here.store("a", {"k": {"n": [1]}, "b": b"\x00"})
+    object_id = here.harness.object_id("notes", "a")
+    here.harness.database.objects[object_id.uuid].rows[b"\xff"] = b"no value of ours"
+    exporter = here.backups.exporter
+    export = b"".join([piece async for piece in exporter.all(decoded=True)])
+    lines = [parse_json(line) for line in export.splitlines()]
+    assert [line for line in lines if "key" in line] == [
+        {"key": "b", "value": {"$": ["bytes", "00"]}},
+        {"key": "k", "value": {"n": [1]}},
+        {"key": "\ufffd", "value": None},
+    ]
+    with pytest.raises(BackupUnreadable):
+        await there.take(export)
