@@ -1,9 +1,8 @@
 """With which code and reason a room closes its sockets, for each way it can end.
 
-1000: the object is deleted, there is nothing to come back to; the usual reconnecting clients take
-only this code for an end. 1011: the object's own code failed. 1012: come back, somewhere or
-sometime soon you will be served (restart, move, lost ownership). 1013: try again later (overload,
-database away, frozen).
+1000: the object is deleted, there is nothing to come back to. 1011: the object's own code failed.
+1012: come back, somewhere or sometime soon you will be served (restart, move, lost ownership).
+1013: try again later (overload, database away, frozen).
 (RFC 6455, section 7.4 and the IANA registry of close codes)
 """
 
