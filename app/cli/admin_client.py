@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx
 
 from ..core.codec import JsonError, dump_json, parse_json
+from .exchange import Exchange, ExchangeErrors
 from .exits import ExitStatus, exit_status_of
 from .failures import ToldFailure
 from .terminal_text import one_line
@@ -69,11 +70,11 @@ class AdminClient:
         self, server: str, token: str, *, transport: httpx.BaseTransport | None = None
     ) -> None:
         self.server = server.rstrip("/")
-        headers = {"accept": _JSON, "user-agent": "stateroom-cli"}
+        self._headers = {"accept": _JSON, "user-agent": "stateroom-cli"}
         if token:
-            headers["authorization"] = f"Bearer {token}"
+            self._headers["authorization"] = f"Bearer {token}"
         self._http = httpx.Client(
-            headers=headers,
+            headers=self._headers,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             transport=transport,
             trust_env=False,  # a proxy of the environment is not where a server of ours is
@@ -150,15 +151,35 @@ class AdminClient:
     def upload(
         self,
         path: str,
-        body: Iterable[bytes] | bytes,
+        body: Iterable[bytes],
         *,
         media_type: str,
         query: Query | None = None,
     ) -> Iterator[Iterator[bytes]]:
-        """Send a stream and read what is answered to it, as pieces of any size."""
-        headers = {"content-type": media_type, "accept": "*/*"}
-        with self._answered("POST", path, query=query, headers=headers, content=body) as answer:
-            yield _pieces(answer)
+        """Send a stream and read what is answered to it meanwhile, as pieces of any size."""
+        url = httpx.URL(f"{self.server}{OPERATIONS}{path}", params=_given(query))
+        headers = {**self._headers, "content-type": media_type, "accept": "*/*"}
+        with Exchange(
+            str(url),
+            headers=headers,
+            body=body,
+            connect_seconds=CONNECT_SECONDS,
+            answer_seconds=ANSWER_SECONDS,
+        ) as exchange:
+            try:
+                status = exchange.start()
+            except ExchangeErrors as error:
+                raise ServerUnreachable(_unreachable(self.server, error)) from error
+            pieces = self._told(exchange)
+            if status >= _GOOD_END:
+                raise ServerRefused(status, _problem_in(b"".join(pieces)))
+            yield pieces
+
+    def _told(self, exchange: Exchange) -> Iterator[bytes]:
+        try:
+            yield from exchange.pieces()
+        except ExchangeErrors as error:
+            raise ServerUnreachable(_unreachable(self.server, error)) from error
 
     def _json(
         self,
@@ -195,21 +216,20 @@ class AdminClient:
         *,
         query: Query | None,
         headers: Mapping[str, str],
-        content: Iterable[bytes] | bytes | None = None,
+        content: bytes | None = None,
     ) -> Iterator[httpx.Response]:
         """Send a request; what is not a good answer is raised."""
-        parameters = {name: value for name, value in (query or {}).items() if value is not None}
         try:
             with self._http.stream(
                 method,
                 f"{self.server}{OPERATIONS}{path}",
-                params=parameters or None,
+                params=_given(query),
                 headers=dict(headers),
                 content=content,
             ) as answer:
                 if answer.status_code >= _GOOD_END:
                     answer.read()
-                    raise ServerRefused(answer.status_code, _problem_of(answer))
+                    raise ServerRefused(answer.status_code, _problem_in(answer.content))
                 yield answer
         except httpx.InvalidURL as error:
             raise ServerUnreachable(_unreachable(self.server, error)) from error
@@ -231,9 +251,14 @@ def _value_of(answer: httpx.Response) -> Any:
         raise ServerRefused(answer.status_code, {"code": "not_an_admin_api"}) from None
 
 
-def _problem_of(answer: httpx.Response) -> Mapping[str, Any]:
+def _given(query: Query | None) -> dict[str, str | int | float | bool | None] | None:
+    """The parameters that are not None, if there are any."""
+    return {name: value for name, value in (query or {}).items() if value is not None} or None
+
+
+def _problem_in(content: bytes) -> Mapping[str, Any]:
     try:
-        problem = parse_json(answer.content)
+        problem = parse_json(content)
     except JsonError:
         return {}
     return problem if isinstance(problem, dict) else {}
@@ -256,7 +281,7 @@ def _line_of(http_status: int, code: str, problem: Mapping[str, Any]) -> str:
 
 
 def _unreachable(server: str, error: Exception) -> str:
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)):
         reason = "no answer in time"
     else:
         reason = " ".join(str(error).split()) or type(error).__name__
