@@ -1,5 +1,6 @@
 """Stores that TinyBase's own persisters wrote, moved in, and content moved out to them again."""
 
+import random
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -191,3 +192,75 @@ def _sorted(content: Json) -> Json:
     if isinstance(content, dict):
         return {each: _sorted(content[each]) for each in sorted(content)}
     return [_sorted(each) for each in content] if isinstance(content, list) else content
+
+
+# -- restored ----------------------------------------------------------------------------------
+
+
+async def bookmark(admin: httpx.AsyncClient) -> str:
+    answer = await admin.get("/history", params={"limit": 1})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["current_bookmark"])
+
+
+async def restore(admin: httpx.AsyncClient, to: str) -> str:
+    answer = await admin.post("/restore", json={"bookmark": to})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["undo_bookmark"])
+
+
+async def test_connected_clients_follow_a_restoration_and_its_undoing(
+    server: ServerProcess, host: ClientHost, admin: httpx.AsyncClient, room: str
+) -> None:
+    chance = random.Random(3)
+    alice, bob = await host.joined(server.room_url(room)), await host.joined(server.room_url(room))
+    moments: dict[str, Json] = {}
+    for step in range(20):
+        await changed(alice if step % 2 else bob, chance)
+        await host.until_equal(alice, bob)
+        await alice.receipt()
+        moments[await bookmark(admin)] = await alice.content()
+    for then in chance.sample(sorted(moments), 8):
+        before = await alice.content()
+        undo = await restore(admin, then)
+        for client in (alice, bob):
+            await client.until_content(*moments[then])
+        await host.until_equal(alice, bob)
+        await alice.receipt()
+        if chance.random() < 0.5:
+            await restore(admin, undo)
+            await alice.until_content(*before)
+
+
+async def test_a_client_that_was_away_follows_when_it_comes_back_and_keeps_what_it_wrote(
+    server: ServerProcess, host: ClientHost, admin: httpx.AsyncClient, room: str
+) -> None:
+    url = server.room_url(room)
+    alice, bob = await host.joined(url), await host.joined(url)
+    await alice.call("setContent", [TABLES, VALUES])
+    await alice.receipt()
+    then = await bookmark(admin)
+    await alice.call("setCell", "pets", "fido", "kind", "cat")
+    await alice.call("delTable", "a:b")
+    await alice.receipt()
+    await host.until_equal(alice, bob)
+    await bob.leave()
+    await bob.call("setValue", "mine", 1)
+    await restore(admin, then)
+    await alice.until_content(TABLES, VALUES)
+    await bob.join(url)
+    for client in (alice, bob):
+        await client.until_content(TABLES, {**VALUES, "mine": 1})
+
+
+async def changed(store: SyncedStore, chance: random.Random) -> None:
+    table, row, cell = (chance.choice("ab") for _ in range(3))
+    match chance.randrange(6):
+        case 0:
+            await store.call("delRow", table, row)
+        case 1:
+            await store.call("setValue", cell, chance.choice([1, "x", [1, {"y": None}]]))
+        case 2:
+            await store.call("delValue", cell)
+        case _:
+            await store.call("setCell", table, row, cell, chance.choice([1, 0.5, "x", True]))
