@@ -118,20 +118,26 @@ class Contents:
         if not await stub.delete_content(list(path)):
             raise ContentUnknown
 
-    async def export(self, object_id: ObjectId, form: str) -> bytes:
-        """Return everything in a format of the class's own.
+    async def export(self, object_id: ObjectId, form: str) -> AsyncIterator[bytes]:
+        """Yield everything in a format of the class's own, part by part.
+
+        What fits one part is of one moment; later parts may hold what changed meanwhile.
 
         Raises:
             ObjectUnknown, ObjectDeleted: There is no such object.
             NoContent: Its class has no content that moves, or not in this format.
-            ContentTooLarge: It is too large to be read at once.
         """
         self._movable(object_id)
         stub: Any = await self._existing(object_id)
-        text = await stub.export_content(form, CONTENT_BYTES)
-        if text is None:
-            raise NoContent
-        return _checked(text)
+        after = ""
+        while True:
+            part = await stub.export_content(form, after, CONTENT_BYTES)
+            if part is None:
+                raise NoContent
+            text, after = part
+            yield text.encode()
+            if not after:
+                return
 
     async def take_in(
         self, object_id: ObjectId, pieces: AsyncIterator[bytes], upload: Upload, mode: str

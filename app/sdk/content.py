@@ -110,6 +110,13 @@ class MovableContent(Protocol):
         """
         ...
 
-    async def export_content(self, form: str, limit_bytes: int) -> str | None:
-        """Return everything in one of the `export_formats`; see `JsonContent.read_content`."""
+    async def export_content(
+        self, form: str, after: str, limit_bytes: int
+    ) -> tuple[str, str] | None:
+        """Return a part of everything in one of the `export_formats`, and where to go on.
+
+        The parts together are the file. `after` is empty for the first one, then what the part
+        before gave; empty at the end. A part is of at most about `limit_bytes`, and in an event
+        of its own. None: the object has no content, or not in that format.
+        """
         ...

@@ -14,15 +14,14 @@ from typing import Any, ClassVar, Final
 
 from ..sdk import ObjectFrozen
 from ..sdk.content import IMPORT_MODES, NO_CONTENT, NOT_EMPTY, Upload
-from ..sdk.json import JsonError, dump_json, parse_json
+from ..sdk.json import JsonError, parse_json
 from .changes import changes_body, rows_of
-from .content import export_content
 from .content_calls import CLOCK_BEHIND, ContentCalls
+from .content_export import EXPORT_FORMATS, export_part
 from .content_patch import Path as PartPath
 from .content_patch import problem_of, replace_part
-from .content_text import content_text, cut
 from .edits import ClockBehind, Edited
-from .foreign import CONTENT, IMPORT_FORMATS, read_foreign, replica_of
+from .foreign import IMPORT_FORMATS, read_foreign, replica_of
 from .former import Former
 from .large import LARGE_CHARS
 from .news import changes_since
@@ -31,7 +30,6 @@ from .stamps import newest_in_changes
 from .store_access import StoreAccess
 
 _IF_EMPTY, _, _MERGE = IMPORT_MODES
-_MERGEABLE: Final = "mergeable"
 _EVERYTHING: Final[PartPath] = ()
 _FROM_THE_FUTURE: Final = (
     "it holds stamps that lie in the future, which clients refuse; import it without its stamps"
@@ -42,7 +40,7 @@ class ContentMoves(ContentCalls):
     """The half of `TinyBaseRoom` that moves content in and out."""
 
     import_formats: ClassVar[tuple[str, ...]] = IMPORT_FORMATS
-    export_formats: ClassVar[tuple[str, ...]] = (CONTENT, _MERGEABLE)
+    export_formats: ClassVar[tuple[str, ...]] = EXPORT_FORMATS
 
     @classmethod
     def read_upload(cls, file: Path, upload: Upload, piece_bytes: int) -> Iterator[str]:
@@ -67,8 +65,10 @@ class ContentMoves(ContentCalls):
             return await self._import_stamped(self._replica, content, mode)
         return await self._import_plain(content, mode)
 
-    async def export_content(self, form: str, limit_bytes: int) -> str | None:
-        """The whole content as TinyBase's file persister writes it.
+    async def export_content(
+        self, form: str, after: str, limit_bytes: int
+    ) -> tuple[str, str] | None:
+        """A part of the content as TinyBase's file persister writes it, and where to go on.
 
         `content` is `[tables, values]`, of a Store; `mergeable` is that of a MergeableStore, with
         stamps and hashes. None for anything else.
@@ -76,8 +76,7 @@ class ContentMoves(ContentCalls):
         replica = self._replica
         if replica is None or form not in self.export_formats:
             return None
-        make = _mergeable_text if form == _MERGEABLE else _pair_text
-        return await self._beside(0, partial(make, replica, limit_bytes))
+        return await self._beside(0, partial(export_part, replica, form, after, limit_bytes))
 
     async def _import_stamped(self, replica: Replica, changes: list[Any], mode: str) -> str | None:
         newest = newest_in_changes(changes)
@@ -123,12 +122,3 @@ def _add(store: StoreAccess, path: PartPath, content: Any) -> None:
         for row_id, cells in rows.items():
             store.set_partial_row(table_id, row_id, cells)
     store.set_partial_values(content.get("values", {}))
-
-
-def _pair_text(replica: Replica, limit_bytes: int) -> str:
-    parts = (content_text(replica, [part], limit_bytes) for part in ("tables", "values"))
-    return cut(f"[{','.join(map(str, parts))}]".encode(), limit_bytes)
-
-
-def _mergeable_text(replica: Replica, limit_bytes: int) -> str:
-    return cut(dump_json(export_content(replica)), limit_bytes)

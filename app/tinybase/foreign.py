@@ -18,6 +18,7 @@ from ..sdk.json import dump_json
 from .changes import TableRows, changes_body, changes_in_pieces
 from .clock import ALPHABET, Clock
 from .content import get_tables, get_values, stored_form
+from .content_export import CONTENT
 from .content_patch import problem_of
 from .foreign_json import read_json_file, read_json_text
 from .foreign_kv import read_key_values
@@ -25,7 +26,6 @@ from .foreign_sqlite import read_sqlite
 from .replica import Replica
 from .stamps import Leaves, newest_in_changes
 
-CONTENT: Final = "content"
 KEY_VALUES: Final = "kv"
 SQLITE: Final = "sqlite"
 IMPORT_FORMATS: Final = (CONTENT, KEY_VALUES, SQLITE)

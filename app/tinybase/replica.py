@@ -135,6 +135,11 @@ class Replica:
         entries += [value_entry(each, leaf) for each, leaf in self.values.leaves.items()]
         return self._splitter.split(entries)
 
+    @property
+    def extra(self) -> int:
+        """The part of the tables' hash that no table shows; see `table`."""
+        return self._extra
+
     def content_hashes(self) -> ContentHashes:
         """The hashes of all tables and of all values."""
         return (self.tables_hash(), self.values.hash())

@@ -1,5 +1,6 @@
 """Contents that move in from files of other TinyBase servers and clients, and out to them."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -24,7 +25,7 @@ _IMPORT_ERRORS: Final = (
     ObjectFrozen,
     ObjectDeleted,
 )
-_EXPORT_ERRORS: Final = (ObjectUnknown, ObjectDeleted, NoContent, ContentTooLarge)
+_EXPORT_ERRORS: Final = (ObjectUnknown, ObjectDeleted, NoContent)
 
 
 class ImportQuery(Asked):
@@ -107,8 +108,8 @@ class ContentMoveOperations:
         taken = await self._contents.take_in(self._object(call), call.stream(), upload, query.mode)
         return ContentImported(size_bytes=taken.size_bytes, events=taken.events)
 
-    async def _export(self, call: AdminCall) -> bytes:
-        return await self._contents.export(self._object(call), call.query.format)
+    async def _export(self, call: AdminCall) -> AsyncIterator[bytes]:
+        return self._contents.export(self._object(call), call.query.format)
 
     def _object(self, call: AdminCall) -> ObjectId:
         locator = self._locator
