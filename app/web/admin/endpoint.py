@@ -15,13 +15,19 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ...core.admin_errors import MediaTypeUnknown, OperationTimedOut, PathUnknown, RoleTooLow
+from ...core.admin_errors import (
+    MediaTypeUnknown,
+    MethodNotAllowed,
+    OperationTimedOut,
+    PathUnknown,
+    RoleTooLow,
+)
 from ...core.errors import StateroomError
 from ...core.ids import TimeOrderedIds
 from ...core.tasks import TaskOwner
 from ..access import AccessPolicy
 from ..bodies import RequestBody
-from ..problems import problem
+from ..problems import document
 from .answering import SECURITY_HEADERS, respond
 from .changes import Changes, Wish
 from .credentials import Gatekeeper
@@ -38,6 +44,7 @@ _UNREAD_SECONDS: Final = 600.0
 _OPERATION_SECONDS: Final = 60.0
 """How long an operation may take until its answer begins."""
 _JSON: Final = "application/json"
+_READING: Final = ("GET", "HEAD")
 
 _log = structlog.get_logger("stateroom.admin")
 
@@ -105,13 +112,19 @@ class AdminEndpoint:
             return admin_problem(error, request_id=request_id.hex)
         except Exception:  # noqa: BLE001 - a fault of ours is told by its request's id alone
             _log.exception("admin_request_failed", request_id=request_id.hex, path=path[:1_000])
-            title = "Something went wrong in the server"
-            return problem(status=500, code="internal", title=title)
+            return document(
+                status=500,
+                code="internal",
+                title="Something went wrong in the server",
+                more={"request_id": request_id.hex},
+            )
 
     def _page(self, method: str, path: str) -> Page:
         page = self._pages.get(path)
-        if page is None or method not in {"GET", "HEAD"}:
+        if page is None:
             raise PathUnknown
+        if method not in _READING:
+            raise MethodNotAllowed(_READING)
         return page
 
     async def _operate(self, http: HttpRequest, request_id: UUID, path: str) -> Response:

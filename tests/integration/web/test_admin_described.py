@@ -30,6 +30,8 @@ from schemathesis.specs.openapi.checks import (
 from .conftest import StartService
 from .running_service import ServerKind
 
+schemathesis.serializer.alias("application/x-ndjson", "text/plain")
+
 TOKEN: Final = "a-token-of-the-tests-of-what-is-described"
 AUTHORIZED: Final = {"authorization": f"Bearer {TOKEN}"}
 THERE: Final = {"object": "there", "table": "pets", "row": "fido", "value": "open", "key": "count"}

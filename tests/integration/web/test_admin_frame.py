@@ -45,13 +45,26 @@ async def test_without_a_valid_token_nothing_is_told(
 
 
 async def test_unknown_addresses_and_methods_have_their_problems(client: httpx.AsyncClient) -> None:
-    for path in ("/admin", "/admin/", "/admin/v2/me", "/admin/v1", "/admin/v1/", "/admin/v1/me/"):
+    for path in ("/admin/x", "/admin/v2/me", "/admin/v1", "/admin/v1/", "/admin/v1/me/"):
         answer = await client.get(path, headers=AS_ADMIN)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
     for method in ("POST", "TRACE", "PROPFIND"):
         answer = await client.request(method, "/admin/v1/me", headers=AS_ADMIN)
         assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
         assert answer.headers["allow"] == "GET, HEAD"
+
+
+async def test_a_person_finds_a_page_and_a_program_the_description(
+    client: httpx.AsyncClient,
+) -> None:
+    for path in ("/admin", "/admin/"):
+        page = await client.get(path)
+        assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    description = await client.get("/admin/openapi.json")
+    assert description.json()["openapi"] == "3.1.0"
+    refused = await client.post("/admin/openapi.json")
+    assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+    assert refused.headers["allow"] == "GET, HEAD"
 
 
 async def test_host_and_origin_are_checked_as_everywhere(client: httpx.AsyncClient) -> None:
