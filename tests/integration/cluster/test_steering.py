@@ -10,6 +10,7 @@ from app.cluster.steering import Steering
 from app.core.errors import LinkBroken, MethodUnknown, OwnershipLost, StateroomError, StorageRefused
 from app.core.limits import CALL_BYTES
 from app.core.tasks import TaskOwner
+from app.room.steer_table import STEER_HANDLERS
 from app.room.steering import Manner, Refused, SteerAnswer, Steered, SteerHandler
 from app.sdk import Connection, DurableObject
 from app.testing.memory import MemoryDatabase, MemoryWorkerLeases
@@ -48,7 +49,7 @@ async def _add(steered: Steered) -> SteerAnswer:
     return {"count": count}, steered.body
 
 
-HANDLERS = (SteerHandler(name="add", manner=Manner.TURN, run=_add),)
+HANDLERS = (SteerHandler(name="add", manner=Manner.TURN, run=_add), *STEER_HANDLERS)
 
 
 class Pair(NamedTuple):
@@ -112,6 +113,25 @@ async def test_a_look_finds_what_a_draining_worker_still_holds(pair: Pair) -> No
     leases = MemoryWorkerLeases(pair.one.database)
     await leases.set_draining(pair.one.worker_id, draining=True)
     assert await pair.by_two.look(target, "add") == ({"count": 1}, b"")
+
+
+async def test_sockets_are_seen_sent_to_and_ended_wherever_their_clients_are(pair: Pair) -> None:
+    target = pair.one.object_id("c", "x")
+    near, far = await pair.one.connect("c", "x"), await pair.two.connect("c", "x")
+    wanted = {"tag": None, "after": 0, "limit": 9}
+    told: list[dict[str, Any]] = []
+    for by in (pair.by_one, pair.by_two):
+        found = await by.look(target, "connections", wanted)
+        assert found is not None
+        told = found[0]["connections"]
+        assert [each["path"] for each in told] == ["/somewhere"] * 2
+    sent = await pair.by_two.look(target, "connections_send", {"text": True}, b"hear")
+    assert sent == ({"count": 2}, b"")
+    await until(lambda: [near.received, far.received] == [["hear"], ["hear"]])
+    kick = {"id": told[1]["id"], "code": 4_000, "reason": "out"}
+    assert await pair.by_two.look(target, "connections_kick", kick) == ({"count": 1}, b"")
+    await until(lambda: far.closed == (4_000, "out"))
+    assert near.closed is None
 
 
 async def test_a_refusal_and_an_unknown_word_are_told_across_a_link(pair: Pair) -> None:

@@ -251,3 +251,33 @@ async def test_a_namespace_that_stores_nothing_refuses_keys(
     address = f"/admin/v1/namespaces/presence/objects/{name}/storage/k"
     refused = await client.put(address, json={"value": 1}, params={"force": True})
     assert code(refused) == (409, "unsupported")
+
+
+async def test_a_deleted_object_can_be_read_and_not_changed(
+    client: httpx.AsyncClient, storage: str, name: str
+) -> None:
+    await client.put(f"{storage}/k", json={"value": 1})
+    gone = await client.delete(f"{OBJECTS}/{name}", params={"grace_seconds": 3_600})
+    assert gone.status_code in {200, 204}
+    assert (await client.get(f"{storage}/k")).json()["value"] == 1
+    for refused in (
+        await client.put(f"{storage}/k", json={"value": 2}),
+        await client.delete(f"{storage}/k"),
+    ):
+        assert code(refused) == (410, "object_deleted")
+    await client.post(f"{OBJECTS}/{name}/undelete")
+    assert (await client.get(f"{storage}/k")).json()["value"] == 1
+
+
+async def test_a_frozen_object_can_be_read_and_not_changed(
+    client: httpx.AsyncClient, storage: str, name: str
+) -> None:
+    await client.put(f"{storage}/k", json={"value": 1})
+    assert (await client.post(f"{OBJECTS}/{name}/freeze")).status_code in {200, 204}
+    assert (await client.get(f"{storage}/k")).json()["value"] == 1
+    refused = await client.put(f"{storage}/k", json={"value": 2})
+    assert code(refused) == (409, "object_frozen")
+    alarm = f"{OBJECTS}/{name}/alarms/a"
+    assert code(await client.put(alarm, json={"due_at": "2100-01-01T00:00:00Z"}))[0] == 409
+    await client.post(f"{OBJECTS}/{name}/thaw")
+    assert (await client.put(f"{storage}/k", json={"value": 2})).status_code == 200
