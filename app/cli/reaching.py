@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, Final, ParamSpec
+from urllib.parse import urlsplit
 
 import typer
 
@@ -22,6 +23,8 @@ from .output import Output
 from .terminal_text import json_line, one_line
 
 _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - told apart, not bound
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Server = Annotated[
     str | None,
@@ -109,9 +112,14 @@ def server_of(settings: Settings) -> str:
 
 
 def token_of(settings: Settings) -> str:
-    """The token; empty when there is none."""
+    """The token; empty when there is none.
+
+    The token of the data directory is this machine's: no other server is shown it.
+    """
     if settings.admin_token is not None:
         return settings.admin_token.get_secret_value()
+    if urlsplit(server_of(settings)).hostname not in {*_LOOPBACK, settings.host}:
+        return ""
     left = read_own_token(settings.data_dir)
     return "" if left is None else str(left)
 

@@ -57,11 +57,16 @@ def export_rooms(
     to: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write [standard output]")
     ] = None,
+    decoded: Annotated[
+        bool,
+        typer.Option("--decoded", help="Values as JSON for people, which `import` cannot take"),
+    ] = False,
 ) -> None:
     """Write objects as NDJSON, as `import` takes it."""
     if bool(what) == everything:
         raise typer.BadParameter("say which: a ROOM, `namespace/`, or --all")
-    with client.download(_export_path(what)) as pieces, output.progress("export") as meter:
+    query = {"values": "decoded"} if decoded else None
+    with client.download(_export_path(what), query) as pieces, output.progress("export") as meter:
         _save(meter.counting(pieces), to)
     if to is not None:
         output.done(f"{to} is written.", {"file": str(to), "size_bytes": to.stat().st_size})
@@ -80,12 +85,20 @@ def import_rooms(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only check, and tell what would happen")
     ] = False,
+    map_nameless: Annotated[
+        bool,
+        typer.Option("--map-nameless", help="Give objects of another cluster without a name ids"),
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Read objects back; tells what became of each, and status 7 if some were refused."""
     if mode is not Mode.IF_EMPTY and not dry_run:
         output.confirm(f"Import with {mode.value} over what is there?", yes=yes)
-    query = {"mode": mode.value, "dry_run": dry_run or None}
+    query = {
+        "mode": mode.value,
+        "dry_run": dry_run or None,
+        "nameless": "map" if map_nameless else None,
+    }
     from_stdin = str(file) == "-"
     source = sys.stdin.buffer if from_stdin else file.open("rb")
     size = None if from_stdin else file.stat().st_size

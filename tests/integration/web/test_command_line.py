@@ -194,6 +194,8 @@ def test_rooms_are_exported_and_imported(
     (imported,) = (each for each in told if each["kind"] == "object")
     assert (imported["name"], imported["result"]) == (name, "imported")
     assert told[-1]["complete"] is True
+    decoded = line.out("rooms", "export", f"counter/{name}", "--decoded")
+    assert '"count"' in decoded
     copy = line.json("rooms", "fork", f"counter/{name}", f"{name}-copy")
     assert copy["sha256"] == imported["sha256"]
 
@@ -247,3 +249,22 @@ def test_connections_are_listed_and_closed(
         assert (socket.close_code, socket.close_reason) == (4001, "bye")
     assert line.lines("rooms", "connections", named) == []
     assert line.refused("rooms", "kick", named, "--all")[0] == 2
+
+
+def test_the_past_is_listed_compared_and_restored(
+    line: CommandLine, steered: RunningService, name: str
+) -> None:
+    count(steered, name)
+    count(steered, name)
+    named = f"counter/{name}"
+    latest, first = line.lines("rooms", "history", named)
+    assert latest["bookmark"] > first["bookmark"]
+    assert line.json("rooms", "get", named, "count", "--at", first["bookmark"]) == 1
+    assert line.json("rooms", "get", named, "--at", latest["bookmark"]) == {"count": 2}
+    (changed,) = line.lines("rooms", "diff", named, first["bookmark"], latest["bookmark"])
+    assert (changed["key"], changed["before"], changed["after"]) == ("count", 1, 2)
+    restored = line.json("rooms", "restore", "--yes", named, first["bookmark"])
+    assert line.json("rooms", "get", named, "count") == 1
+    line.out("rooms", "restore", "--yes", named, restored["undo_bookmark"])
+    assert line.json("rooms", "get", named, "count") == 2
+    assert line.refused("rooms", "restore", named, first["bookmark"]) == (2, "not_confirmed")
