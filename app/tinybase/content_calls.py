@@ -54,7 +54,7 @@ class ContentCalls(StoreAccess):
         """Delete a part. Returns whether there was one."""
         if self._replica is None:
             return False
-        return await self._edit(0, partial(delete_part, self, path))
+        return await self._edit_beside(0, partial(delete_part, self, path))
 
     async def _take_json(
         self,
@@ -74,21 +74,21 @@ class ContentCalls(StoreAccess):
         if problem is not None:
             return problem
         try:
-            await self._edit(len(text), partial(change, self, path, content))
+            await self._edit_beside(len(text), partial(change, self, path, content))
         except ClockBehind:
             return CLOCK_BEHIND
         return None
 
-    async def _become(self, other: Replica) -> None:
+    async def _become_like(self, other: Replica) -> None:
         """Make the visible content that of another replica, by new changes."""
 
         def become() -> None:
-            assert self._edits is not None  # noqa: S101 - `_edit` has just set it
+            assert self._edits is not None  # noqa: S101 - `_edit_beside` has just set it
             self._edits.become(other)
 
-        await self._edit(LARGE_CHARS + 1, become)
+        await self._edit_beside(LARGE_CHARS + 1, become)
 
-    async def _edit(self, size: int, work: Callable[[], ResultT]) -> ResultT:
+    async def _edit_beside(self, size: int, work: Callable[[], ResultT]) -> ResultT:
         """Do what `transaction` does with some work, beside the event loop when it is much."""
         if self._edits is not None:
             with self.transaction():
@@ -101,10 +101,10 @@ class ContentCalls(StoreAccess):
         finally:
             self._edits = None
         edited = await self._beside(size, edits.finish)
-        await self._tell(edited)
+        await self._tell_edited(edited)
         return result
 
-    async def _tell(self, edited: Edited) -> None:
+    async def _tell_edited(self, edited: Edited) -> None:
         """Store what was edited, bit by bit, and tell clients of it."""
         await store_bit_by_bit(self.ctx, edited.entries)
         self._edited(replace(edited, entries=[]))

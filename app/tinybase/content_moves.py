@@ -89,12 +89,12 @@ class ContentMoves(ContentCalls):
         applied = await self.ctx.offload(partial(replica.merge, changes, former))
         replica.clock.observe(newest, now_ms)
         edited = await self.ctx.offload(partial(_told, replica, former))
-        await self._tell(replace(edited, entries=applied.entries))
+        await self._tell_edited(replace(edited, entries=applied.entries))
         if self._listens and (news := changes_since(replica, former, None)) is not None:
             self._react(news)
         if mode != _MERGE:
             theirs = await self.ctx.offload(partial(replica_of, changes))
-            await self._become(theirs)
+            await self._become_like(theirs)
         return None
 
     async def _import_plain(self, content: Any, mode: str) -> str | None:
@@ -103,7 +103,7 @@ class ContentMoves(ContentCalls):
             return problem
         change = _add if mode == _MERGE else replace_part
         try:
-            await self._edit(LARGE_CHARS + 1, partial(change, self, _EVERYTHING, content))
+            await self._edit_beside(LARGE_CHARS + 1, partial(change, self, _EVERYTHING, content))
         except ClockBehind:
             return CLOCK_BEHIND
         return None

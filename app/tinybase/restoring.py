@@ -34,7 +34,7 @@ class RestoredContent(ContentCalls):
         then = Replica(Clock(_NOBODY))
         stored = [entry async for entry in past.stream(prefix=MARK)]
         await load_beside(self.ctx, then, stored)
-        await self._become(then)
+        await self._become_like(then)
 
     async def _restore_own_keys(self, past: Past) -> None:
         """Put back what stands before and behind the keys of the replica."""
