@@ -74,14 +74,10 @@ _FENCED: Final = """
     returning o.object_id, o.commit_seq, o.history_bytes
 )"""
 
-# Only an object's row being made anew, by a release that does not look for history, could leave
-# numbers taken; then what is there is of nobody's past.
 _KEPT: Final = """, kept as (
     insert into object_history (object_id, commit_seq, key, value, made_at, total_bytes)
     select c.object_id, f.commit_seq, c.key, c.value, now(), f.history_bytes
     from changed c join fenced f on f.object_id = c.object_id
-    on conflict (object_id, commit_seq, key) do update set
-        value = excluded.value, made_at = excluded.made_at, total_bytes = excluded.total_bytes
 )"""
 
 # $1 worker, $2 object, $3 epoch, $4 number, $5 the number of the state that is restored. What

@@ -36,7 +36,8 @@ CLAIM_PAUSE_SECONDS: Final = 0.025
 
 # $1 object, $2 worker, $3 namespace, $4 name.
 # `seen` is what the snapshot shows; `locked` is the row as it is now, if nobody has it locked
-# and its epoch is still the one seen; the new epoch is drawn after that, so epochs ascend.
+# and its epoch is still the one seen; the new epoch is drawn after that, so epochs ascend. History
+# without an object is what a release has left that knows of none: the numbers go on behind it.
 CLAIM: Final = """
 with me as materialized (
     select worker_id from worker
@@ -61,8 +62,13 @@ with me as materialized (
     from locked where o.object_id = locked.object_id
     returning o.epoch, o.commit_seq, o.frozen_at is not null as frozen
 ), made as (
-    insert into object (object_id, namespace, name, worker_id, epoch)
-    select $1, $3, $4, $2, nextval('object_epoch') from me
+    insert into object (
+        object_id, namespace, name, worker_id, epoch, commit_seq, history_seq, history_from
+    )
+    select $1, $3, $4, $2, nextval('object_epoch'), former.seq, former.seq, former.seq
+    from me, lateral (
+        select coalesce(max(h.commit_seq), 0) as seq from object_history h where h.object_id = $1
+    ) as former
     where not exists (select from seen)
     on conflict (object_id) do nothing
     returning epoch, commit_seq
