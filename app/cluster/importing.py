@@ -87,7 +87,8 @@ class Importer:
 
         Raises:
             BackupUnreadable: It is no export. Raised before anything is told.
-            StateroomError: What `pieces` raises; objects that came whole before are imported.
+            StateroomError: What `pieces` raises; of the objects that came whole before, most are
+                imported.
         """
         await _Run(self._registry, self._lander, self._source, self._staging, options, tell).all_of(
             pieces

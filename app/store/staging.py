@@ -112,11 +112,14 @@ class PostgresStaging:
             return CommitOutcome(CommitResult.UNAVAILABLE, batch.expected, translated(error))
         try:
             async with asyncio.timeout(MOVE_SECONDS):
-                return await _move(connection, staging_id, batch, worker_id, rows)
+                outcome = await _move(connection, staging_id, batch, worker_id, rows)
+            self._database.changed.note(batch.object_id.uuid)
         except DRIVER_ERRORS as error:
             refused = classify(error) is Fault.ROWS
             result = CommitResult.REFUSED if refused else CommitResult.UNAVAILABLE
             return CommitOutcome(result, batch.expected, translated(error))
+        else:
+            return outcome
         finally:
             connection.terminate()
 
@@ -151,7 +154,10 @@ class PostgresStaging:
             [claim.object_id.uuid for claim in claims],
             [claim.epoch for claim in claims],
         )
-        return [row["object_id"] for row in released]
+        keys = [row["object_id"] for row in released]
+        for key in keys:
+            self._database.changed.note(key)
+        return keys
 
     async def discard(self, staging_id: UUID) -> None:
         """See `Staging.discard`."""
