@@ -152,6 +152,9 @@ async def _fill(server: str, url: str) -> None:
     session = await asyncpg.connect(url)
     try:
         indexes = await session.fetch(INDEXES)
+        for table in ("object", "object_listing", "object_tag"):
+            # The plans must not depend on when a vacuum happens to come.
+            await session.execute(f"alter table {table} set (autovacuum_enabled = off)")
         for row in indexes:
             await session.execute(f"drop index {row['indexname']}")
         await session.execute("set maintenance_work_mem = '256MB'; set work_mem = '256MB'")
