@@ -35,7 +35,7 @@ _NOTHING: Final = "-"
 _MANY_ROWS: Final = 1_000
 
 Column = tuple[str, str]
-"""A column's title and the field it shows; dots go deeper."""
+"""A column's title and the field it shows; of several, with bars between, the first there is."""
 
 
 class Output:
@@ -74,11 +74,25 @@ class Output:
             for name, text in rows:
                 self._line(f"{one_line(name)}\t{text}")
 
-    def rows(self, items: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> int:
-        """Print things of a kind; return how many there were."""
+    def rows(
+        self,
+        items: Iterable[Mapping[str, Any]],
+        columns: Sequence[Column],
+        *,
+        for_people: Sequence[Column] | None = None,
+        empty_head: bool = True,
+    ) -> int:
+        """Print things of a kind; return how many there were.
+
+        Args:
+            items: The things, read as they are printed.
+            columns: What a line tells of each.
+            for_people: What a table on a terminal tells, if less.
+            empty_head: Whether a table without rows is shown, too.
+        """
         count = 0
         if self.for_people:
-            return self._tables(items, columns)
+            return self._tables(items, for_people or columns, empty_head=empty_head)
         for item in items:
             count += 1
             if self.as_json:
@@ -120,7 +134,9 @@ class Output:
         if not typer.confirm(one_line(question), err=True):
             raise NotConfirmed("nothing was done")
 
-    def _tables(self, items: Iterable[Mapping[str, Any]], columns: Sequence[Column]) -> int:
+    def _tables(
+        self, items: Iterable[Mapping[str, Any]], columns: Sequence[Column], *, empty_head: bool
+    ) -> int:
         """Tables of a bounded size: a list may be longer than memory."""
         count, batch = 0, []
         for item in items:
@@ -129,7 +145,7 @@ class Output:
             if len(batch) == _MANY_ROWS:
                 self._print_table(batch, columns)
                 batch = []
-        if batch or not count:
+        if batch or (empty_head and not count):
             self._print_table(batch, columns)
         return count
 
@@ -200,10 +216,8 @@ class Meter:
 
 
 def _field(item: Mapping[str, Any], field: str) -> Any:
-    value: Any = item
-    for name in field.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
+    found = (item.get(name) for name in field.split("|"))
+    return next((value for value in found if value is not None), None)
 
 
 def _shown(value: Any) -> str:

@@ -25,6 +25,15 @@ rooms = typer.Typer(
 MERGE_PATCH: Final = "application/merge-patch+json"
 _NO_CONTENT: Final = "no_content"
 
+_LISTED_FOR_PEOPLE: Final[tuple[Column, ...]] = (
+    ("NAMESPACE", "namespace"),
+    ("NAME", "name|id"),
+    ("LIVE", "live"),
+    ("BYTES", "size_bytes"),
+    ("ROWS", "rows"),
+    ("COMMITTED", "committed_at"),
+    ("TAGS", "tags"),
+)
 _LISTED: Final[tuple[Column, ...]] = (
     ("NAMESPACE", "namespace"),
     ("NAME", "name"),
@@ -86,7 +95,7 @@ def list_rooms(
         "sort": sort.value,
     }
     items = client.pages(path, query, limit=None if everything else limit)
-    count = output.rows(items, _LISTED)
+    count = output.rows(items, _LISTED, for_people=_LISTED_FOR_PEOPLE)
     if count == limit and not everything:
         output.remark(f"There may be more than these {limit}; --all lists every one.")
 

@@ -106,7 +106,7 @@ def import_rooms(
         body = meter.counting(_read(source))
         with client.upload("/import", body, media_type=NDJSON, query=query) as answer:
             results = _Results(output)
-            output.rows(results.of_interest(_objects(answer)), _RESULTS)
+            output.rows(results.of_interest(_objects(answer)), _RESULTS, empty_head=False)
     if output.for_people:
         output.record(results.summary)
     if not results.all_good:

@@ -7,8 +7,8 @@ import pytest
 from app.cli.output import NotConfirmed, Output
 from app.core.codec import parse_json
 
-COLUMNS = (("NAME", "name"), ("DEEP", "a.b"))
-NASTY = {"name": "\x1b[2J\u202etxt", "a": {"b": 1}, "tags": ["x", "y\n"], "none": None, "on": True}
+COLUMNS = (("NAME", "name"), ("OTHER", "none|b"))
+NASTY = {"name": "\x1b[2J\u202etxt", "b": 1, "tags": ["x", "y\n"], "none": None, "on": True}
 
 
 class Terminal(StringIO):
@@ -54,7 +54,7 @@ def test_json_keeps_its_meaning() -> None:
 
 def test_people_get_tables_with_heads() -> None:
     output, out = printed(terminal=True)
-    output.rows([{"name": "[bold]x", "a": {"b": "ü"}}], COLUMNS)
+    output.rows([{"name": "[bold]x", "b": "ü"}], COLUMNS)
     assert "NAME" in out.getvalue()
     assert "[bold]x" in out.getvalue()
     assert "ü" in out.getvalue()
@@ -72,3 +72,12 @@ def test_where_nobody_can_be_asked_only_yes_is_yes(monkeypatch: pytest.MonkeyPat
     output.confirm("Really?", yes=True)
     with pytest.raises(NotConfirmed, match="give --yes"):
         output.confirm("Really?", yes=False)
+
+
+def test_people_may_get_fewer_columns_and_no_table_where_nothing_is_to_be_told() -> None:
+    output, out = printed(terminal=True)
+    output.rows([], COLUMNS, empty_head=False)
+    assert out.getvalue() == ""
+    output.rows([NASTY], COLUMNS, for_people=COLUMNS[1:])
+    assert "OTHER" in out.getvalue()
+    assert "NAME" not in out.getvalue()
