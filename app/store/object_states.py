@@ -88,9 +88,10 @@ with due as materialized (
     for update skip locked
 ), begun as (
     update object_deletion d set purging = true from due where d.object_id = due.object_id
-    returning d.object_id
+    returning d.object_id, d.purge_at
 )
 select o.object_id, o.namespace, o.name from begun join object o on o.object_id = begun.object_id
+order by begun.purge_at
 """
 
 # $1 object, $2 rows. Each table gives up to so many; `left` is asked of what the statement found,
