@@ -264,3 +264,28 @@ async def changed(store: SyncedStore, chance: random.Random) -> None:
             await store.call("delValue", cell)
         case _:
             await store.call("setCell", table, row, cell, chance.choice([1, 0.5, "x", True]))
+
+
+# -- frozen ------------------------------------------------------------------------------------
+
+
+async def test_a_frozen_room_is_read_and_takes_what_was_changed_when_it_is_thawed(
+    server: ServerProcess, host: ClientHost, admin: httpx.AsyncClient, room: str
+) -> None:
+    url = server.room_url(room)
+    alice, bob = await host.joined(url), await host.joined(url)
+    await alice.call("setContent", [TABLES, VALUES])
+    await alice.receipt()
+    await host.until_equal(alice, bob)
+    assert (await admin.post("/freeze")).status_code == 200
+    await alice.call("setValue", "late", 1)
+    reader = await host.joined(url)
+    await reader.until_content(TABLES, VALUES)
+    refused = await admin.put("/content", json={})
+    assert (refused.status_code, refused.json()["code"]) == (409, "object_frozen")
+    assert await bob.content() == [TABLES, VALUES]
+    assert (await admin.post("/thaw")).status_code == 200
+    for client in (bob, reader):
+        await client.until_content(TABLES, {**VALUES, "late": 1})
+    assert await alice.closes() == []
+    await host.until_equal(alice, bob, reader)
