@@ -19,7 +19,7 @@ on conflict (audit_id) do nothing
 _COMPLETE: Final = """
 update admin_audit set status = $2, code = $3 where audit_id = $1 and status is null
 """
-_PAGE: Final = """
+PAGE: Final = """
 select audit_id, at, caller, role, operation, namespace, object, path, status, code
 from admin_audit
 where ($1::uuid is null or audit_id < $1)
@@ -31,7 +31,7 @@ where ($1::uuid is null or audit_id < $1)
   and ($7::timestamptz is null or at < $7)
 order by audit_id desc limit $8
 """
-_PRUNE: Final = """
+PRUNE: Final = """
 with oldest as (select audit_id, at from admin_audit order by audit_id limit $2)
 delete from admin_audit using oldest
 where admin_audit.audit_id = oldest.audit_id
@@ -75,7 +75,7 @@ class PostgresAuditTrail:
     ) -> list[AuditRecord]:
         """See `AuditTrail.page`."""
         rows = await self._database.fetch(
-            _PAGE,
+            PAGE,
             after,
             wanted.caller,
             wanted.operation,
@@ -89,7 +89,7 @@ class PostgresAuditTrail:
 
     async def prune(self, *, days: float, limit: int) -> int:
         """See `AuditTrail.prune`."""
-        return len(await self._database.fetch(_PRUNE, days * _DAY_SECONDS, limit))
+        return len(await self._database.fetch(PRUNE, days * _DAY_SECONDS, limit))
 
 
 def _record(row: Any) -> AuditRecord:

@@ -96,6 +96,7 @@ def make_there(server: httpx.Client) -> None:
     assert server.put(path, json=CONTENT).status_code in {200, 204}
 
 
+@pytest.mark.timeout(400)
 def test_requests_made_from_the_description_are_answered_as_it_says(server: httpx.Client) -> None:
     served = server.get("/admin/openapi.json", headers={"authorization": ""})
     assert (served.status_code, served.headers["content-type"]) == (200, "application/json")
