@@ -145,3 +145,34 @@ async def test_a_namespace_has_a_log_level_of_its_own(client: httpx.AsyncClient)
     assert wrong.status_code == 422
     assert (await client.put(own, json={"level": None})).json()["level"] is None
     assert (await client.get("/admin/v1/namespaces/none/log-level")).status_code == 404
+
+
+CHANGES: dict[str, tuple[str, str, dict[str, object]]] = {
+    "put a key": ("PUT", "/storage/key", {"json": {"value": 1}}),
+    "delete a key": ("DELETE", "/storage/count", {}),
+    "delete all keys": ("DELETE", "/storage?prefix=count", {}),
+    "restore": ("POST", "/restore", {"json": {"time": "now"}}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_no_operator_changes_what_is_frozen_or_deleted(
+    client: httpx.AsyncClient, change: str
+) -> None:
+    name = change.replace(" ", "-")
+    await count(client, name)
+    await count(client, name)
+    keys = (await client.get(address(name) + "/storage")).json()
+    method, below, body = CHANGES[change]
+    if change == "restore":
+        states = (await client.get(address(name) + "/history")).json()["items"]
+        body = {"json": {"bookmark": states[-1]["bookmark"]}}
+    await client.post(address(name) + "/freeze")
+    refused = await client.request(method, address(name) + below, **body)  # type: ignore[arg-type]  # as httpx takes them
+    assert (refused.status_code, refused.json()["code"]) == (409, "object_frozen")
+    assert (await client.get(address(name) + "/storage")).json() == keys
+    await client.delete(address(name))
+    gone = await client.request(method, address(name) + below, **body)  # type: ignore[arg-type]  # the same
+    assert gone.status_code in {404, 410}, gone.text
+    await client.post(address(name) + "/undelete")
+    assert (await client.get(address(name) + "/storage")).json() == keys
