@@ -176,3 +176,26 @@ async def test_no_operator_changes_what_is_frozen_or_deleted(
     assert gone.status_code in {404, 410}, gone.text
     await client.post(address(name) + "/undelete")
     assert (await client.get(address(name) + "/storage")).json() == keys
+
+
+async def test_an_import_leaves_a_frozen_object_and_a_deleted_name_alone(
+    client: httpx.AsyncClient,
+) -> None:
+    ndjson = {"content-type": "application/x-ndjson"}
+    await count(client, "copied")
+    export = await client.get(address("copied") + "/export")
+    assert export.status_code == 200
+    await count(client, "copied")
+    keys = (await client.get(address("copied") + "/storage")).json()
+    for steer, code in (("freeze", "object_frozen"), ("delete", "object_deleted")):
+        if steer == "freeze":
+            await client.post(address("copied") + "/freeze")
+        else:
+            await client.delete(address("copied"))
+        told = await client.post(
+            "/admin/v1/import?mode=replace", content=export.content, headers=ndjson
+        )
+        assert told.status_code == 200
+        assert code in told.text
+    await client.post(address("copied") + "/undelete")
+    assert (await client.get(address("copied") + "/storage")).json() == keys
