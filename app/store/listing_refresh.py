@@ -18,8 +18,10 @@ statement compares versions (epoch, commit number), not clocks: an older view of
 overwrites a newer one, whichever worker had it.
 """
 
+import asyncio
 import heapq
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -129,6 +131,21 @@ class ListingRefresher:
                 await self._collect(objects)
                 raise
         return len(objects)
+
+    async def finish(self, *, seconds: float) -> None:
+        """Write what waits, rested or not, because the worker stops; what is left is found later.
+
+        An absence of the database is not waited out.
+        """
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        self._due.clear()
+        self._rested.clear()
+        with suppress(StateroomError, TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._collect(waiting)
+                while await self.step():
+                    pass
 
     async def measure_one_large(self) -> float:
         """Measure one object with many rows; returns the pause it has earned, 0 if there is none.

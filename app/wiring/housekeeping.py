@@ -1,5 +1,9 @@
 """What every worker does in the background for all workers' sake."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
 from ..core.clock import SystemClock
 from ..core.history import HistoryRule
 from ..core.tasks import TaskOwner
@@ -11,6 +15,9 @@ from ..store.listing_refresh import ListingRefresher
 from ..store.sweeping import Sweeper
 from .neighbours import Neighbours
 
+_LAST_LISTING_SECONDS: Final = 1.0
+"""How long a stop waits for the lists; what is not written then is found by comparing."""
+
 
 def keep_house(
     tasks: TaskOwner,
@@ -20,8 +27,8 @@ def keep_house(
     history: HistoryRule,
     *,
     part: int,
-) -> None:
-    """Start it.
+) -> Callable[[], Awaitable[None]]:
+    """Start it; returns what is to be done at a stop, when the rooms are given up.
 
     Args:
         tasks: Owner of the tasks.
@@ -40,3 +47,4 @@ def keep_house(
     tasks.start(others.log_levels.run(), name="log-levels")
     tasks.start(listing.run(), name="listing")
     tasks.start(listing.run_beside(), name="listing-comparison")
+    return partial(listing.finish, seconds=_LAST_LISTING_SECONDS)

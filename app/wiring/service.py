@@ -141,7 +141,8 @@ class Service:
         links.serve(link_service)
         self._ring_alarms(database, database_clock, membership).serve(link_service)
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
-        keep_house(self._tasks, database, settings, others, history, part=place.slot)
+        end = keep_house(self._tasks, database, settings, others, history, part=place.slot)
+        self._stack.push_async_callback(end)
         self.asgi = self._application(database, membership, database_clock)
 
     @property

@@ -92,6 +92,25 @@ async def test_an_object_that_commits_all_the_time_is_written_now_and_then(site:
     assert await sizes(site.database) == {"a": (5, 10)}
 
 
+async def test_a_worker_that_stops_writes_what_rests_and_waits_for_no_database(site: Site) -> None:
+    worker = await site.worker()
+    refresher = ListingRefresher(site.database, clock=FakeClock())
+    room = await worker.room("a")
+    await write(worker, room, k=b"1")
+    await refresher.step()
+    await write(worker, room, k=b"last")
+    await refresher.step()
+    assert await sizes(site.database) == {"a": (2, 2)}
+    assert refresher.waiting == 1
+    await refresher.finish(seconds=60)
+    assert await sizes(site.database) == {"a": (5, 2)}
+    await write(worker, room, k=b"after")
+    await site.database.fetch("alter table object_listing rename to elsewhere")
+    await refresher.finish(seconds=60)
+    await site.database.fetch("alter table elsewhere rename to object_listing")
+    assert refresher.waiting == 1
+
+
 async def test_a_step_is_bounded_and_forgets_nothing_when_it_fails(site: Site) -> None:
     worker = await site.worker()
     refresher = ListingRefresher(site.database)
