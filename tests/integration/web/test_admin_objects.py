@@ -1,14 +1,19 @@
 """What there is, through the admin API of a running service: lists, one object, tags, figures."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import asyncpg
 import httpx
 import pytest
 import websockets
 
+from app.settings import load_settings
+
 from .conftest import StartService
+from .objects import Counter
 from .patience import until
 from .running_service import RunningService, ServerKind
 
@@ -164,3 +169,17 @@ async def test_what_cannot_be_asked_is_a_problem(
 )
 async def test_the_ends_of_every_range_can_be_asked(client: httpx.AsyncClient, query: str) -> None:
     assert (await client.get(f"/admin/v1/objects?{query}")).status_code == 200
+
+
+async def test_what_was_committed_just_before_a_stop_is_in_the_lists(
+    database_url: str, open_folder: Path, name: str
+) -> None:
+    settings = load_settings(database_url=database_url, data_dir=open_folder / name)
+    with RunningService(settings, {"counter": Counter}, ServerKind.DIRECT) as service:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as made:
+            for _ in range(3):
+                await made.post(f"/objects/counter/{name}")
+    connection = await asyncpg.connect(database_url)
+    rows = await connection.fetch("select name, commit_seq, worker_id from object_listing")
+    await connection.close()
+    assert [tuple(row) for row in rows] == [(name, 3, None)]
