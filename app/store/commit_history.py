@@ -157,10 +157,11 @@ class CommitCalls:
     def call(self, worker_id: UUID, flights: Sequence[Flight]) -> tuple[str, tuple[Any, ...]]:
         """The statement that commits these flights, and its arguments.
 
-        One that restores must be alone.
+        One that restores must be alone. It is sent once: a second try might take as long as the
+        first that was not answered in time, so then an empty commit finds out what came of it.
         """
         batch = flights[0].batch
-        if batch.restore is not None and not flights[0].applied:
+        if batch.restore is not None and not (flights[0].applied or flights[0].doubtful):
             return COMMIT_RESTORE, (
                 worker_id,
                 batch.object_id.uuid,

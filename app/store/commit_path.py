@@ -226,6 +226,11 @@ class CommitPath:
             self._connection = None
 
     def _committed(self, flight: Flight) -> None:
+        if flight.batch.restore is not None and flight.doubtful and not flight.applied:
+            # What was committed is the empty commit that settles it: no copy can follow.
+            reason = StoreUnavailable("the rows were not restored in time; nothing was changed")
+            self._settle(flight, CommitOutcome(CommitResult.REFUSED, flight.number, reason))
+            return
         number = CommitSeq(flight.number + 1)
         self._settle(flight, CommitOutcome(CommitResult.COMMITTED, number))
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
+from app.core.history import HistoryRule
 from app.core.ids import CommitSeq, Epoch, ObjectIds
 from app.core.values import (
     NO_ALARMS,
@@ -12,6 +13,7 @@ from app.core.values import (
     CommitOutcome,
     WriteBatch,
 )
+from app.store.commit_history import COMMIT_RESTORE, CommitCalls, history_forms
 from app.store.commit_statement import (
     COMMIT_ALL,
     COMMIT_DELETES,
@@ -117,3 +119,23 @@ def test_what_is_known_to_be_applied_is_sealed_by_an_empty_commit_on_the_number_
     statement, arguments = commit_call(WORKER, [known])
     assert statement == COMMIT_PUTS
     assert arguments[1:] == ([known.batch.object_id.uuid], [7], [4], [], [], [])
+
+
+def test_a_restoration_that_was_not_answered_is_settled_by_an_empty_commit() -> None:
+    calls = CommitCalls(HistoryRule(seconds=60, size_bytes=1))
+    made = flight("a", {})
+    restoring = Flight(Silent(), made.batch._replace(restore=CommitSeq(1)))
+    sent, arguments = calls.call(WORKER, [restoring])
+    assert sent == COMMIT_RESTORE
+    assert arguments == (WORKER, made.batch.object_id.uuid, 7, 3, 1)
+    restoring.doubtful = True
+    sent, arguments = calls.call(WORKER, [restoring])
+    assert sent == history_forms().puts
+    assert arguments[4:] == ([], [], [])
+
+
+def test_groups_without_history_take_the_forms_without() -> None:
+    calls = CommitCalls(HistoryRule(seconds=60, size_bytes=1, without=frozenset({"notes"})))
+    assert calls.call(WORKER, [flight("a", {b"x": b"1"})])[0] == COMMIT_PUTS
+    off = CommitCalls(HistoryRule(seconds=0, size_bytes=1))
+    assert off.call(WORKER, [flight("a", {b"x": None})])[0] == COMMIT_DELETES
