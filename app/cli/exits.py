@@ -16,13 +16,13 @@ class ExitStatus(IntEnum):
     USAGE = 2
     """The command line is wrong, or a question was answered with no."""
     NOT_FOUND = 3
-    """There is no such object, key, connection, bookmark or worker (any more)."""
+    """There is no such object, key, connection, bookmark or worker (any more); or it is deleted."""
     REFUSED = 4
     """There is no valid token, or it has too low a role."""
     UNREACHABLE = 5
     """The server does not answer, or cannot at the moment: the same again may work later."""
     CONFLICT = 6
-    """It is not in a state that allows this: frozen, deleted, there already, changed meanwhile."""
+    """It is not in a state that allows this: frozen, guarded, there already, changed meanwhile."""
     PARTLY = 7
     """Of several objects some were done and some were not; the lines of the output tell which."""
     INTERRUPTED = 130

@@ -101,12 +101,20 @@ class Output:
                 self._line("\t".join(_shown(_field(item, field)) for _, field in columns))
         return count
 
-    def done(self, text: str, answer: Any = None) -> None:
-        """Say that something was done; with `--json`, print the answer to it."""
+    def done(self, text: str, answer: Any = None, *, for_programs: str | None = None) -> None:
+        """Say that something was done; with `--json`, print the answer to it.
+
+        Args:
+            text: What people are told; a pipe is told nothing by default.
+            answer: What the server said.
+            for_programs: What a pipe is told, if it would be lost otherwise.
+        """
         if self.as_json:
             self._line(json_line(answer if answer is not None else {}))
         elif self.for_people:
             self._line(one_line(text))
+        elif for_programs is not None:
+            self._line(one_line(for_programs))
 
     def text(self, text: str) -> None:
         """Print a line as it is, made safe."""

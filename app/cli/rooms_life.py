@@ -75,6 +75,24 @@ def undelete(client: AdminClient, output: Output, room: Room) -> None:
     _act(client, output, room, "undelete", "is back")
 
 
+@life.command("deleted")
+@on_server
+def list_deleted(
+    client: AdminClient,
+    output: Output,
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="Most objects to list")] = 100,
+) -> None:
+    """List deleted objects that can still be undeleted, those that are purged first at the head."""
+    columns = (
+        ("NAMESPACE", "namespace"),
+        ("NAME", "name|id"),
+        ("DELETED", "deleted_at"),
+        ("PURGED", "purge_at"),
+    )
+    output.rows(client.pages("/deleted-objects", limit=limit), columns)
+
+
 @life.command("connections")
 @on_server
 def connections(

@@ -65,9 +65,10 @@ def restore(
     *,
     yes: Yes = False,
 ) -> None:
-    """Bring an object back to what it was; tells the bookmark that undoes it."""
+    """Bring an object back to what it was; prints the bookmark that undoes it."""
     output.confirm(f"Restore {room} to {to}?", yes=yes)
     body = {"time" if _LOOKS_LIKE_A_TIME.match(to) else "bookmark": to}
     answer = client.post(room.below("restore"), body)
-    undo = (answer or {}).get("undo_bookmark")
-    output.done(f"{room} is what it was. To undo: stateroom rooms restore {room} {undo}", answer)
+    undo = str(answer["undo_bookmark"])
+    told = f"{room} is what it was. To undo: stateroom rooms restore {room} {undo}"
+    output.done(told, answer, for_programs=undo)

@@ -17,7 +17,7 @@ class ConfigurationInvalid(StartupError):
 
 
 class NamespaceUnknown(StartupError):
-    """A route names a namespace that is not mounted."""
+    """No namespace of that name is mounted."""
 
     code = "namespace_unknown"
     default_remedy = "Mount it with STATEROOM_NAMESPACES=name=module:Class."

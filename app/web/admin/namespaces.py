@@ -86,7 +86,7 @@ class NamespaceOperations:
         for told in await self.all():
             if told.name == call.path["namespace"]:
                 return told
-        raise NamespaceUnknown("no such namespace is mounted", remedy="List the namespaces.")
+        raise NamespaceUnknown(remedy="List the namespaces.")
 
     async def all(self) -> list[NamespaceTold]:
         """What is mounted, and what holds objects although it is not.

@@ -140,7 +140,7 @@ class ObjectOperations:
     async def _of_namespace(self, call: AdminCall) -> Page[ObjectTold]:
         namespace = call.path["namespace"]
         if namespace not in self._locator.namespaces:
-            raise NamespaceUnknown("no such namespace is mounted", remedy="List the namespaces.")
+            raise NamespaceUnknown(remedy="List the namespaces.")
         return await self._list(call.query, [namespace])
 
     async def _of_all(self, call: AdminCall) -> Page[ObjectTold]:

@@ -26,7 +26,7 @@ def object_of(
     """
     namespace, name = path["namespace"], path["object"]
     if namespace not in namespaces:
-        raise NamespaceUnknown("no such namespace is mounted", remedy="List the namespaces.")
+        raise NamespaceUnknown(remedy="List the namespaces.")
     by_id = _BY_ID.fullmatch(name)
     if by_id is not None:
         return ids.from_string(namespace, by_id[1])

@@ -219,7 +219,7 @@ class WorkerOperations:
     def _namespace(self, call: AdminCall) -> str:
         namespace = call.path["namespace"]
         if namespace not in self._namespaces:
-            raise NamespaceUnknown("no such namespace is mounted", remedy="List the namespaces.")
+            raise NamespaceUnknown(remedy="List the namespaces.")
         return namespace
 
 

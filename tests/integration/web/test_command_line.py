@@ -98,6 +98,7 @@ def test_life_is_steered(line: CommandLine, steered: RunningService, name: str) 
     assert line.json("rooms", "activate", named)["worker_id"]
     assert line.refused("rooms", "rm", named) == (2, "not_confirmed")
     assert line.json("rooms", "rm", "--yes", named)["deleted_at"]
+    assert name in [item["name"] for item in line.lines("rooms", "deleted", "--limit", "100000")]
     assert line.refused("rooms", "activate", named)[0] == 3
     assert line.json("rooms", "undelete", named)["deleted_at"] is None
 
@@ -263,8 +264,8 @@ def test_the_past_is_listed_compared_and_restored(
     assert line.json("rooms", "get", named, "--at", latest["bookmark"]) == {"count": 2}
     (changed,) = line.lines("rooms", "diff", named, first["bookmark"], latest["bookmark"])
     assert (changed["key"], changed["before"], changed["after"]) == ("count", 1, 2)
-    restored = line.json("rooms", "restore", "--yes", named, first["bookmark"])
+    undo = line.out("rooms", "restore", "--yes", named, first["bookmark"]).strip()
     assert line.json("rooms", "get", named, "count") == 1
-    line.out("rooms", "restore", "--yes", named, restored["undo_bookmark"])
+    assert line.json("rooms", "restore", "--yes", named, undo)["undo_bookmark"]
     assert line.json("rooms", "get", named, "count") == 2
     assert line.refused("rooms", "restore", named, first["bookmark"]) == (2, "not_confirmed")
