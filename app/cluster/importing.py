@@ -32,6 +32,7 @@ from ..core.errors import (
 )
 from ..core.ids import ObjectId
 from ..core.mounts import Durability, Mount
+from ..core.storable import check_alarm, check_row
 from ..core.workshop import breathe
 from .gathering import Gathering
 from .landing import Fate, ImportMode, Landed, Lander
@@ -155,12 +156,9 @@ class _Run:
 
     async def _take(self, event: BackupEvent) -> None:
         match event:
-            case RowLine(key, value):
-                if self._current is not None and self._current.add(key, value):
-                    await self._spill(self._current)
-            case AlarmLine():
+            case RowLine() | AlarmLine():
                 if self._current is not None:
-                    self._current.alarms[event.name] = event.alarm
+                    await self._gather(self._current, event)
             case ObjectBegins():
                 await self._void(event.line, BackupDamaged("the object before has no last line"))
                 self._begin(event)
@@ -171,6 +169,19 @@ class _Run:
                     self._tell({"kind": "damage", "line": event.line, **_refused(event.error)})
             case _:
                 pass
+
+    async def _gather(self, current: Gathering, line: RowLine | AlarmLine) -> None:
+        try:
+            if isinstance(line, AlarmLine):
+                check_alarm(line.alarm)
+                current.alarms[line.name] = line.alarm
+                return
+            check_row(line.key, line.value)
+        except StateroomError as error:
+            await self._void(current.line, error)
+            return
+        if current.add(line.key, line.value):
+            await self._spill(current)
 
     def _begin(self, event: ObjectBegins) -> None:
         try:

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ..core.instants import LATEST_MS
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_LATEST_MS: Final = 253_402_300_799_999  # the end of 9999, which is as far as datetimes go
 
 
 def milliseconds(when: object) -> int:
@@ -23,6 +24,6 @@ def milliseconds(when: object) -> int:
         found_ms = when
     else:
         raise TypeError(f"a time is an aware datetime or whole milliseconds, not {when!r}")
-    if not 0 < found_ms <= _LATEST_MS:
+    if not 0 < found_ms <= LATEST_MS:
         raise ValueError("the time lies between 1970 and 9999")
     return found_ms

@@ -3,12 +3,13 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ..core.clock import DatabaseClock
 from ..core.history import HistoryStand, ObjectHistory
 from ..core.ids import CommitSeq
+from ..core.instants import instant_of_ms
 from ..core.storage_codec import EXPIRING, decode_value, expired
 from ..core.values import KeyRange
 from .entries import stored_key
@@ -48,7 +49,7 @@ class RoomPast:
     @property
     def made_at(self) -> datetime:
         """See `sdk.Past.made_at`."""
-        return datetime.fromtimestamp(self._made_ms / 1000, UTC)
+        return instant_of_ms(self._made_ms)
 
     async def get(self, key: str, default: Any = None) -> Any:
         """See `sdk.Past.get`."""

@@ -1,12 +1,29 @@
 """Export, import and fork through the admin API of a running service."""
 
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
+from app.core.backup import ObjectHead
+from app.core.backup_lines import (
+    EndLine,
+    HeaderLine,
+    alarm_line,
+    end_line,
+    head_line,
+    header_line,
+    line_digest,
+    row_line,
+)
 from app.core.codec import parse_json
+from app.core.content_digest import ContentDigest
+from app.core.instants import LATEST_MS
+from app.core.storage_codec import encode_value
+from app.core.values import Alarm
 
 from .conftest import StartService
 from .running_service import RunningService, ServerKind
@@ -131,3 +148,55 @@ async def test_a_client_that_reads_nothing_until_it_has_sent_all_is_not_held_up(
     told = lines_of(await client.post("/import", content=body, headers=NDJSON))
     assert (told[-1]["skipped"], told[-1]["refused"]) == (1, 30_000)
     assert told[-1]["complete"]
+
+
+async def test_an_import_brings_in_nothing_that_no_object_could_have_stored(
+    client: httpx.AsyncClient, name: str
+) -> None:
+    """One such row or alarm would spoil every list that it stands in, for everybody."""
+    good = encode_value(1)
+    alarm = Alarm(due_ms=LATEST_MS + 1, next_attempt_ms=LATEST_MS + 1)
+    strangers = [
+        whole_object(f"{name}-key", {b"\xff": good}),
+        whole_object(f"{name}-value", {b"k": b""}),
+        whole_object(f"{name}-alarm", {b"k": good}, {"x": alarm}),
+        whole_object(f"{name}-good", {b"k": good}),
+    ]
+    header = header_line(HeaderLine(made_at="2026-11-23T10:00:00.000Z", cluster="another"))
+    body = header + b"".join(strangers)
+    told = lines_of(await client.post("/import", content=body, headers=NDJSON))
+    codes = {line["name"]: line.get("code") for line in told if line["kind"] == "object"}
+    assert list(codes.values()) == ["storage_refused"] * 3 + [None]
+    assert (told[-1]["imported"], told[-1]["refused"]) == (1, 3)
+    for last in ("key", "value", "alarm"):
+        gone = await client.get(f"/namespaces/tinybase/objects/{name}-{last}/storage")
+        assert gone.status_code == 404
+    assert (await client.get("/alarms")).status_code == 200
+
+
+def whole_object(
+    name: str, rows: dict[bytes, bytes], alarms: dict[str, Alarm] | None = None
+) -> bytes:
+    """The lines of an object, all of which agree."""
+    head = ObjectHead(
+        namespace="tinybase",
+        name=name,
+        uuid=UUID(int=0),
+        commit_seq=1,
+        created_ms=1,
+        committed_ms=None,
+    )
+    first = head_line(head, "0" * 64)
+    content, lines_sum = ContentDigest(), sha256(line_digest(first))
+    body = first
+    for key, value in rows.items():
+        content.add(key, value)
+        body += row_line(key, value)
+    for alarm_name, alarm in (alarms or {}).items():
+        line = alarm_line(alarm_name, alarm)
+        lines_sum.update(line_digest(line))
+        body += line
+    end = EndLine(
+        digest=content.digest(), alarms=len(alarms or {}), lines_sha256=lines_sum.hexdigest()
+    )
+    return body + end_line(end)
