@@ -6,12 +6,12 @@ from typing import Any
 import httpx
 import pytest
 
+from .administrators import ADMIN_TOKEN, administrator
 from .conftest import StartService
 from .patience import until
 from .pupils import PUPILS, Pupil
 from .running_service import RunningService, ServerKind
 
-TOKEN = "a-token-of-the-tests-of-alarms"
 FAR = "2100-01-01T00:00:00.000Z"
 FAILED_OFTEN = (
     "update object_alarm set counted_attempts = 6, next_attempt_at = now() "
@@ -21,17 +21,13 @@ FAILED_OFTEN = (
 
 @pytest.fixture(scope="module")
 def steered(start_service: StartService) -> RunningService:
-    return start_service(ServerKind.DIRECT, PUPILS, admin_token=TOKEN)
+    return start_service(ServerKind.DIRECT, PUPILS, admin_token=ADMIN_TOKEN)
 
 
 @pytest.fixture
 async def client(steered: RunningService) -> AsyncIterator[httpx.AsyncClient]:
     Pupil.rung.clear()
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{steered.port}/admin/v1",
-        headers={"authorization": f"Bearer {TOKEN}"},
-        timeout=60,
-    ) as made:
+    async with administrator(steered, "/admin/v1") as made:
         yield made
 
 

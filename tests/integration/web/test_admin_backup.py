@@ -25,25 +25,21 @@ from app.core.instants import LATEST_MS
 from app.core.storage_codec import encode_value
 from app.core.values import Alarm
 
+from .administrators import ADMIN_TOKEN, administrator
 from .conftest import StartService
 from .running_service import RunningService, ServerKind
 
-TOKEN = "a-token-of-the-tests-of-backups"
 NDJSON = {"content-type": "application/x-ndjson"}
 
 
 @pytest.fixture(scope="module")
 def steered(start_service: StartService) -> RunningService:
-    return start_service(ServerKind.DIRECT, admin_token=TOKEN)
+    return start_service(ServerKind.DIRECT, admin_token=ADMIN_TOKEN)
 
 
 @pytest.fixture
 async def client(steered: RunningService) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{steered.port}/admin/v1",
-        headers={"authorization": f"Bearer {TOKEN}"},
-        timeout=60,
-    ) as made:
+    async with administrator(steered, "/admin/v1") as made:
         yield made
 
 

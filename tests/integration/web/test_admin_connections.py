@@ -7,27 +7,22 @@ from typing import Any
 import httpx
 import pytest
 
+from .administrators import ADMIN_TOKEN, administrator
 from .conftest import StartService
 from .patience import until
 from .pupils import PUPILS
 from .running_service import RunningService, ServerKind
 from .wire_socket import WireSocket
 
-TOKEN = "a-token-of-the-tests-of-connections"
-
 
 @pytest.fixture(scope="module")
 def steered(start_service: StartService) -> RunningService:
-    return start_service(ServerKind.DIRECT, PUPILS, admin_token=TOKEN)
+    return start_service(ServerKind.DIRECT, PUPILS, admin_token=ADMIN_TOKEN)
 
 
 @pytest.fixture
 async def client(steered: RunningService, name: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{steered.port}/admin/v1/namespaces/pupil/objects/{name}",
-        headers={"authorization": f"Bearer {TOKEN}"},
-        timeout=60,
-    ) as made:
+    async with administrator(steered, f"/admin/v1/namespaces/pupil/objects/{name}") as made:
         yield made
 
 

@@ -6,25 +6,22 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from .administrators import ADMIN_TOKEN, administrator
 from .conftest import StartService
 from .running_service import RunningService, ServerKind
 
-TOKEN = "a-token-of-the-tests-of-contents"
 JSON = {"content-type": "application/json"}
 PATCH = {"content-type": "application/merge-patch+json"}
 
 
 @pytest.fixture(scope="module")
 def steered(start_service: StartService) -> RunningService:
-    return start_service(ServerKind.DIRECT, admin_token=TOKEN)
+    return start_service(ServerKind.DIRECT, admin_token=ADMIN_TOKEN)
 
 
 @pytest.fixture
 async def client(steered: RunningService, name: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{steered.port}/admin/v1/namespaces/tinybase/objects/{name}",
-        headers={"authorization": f"Bearer {TOKEN}"},
-    ) as made:
+    async with administrator(steered, f"/admin/v1/namespaces/tinybase/objects/{name}") as made:
         yield made
 
 

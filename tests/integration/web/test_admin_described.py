@@ -27,13 +27,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from .administrators import ADMIN_TOKEN, AS_ADMIN
 from .conftest import StartService
 from .running_service import ServerKind
 
 schemathesis.serializer.alias("application/x-ndjson", "text/plain")
 
-TOKEN: Final = "a-token-of-the-tests-of-what-is-described"
-AUTHORIZED: Final = {"authorization": f"Bearer {TOKEN}"}
 THERE: Final = {"object": "there", "table": "pets", "row": "fido", "value": "open", "key": "count"}
 CONTENT: Final = {"tables": {"pets": {"fido": {"species": "dog"}}}, "values": {"open": True}}
 OF_TINYBASE: Final = ("/content", "/history")
@@ -65,12 +64,12 @@ class Kind:
 
 
 KINDS: Final = [
-    Kind(count=5, there=True, headers=AUTHORIZED),
-    Kind(count=3, headers=AUTHORIZED),
+    Kind(count=5, there=True, headers=AS_ADMIN),
+    Kind(count=3, headers=AS_ADMIN),
     Kind(
         count=4,
         mode=GenerationMode.NEGATIVE,
-        headers=AUTHORIZED,
+        headers=AS_ADMIN,
         checks=[*CHECKS, negative_data_rejection],
     ),
     Kind(count=1),
@@ -79,8 +78,8 @@ KINDS: Final = [
 
 @pytest.fixture(scope="module")
 def server(start_service: StartService) -> Iterator[httpx.Client]:
-    service = start_service(ServerKind.DIRECT, admin_token=TOKEN)
-    with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", headers=AUTHORIZED) as client:
+    service = start_service(ServerKind.DIRECT, admin_token=ADMIN_TOKEN)
+    with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", headers=AS_ADMIN) as client:
         yield client
 
 

@@ -5,24 +5,20 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from .administrators import ADMIN_TOKEN, AS_ADMIN
 from .conftest import StartService
 from .running_service import RunningService, ServerKind
-
-TOKEN = "a-token-of-the-tests-of-the-plane"
 
 
 @pytest.fixture(scope="module")
 def steered(start_service: StartService) -> RunningService:
-    return start_service(ServerKind.DIRECT, admin_token=TOKEN)
+    return start_service(ServerKind.DIRECT, admin_token=ADMIN_TOKEN)
 
 
 @pytest.fixture
 async def client(steered: RunningService) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{steered.port}") as made:
         yield made
-
-
-AS_ADMIN = {"authorization": f"Bearer {TOKEN}"}
 
 
 async def test_the_token_of_the_settings_is_an_admins(client: httpx.AsyncClient) -> None:

@@ -5,22 +5,19 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from .administrators import ADMIN_TOKEN, administrator
 from .conftest import StartService
 from .running_service import RunningService, ServerKind
-
-TOKEN = "a-token-of-the-tests-of-the-life"
-AS_ADMIN = {"authorization": f"Bearer {TOKEN}"}
 
 
 @pytest.fixture(scope="module")
 def steered(start_service: StartService) -> RunningService:
-    return start_service(ServerKind.DIRECT, admin_token=TOKEN)
+    return start_service(ServerKind.DIRECT, admin_token=ADMIN_TOKEN)
 
 
 @pytest.fixture
 async def client(steered: RunningService) -> AsyncIterator[httpx.AsyncClient]:
-    base = f"http://127.0.0.1:{steered.port}"
-    async with httpx.AsyncClient(base_url=base, headers=AS_ADMIN, timeout=60) as made:
+    async with administrator(steered) as made:
         yield made
 
 

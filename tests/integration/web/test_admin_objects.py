@@ -12,26 +12,23 @@ import websockets
 
 from app.settings import load_settings
 
+from .administrators import ADMIN_TOKEN, administrator
 from .conftest import StartService
 from .objects import Counter
 from .patience import until
 from .running_service import RunningService, ServerKind
 
-TOKEN = "a-token-of-the-tests-of-lists"
 WAIT_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
 def steered(start_service: StartService) -> RunningService:
-    return start_service(ServerKind.DIRECT, admin_token=TOKEN)
+    return start_service(ServerKind.DIRECT, admin_token=ADMIN_TOKEN)
 
 
 @pytest.fixture
 async def client(steered: RunningService) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{steered.port}",
-        headers={"authorization": f"Bearer {TOKEN}"},
-    ) as made:
+    async with administrator(steered) as made:
         yield made
 
 

@@ -8,27 +8,23 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from .administrators import ADMIN_TOKEN, administrator
 from .conftest import StartService
 from .pupils import PUPILS
 from .running_service import RunningService, ServerKind
 from .wire_socket import WireSocket
 
-TOKEN = "a-token-of-the-tests-of-storage"
 OBJECTS = "/admin/v1/namespaces/pupil/objects"
 
 
 @pytest.fixture(scope="module")
 def steered(start_service: StartService) -> RunningService:
-    return start_service(ServerKind.DIRECT, PUPILS, admin_token=TOKEN)
+    return start_service(ServerKind.DIRECT, PUPILS, admin_token=ADMIN_TOKEN)
 
 
 @pytest.fixture
 async def client(steered: RunningService) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{steered.port}",
-        headers={"authorization": f"Bearer {TOKEN}"},
-        timeout=60,
-    ) as made:
+    async with administrator(steered) as made:
         yield made
 
 
