@@ -197,6 +197,10 @@ def _sorted(content: Json) -> Json:
 # -- restored ----------------------------------------------------------------------------------
 
 
+MOMENTS = 40
+RESTORATIONS = 100
+
+
 async def bookmark(admin: httpx.AsyncClient) -> str:
     answer = await admin.get("/history", params={"limit": 1})
     assert answer.status_code == 200, answer.text
@@ -215,19 +219,19 @@ async def test_connected_clients_follow_a_restoration_and_its_undoing(
     chance = random.Random(3)
     alice, bob = await host.joined(server.room_url(room)), await host.joined(server.room_url(room))
     moments: dict[str, Json] = {}
-    for step in range(20):
+    for step in range(MOMENTS):
         await changed(alice if step % 2 else bob, chance)
         await host.until_equal(alice, bob)
         await alice.receipt()
         moments[await bookmark(admin)] = await alice.content()
-    for then in chance.sample(sorted(moments), 8):
+    for then in chance.choices(sorted(moments), k=RESTORATIONS):
         before = await alice.content()
         undo = await restore(admin, then)
         for client in (alice, bob):
             await client.until_content(*moments[then])
         await host.until_equal(alice, bob)
         await alice.receipt()
-        if chance.random() < 0.5:
+        if chance.random() < 0.1:
             await restore(admin, undo)
             await alice.until_content(*before)
 
