@@ -20,6 +20,7 @@ from ..settings import Settings, unknown_variables
 from ..store.binaries import find_binaries
 from ..store.data_directory import DataDirectory
 from ..store.driver import Pooler
+from ..store.embedded import url_left_in
 from ..store.inspection import remarks_on
 from ..store.migration import check_schema
 from ..wiring import mounts_of
@@ -45,7 +46,11 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield from _remarks(settings)
     else:
         yield _judged("postgres", settings, _binaries)
-    yield _judged("data directory", settings, _data_directory)
+    where = _judged("data directory", settings, _data_directory)
+    yield where
+    url = url_left_in(settings.data_dir)
+    if settings.database_url is None and where.verdict is Verdict.DOUBTFUL and url is not None:
+        yield good("its postgres", f"psql '{url}'")
 
 
 def _access(settings: Settings) -> str:

@@ -28,6 +28,7 @@ from .postmaster import Postmaster
 
 _SOCKET_NAME: Final = ".s.PGSQL.5432"
 _SOCKET_PATH_BYTES: Final = 107  # what fits in a socket address
+_URL_FILE: Final = "postgres_url"
 
 SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -130,11 +131,13 @@ class EmbeddedPostgres:
             await self.stop()
             raise
         self._url = f"postgresql://{SUPERUSER}@/postgres?host={quote(str(socket_dir), safe='')}"
+        _url_file(self._directory.path).write_text(self._url, encoding="utf-8")
         return self._url
 
     async def stop(self) -> None:
         """Stop the server in good order; harmless when it does not run."""
         if self._postmaster is not None:
+            _url_file(self._directory.path).unlink(missing_ok=True)
             await self._postmaster.stop(seconds=self._stop_seconds)
         if self._short_dir is not None:
             with contextlib.suppress(OSError):
@@ -145,6 +148,21 @@ class EmbeddedPostgres:
         if self._postmaster is None:
             raise EmbeddedPostgresFailed("the embedded Postgres was not started")
         return await self._postmaster.wait()
+
+
+def url_left_in(data_dir: Path) -> str | None:
+    """How `psql` reaches the server that runs on this data directory; None when none was started.
+
+    After a SIGKILL it tells how the server was reached; whether one runs, the lock tells.
+    """
+    try:
+        return _url_file(data_dir).read_text(encoding="utf-8")
+    except OSError:
+        return None
+
+
+def _url_file(data_dir: Path) -> Path:
+    return data_dir / _URL_FILE
 
 
 def _socket_dir(cluster: ClusterDir) -> Path:

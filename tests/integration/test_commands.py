@@ -1,14 +1,30 @@
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import app
 from app.store.data_directory import DataDirectory
-from tests.integration.command_line import Ended, stateroom
+from tests.integration.command_line import Ended, environment, stateroom
 
 NOBODY_LISTENS = "postgresql://me:hunter2@127.0.0.1:1/rooms"
+ROOT = Path(__file__).resolve().parents[2]
+INTERRUPTED_IMPORT = """
+import runpy, sys
+
+
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == "app.cli":
+            raise KeyboardInterrupt
+
+
+sys.meta_path.insert(0, Interrupting())
+runpy.run_module("stateroom", run_name="__main__")
+"""
 COUNTER = """
 from stateroom import DurableObject
 
@@ -114,6 +130,36 @@ def test_check_takes_a_running_service_for_no_fault(folder: Path) -> None:
     found = findings(ended)
     assert ended.status == 0
     assert found["address"][0] == found["data directory"][0] == "note"
+    assert "its postgres" not in found
+
+
+def test_the_doctor_tells_how_to_reach_the_embedded_postgres_while_it_runs(folder: Path) -> None:
+    url = "postgresql://stateroom@/postgres?host=%2Fsomewhere"
+    with DataDirectory(folder / ".stateroom"):
+        (folder / ".stateroom" / "postgres_url").write_text(url)
+        while_it_runs = findings(stateroom(folder, "doctor"))
+    afterwards = findings(stateroom(folder, "doctor"))
+    assert while_it_runs["its postgres"] == ("ok", f"psql '{url}'")
+    assert "its postgres" not in afterwards
+
+
+def test_the_doctor_names_a_database_that_does_not_answer_once(folder: Path) -> None:
+    ended = stateroom(folder, "doctor", STATEROOM_PORT="0", DATABASE_URL=NOBODY_LISTENS)
+    assert ended.status == 1
+    assert ended.out.count("FAIL") == 1
+
+
+def test_an_interrupt_while_the_code_is_read_is_quiet_too(folder: Path) -> None:
+    (folder / "interrupted.py").write_text(INTERRUPTED_IMPORT)
+    ended = subprocess.run(
+        [sys.executable, folder / "interrupted.py"],
+        cwd=folder,
+        env=environment(PYTHONPATH=str(ROOT)),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
 
 
 def test_migrate_without_a_database_makes_and_migrates_the_embedded_one_and_may_run_again(

@@ -16,7 +16,7 @@ import pytest
 from app.core.errors import DataDirectoryInUse, EmbeddedPostgresFailed
 from app.store.binaries import find_binaries
 from app.store.data_directory import DataDirectory
-from app.store.embedded import EmbeddedPostgres
+from app.store.embedded import EmbeddedPostgres, url_left_in
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -108,6 +108,12 @@ async def test_it_is_durable_and_listens_on_no_port(directory: DataDirectory) ->
     assert settings["full_page_writes"] == "on"
     assert settings["listen_addresses"] == ""
     assert settings["server_encoding"] == "UTF8"
+
+
+async def test_its_url_lies_in_the_data_directory_while_it_runs(directory: DataDirectory) -> None:
+    async with EmbeddedPostgres(directory) as postgres:
+        assert url_left_in(directory.path) == postgres.url
+    assert url_left_in(directory.path) is None
 
 
 async def test_a_data_directory_is_used_by_one_at_a_time(directory: DataDirectory) -> None:
