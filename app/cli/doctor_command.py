@@ -58,7 +58,7 @@ def doctor(
         if sys.path[:1] != [folder]:
             sys.path.insert(0, folder)
         for finding in _examined(settings, frame_bytes=frame_bytes, patience=patience):
-            if finding in found:  # a database that does not answer is met twice
+            if str(finding) in map(str, found):  # a database that does not answer is met twice
                 continue
             found.append(finding)
             if not as_json:
