@@ -82,6 +82,7 @@ class ListingRefresher:
         self._large: dict[UUID, Measured] = {}
         self._block = 0
         self._strays = False
+        self._compare_at = 0.0
 
     @property
     def waiting(self) -> int:
@@ -104,11 +105,26 @@ class ListingRefresher:
         """Measure what is large and look for what was missed, for ever."""
         while True:
             try:
-                pause = await self.measure_one_large() or await self.compare()
+                pause = await self.step_beside()
             except StateroomError as error:
                 _log.warning("listing_comparison_failed", code=error.code)
                 pause = _AFTER_ERROR_SECONDS
             await self._clock.sleep(pause)
+
+    async def step_beside(self) -> float:
+        """Measure one large object, or else compare if it is time to; returns the pause until next.
+
+        The long pauses of the comparison keep no large object waiting for its size.
+
+        Raises:
+            StoreUnavailable: The database is away.
+        """
+        if pause := await self.measure_one_large():
+            return pause
+        if self._clock.monotonic() >= self._compare_at:
+            rest = await self.compare()
+            self._compare_at = self._clock.monotonic() + rest
+        return STEP_SECONDS
 
     async def step(self) -> int:
         """Write what is due of what was noted; returns how many objects that were.

@@ -15,6 +15,7 @@ from app.store.listing_refresh import (
     REST_OF_A_ROW_SECONDS,
     REST_SECONDS,
     STEP_OBJECTS,
+    STEP_SECONDS,
     ListingRefresher,
 )
 from app.testing.clock import FakeClock
@@ -150,6 +151,21 @@ async def test_a_large_object_is_measured_in_pieces_and_seldom(site: Site) -> No
     assert await refresher.measure_one_large() > 0
     assert await sizes(site.database) == {"a": (measured + 8, 2)}
     await sums(site.database)
+
+
+async def test_a_large_object_does_not_wait_for_the_next_comparison(site: Site) -> None:
+    worker = await site.worker()
+    refresher = ListingRefresher(site.database, clock=(clock := FakeClock()))
+    for _ in range(20):  # until nothing is left to compare for minutes
+        pause = await refresher.step_beside()
+        assert pause <= STEP_SECONDS
+        clock.advance(pause)
+    room = await worker.room("large")
+    await site.database.fetch(ROWS, room.claim.object_id.uuid, SMALL_ROWS + 10)
+    await write(worker, room, k=b"v")
+    await refresher.step()
+    await refresher.step_beside()
+    assert await sizes(site.database) == {"large": (2 + 10 * (SMALL_ROWS + 10), 1)}
 
 
 async def test_what_a_worker_had_noted_when_it_died_is_found_by_another(site: Site) -> None:
