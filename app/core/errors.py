@@ -34,6 +34,7 @@ away under the call).
     │   ├── QueueTooLarge            too many bytes wait for the object
     │   ├── QueuedTooLong            an event waited too long for its turn
     │   ├── TooManyRequests          too many requests came in ten seconds
+    │   ├── TooManyStreams           too many exports and imports are under way
     │   ├── UnitTooLarge             an event wrote more than it may
     │   └── TooManyWrites            too much waits to be committed
     ├── ConnectionClosed             a send on a connection that its object closed
@@ -76,6 +77,7 @@ from .overload_errors import (
     QueueTooLarge,
     SectionTimedOut,
     TooManyRequests,
+    TooManyStreams,
     TooManyWrites,
     UnitTooLarge,
 )
@@ -122,6 +124,7 @@ __all__ = [
     "StartupError",
     "StateroomError",
     "TooManyRequests",
+    "TooManyStreams",
     "TooManyWrites",
     "UnitTooLarge",
     "WorkerSlotTaken",

@@ -48,6 +48,14 @@ class TooManyRequests(Overloaded):
     default_remedy = "Spread the requests, or raise STATEROOM_REQUESTS_PER_10_SECONDS."
 
 
+class TooManyStreams(Overloaded):
+    """Too many exports and imports are under way at this worker."""
+
+    code = "too_many_streams"
+    default_remedy = "Wait until some are over, and read what is sent without a pause."
+    retryable = True
+
+
 class UnitTooLarge(Overloaded):
     """An event wrote more than it may between two commit points."""
 

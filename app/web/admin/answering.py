@@ -6,7 +6,7 @@ problem; one that fails later breaks the connection.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 import structlog
@@ -19,6 +19,7 @@ from ...core.errors import StateroomError
 from ...core.tasks import TaskOwner
 from ..bodies import RequestBody
 from .operation import Answer, Operation, Replied
+from .streams import OpenStreams
 
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "cache-control": "no-store",
@@ -35,11 +36,17 @@ _log = structlog.get_logger("stateroom.admin")
 
 
 async def respond(
-    operation: Operation, answer: Answer, *, request: RequestBody, tasks: TaskOwner
+    operation: Operation,
+    answer: Answer,
+    *,
+    request: RequestBody,
+    tasks: TaskOwner,
+    streams: OpenStreams,
 ) -> Response:
     """Make the response for a good answer.
 
     Raises:
+        TooManyStreams: It is given in pieces, and too many are at the moment.
         StateroomError: What a stream raised before its first piece.
     """
     replied = answer if isinstance(answer, Replied) else Replied(answer=answer)
@@ -53,12 +60,18 @@ async def respond(
     media_type = headers.pop("content-type", operation.gives)
     if isinstance(content, bytes):
         return Response(content, status_code=status, headers=headers, media_type=media_type)
-    first = await anext(content, None)
+    streams.enter()
+    try:
+        first = await anext(content, None)
+    except BaseException:
+        streams.leave()
+        raise
     return _Stream(
         first,
         content,
         request=request,
         tasks=tasks,
+        over=streams.leave,
         status_code=status,
         headers=headers,
         media_type=media_type,
@@ -80,6 +93,7 @@ class _Stream(Response):
         *,
         request: RequestBody,
         tasks: TaskOwner,
+        over: Callable[[], None],
         status_code: int,
         headers: Mapping[str, str],
         media_type: str | None,
@@ -88,6 +102,7 @@ class _Stream(Response):
         self._rest = rest
         self._request = request
         self._tasks = tasks
+        self._over = over
         self._gone = False
         self.status_code = status_code
         self.media_type = media_type
@@ -113,8 +128,11 @@ class _Stream(Response):
             watch.cancel()
             self._request.close()
             close: Any = getattr(self._rest, "aclose", None)
-            if close is not None:
-                await close()
+            try:
+                if close is not None:
+                    await close()
+            finally:
+                self._over()
 
     async def _send_all(self, send: Send) -> None:
         piece = self._first

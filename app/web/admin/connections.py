@@ -20,6 +20,7 @@ from .paging import Keyset
 _CONNECTIONS: Final = f"{OBJECT}/connections"
 _TAG: Final = "connections"
 _KICKED: Final = 1008
+_SEND_BYTES: Final = 4 << 20
 
 
 class ConnectionsQuery(PageQuery):
@@ -142,6 +143,7 @@ class ConnectionOperations:
                 summary="Send a message to sockets of an object",
                 handle=self._send,
                 body=MessageToSend,
+                body_bytes=_SEND_BYTES,
                 answer=Counted,
                 errors=(ObjectUnknown, ConnectionUnknown),
                 description="It leaves in a row with what the object says itself.",

@@ -7,10 +7,12 @@ a stable code; every answer names its request's id.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 import structlog
+from pydantic import BaseModel
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -25,6 +27,7 @@ from ...core.admin_errors import (
 from ...core.errors import StateroomError
 from ...core.ids import TimeOrderedIds
 from ...core.tasks import TaskOwner
+from ...core.workshop import Workshop
 from ..access import AccessPolicy
 from ..bodies import RequestBody
 from ..problems import document
@@ -32,9 +35,10 @@ from .answering import SECURITY_HEADERS, respond
 from .changes import Changes, Wish
 from .credentials import Gatekeeper
 from .fields import read_body, read_query
-from .operation import AdminCall, Answer, Operation
+from .operation import BODY_BYTES, AdminCall, Answer, Operation
 from .routing import Routes
 from .statuses import admin_problem
+from .streams import OpenStreams
 
 REQUEST_ID_HEADER: Final = "stateroom-request-id"
 OPERATIONS: Final = "/admin/v1"
@@ -87,6 +91,8 @@ class AdminEndpoint:
         self._now_ms = now_ms
         self._ids = TimeOrderedIds()
         self._tasks = tasks
+        self._workshop = Workshop()
+        self._streams = OpenStreams()
         self._body_bytes = body_bytes
         self._streamed_body_bytes = streamed_body_bytes
 
@@ -144,45 +150,60 @@ class AdminEndpoint:
             if not caller.role.covers(operation.role):
                 raise RoleTooLow(f"it needs {operation.role}, and this token has {caller.role}")
             bodies.append(self._body(operation, http))
-            return await _read(wish, http, bodies[0])
+            return await self._read(wish, http, bodies[0])
 
         async def do(call: AdminCall) -> Response:
             answer = await _handle(operation, call)
-            return await respond(operation, answer, request=bodies[0], tasks=self._tasks)
+            return await respond(
+                operation,
+                answer,
+                request=bodies[0],
+                tasks=self._tasks,
+                streams=self._streams,
+            )
 
         if operation.changes:
             return await self._changes.run(wish, check, do)
         return await do(await check())
 
+    async def _read(self, wish: Wish, http: HttpRequest, body: RequestBody) -> AdminCall:
+        operation = wish.operation
+        query = read_query(operation.query, http.scope["query_string"].decode("latin-1"))
+        _check_media_type(operation, http.headers.get("content-type"))
+        fields = None
+        if operation.body is not None:
+            fields = await self._fields(operation.body, await body.whole())
+
+        def stream() -> AsyncIterator[bytes]:
+            return body
+
+        return AdminCall(
+            caller=wish.caller,
+            request_id=wish.request_id.hex,
+            path=wish.parameters,
+            query=query,
+            body=fields,
+            headers=dict(http.headers),
+            stream=stream,
+        )
+
+    async def _fields(self, model: type[BaseModel], body: bytes) -> BaseModel:
+        """Read a body; a large one beside the event loop, for it may say a million things."""
+        if len(body) <= BODY_BYTES:
+            return read_body(model, body)
+        return await self._workshop.run(partial(read_body, model, body))
+
     def _body(self, operation: Operation, http: HttpRequest) -> RequestBody:
         return RequestBody(
             http.receive,
-            limit_bytes=self._streamed_body_bytes if operation.takes else self._body_bytes,
+            limit_bytes=(
+                self._streamed_body_bytes
+                if operation.takes
+                else min(self._body_bytes, operation.body_bytes)
+            ),
             declared=http.headers.get("content-length"),
             unread_seconds=_UNREAD_SECONDS,
         )
-
-
-async def _read(wish: Wish, http: HttpRequest, body: RequestBody) -> AdminCall:
-    operation = wish.operation
-    query = read_query(operation.query, http.scope["query_string"].decode("latin-1"))
-    _check_media_type(operation, http.headers.get("content-type"))
-    fields = None
-    if operation.body is not None:
-        fields = read_body(operation.body, await body.whole())
-
-    def stream() -> AsyncIterator[bytes]:
-        return body
-
-    return AdminCall(
-        caller=wish.caller,
-        request_id=wish.request_id.hex,
-        path=wish.parameters,
-        query=query,
-        body=fields,
-        headers=dict(http.headers),
-        stream=stream,
-    )
 
 
 def _check_media_type(operation: Operation, shown: str | None) -> None:

@@ -10,7 +10,10 @@ from pydantic import BaseModel
 from ...core.admin import Caller, Role
 from ...core.error_root import StateroomError
 
-__all__ = ["AdminCall", "Answer", "Caller", "Operation", "Replied", "Role"]
+__all__ = ["BODY_BYTES", "AdminCall", "Answer", "Caller", "Operation", "Replied", "Role"]
+
+BODY_BYTES: Final = 1 << 16
+"""The largest JSON body, where an operation does not say otherwise."""
 
 _PARAMETER: Final = re.compile(r"\{([a-z_]+)\}")
 _READS: Final = "GET"
@@ -77,6 +80,7 @@ class Operation:
         handle: Answers it.
         query: Its query parameters; derive it from `models.Asked`.
         body: Its JSON body; likewise.
+        body_bytes: The largest JSON body that it reads.
         answer: Its JSON answer; derive it from `models.Told`.
         status: Of a good answer. Without `answer` and `gives` it is always 204.
         takes: The media type of a raw body; then there is no `body`.
@@ -95,6 +99,7 @@ class Operation:
     handle: Callable[[AdminCall], Awaitable[Answer]]
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
+    body_bytes: int = BODY_BYTES
     answer: type[BaseModel] | None = None
     status: int = 200
     takes: str | None = None

@@ -34,9 +34,10 @@ from ...core.storage_codec import decode_value, encode_value, expired
 from ...core.stored_keys import StoredKey, StoredKeys, version_of
 from ...core.tagged_json import from_tagged
 from ...core.values import KeyRange
+from ...core.workshop import Workshop
 from .known_objects import OBJECT, KnownObjects
 from .models import Page
-from .operation import AdminCall, Operation, Replied, Role
+from .operation import BODY_BYTES, AdminCall, Operation, Replied, Role
 from .paging import Keyset
 from .storage_models import (
     BytesQuery,
@@ -57,6 +58,8 @@ _OCTETS: Final = "application/octet-stream"
 _READS: Final = (ObjectUnknown, StorageRefused)
 _CHANGES: Final = (ObjectDeleted, ObjectFrozen, StorageGuarded, StorageRefused, Unsupported)
 _CONDITIONS: Final = (PreconditionFailed,)
+_PUT_BYTES: Final = 2 * VALUE_BYTES + BODY_BYTES
+"""As hex digits, the largest value of bytes is twice as long."""
 _CLEARINGS: Final = 500
 """Events that one request makes at most; each deletes some thousand keys."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,6 +100,7 @@ class StorageOperations:
         self._store = store
         self._keys = keys
         self._clock = database_clock
+        self._workshop = Workshop()
         self._order = Keyset("list_keys", bytes)
 
     def operations(self) -> list[Operation]:
@@ -149,6 +153,7 @@ class StorageOperations:
                 handle=self._put,
                 query=ForceQuery,
                 body=ValueToPut,
+                body_bytes=_PUT_BYTES,
                 answer=Written,
                 errors=(*_CHANGES, *_CONDITIONS),
                 description=f"{_CONDITIONAL} {_TAGGED}",
@@ -267,7 +272,7 @@ class StorageOperations:
 
     async def _put(self, call: AdminCall) -> Replied:
         body: ValueToPut = call.body
-        stored = encode_value(from_tagged(body.value))
+        stored = await self._workshop.run(lambda: encode_value(from_tagged(body.value)))
         return await self._write(call, stored, body.expires_at)
 
     async def _put_bytes(self, call: AdminCall) -> Replied:
