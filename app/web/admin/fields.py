@@ -14,6 +14,8 @@ from ...core.codec import JsonError, parse_json
 
 _MOST_FIELDS = 200
 _MOST_FAULTS = 50
+_MOST_BRACKETS = 200_000
+"""That a body may open. A million lists stop a process for a second, however small they are."""
 _SEVERAL = (list, tuple, set, frozenset)
 
 
@@ -56,6 +58,9 @@ def read_body(model: type[BaseModel], body: bytes) -> BaseModel:
     Raises:
         FieldsInvalid: It is not JSON, or a field is missing, not known or cannot be taken.
     """
+    if body.count(b"[") + body.count(b"{") > _MOST_BRACKETS:
+        detail = f"opens over {_MOST_BRACKETS} brackets"
+        raise FieldsInvalid([FieldFault(pointer="#", detail=detail)])
     try:
         parse_json(body)  # refuses what the models' own parser lets pass: NaN, and deep nesting
         return model.model_validate_json(body, strict=True)

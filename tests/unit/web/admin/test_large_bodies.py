@@ -69,6 +69,17 @@ async def test_a_large_body_holds_up_nobody() -> None:
     assert beside is not here
 
 
+async def test_a_body_of_a_million_lists_is_refused_unread() -> None:
+    async with plane_of(hearing(1 << 20)) as plane:
+        plane.endpoint._body_bytes = 1 << 20
+        READ_AT.clear()
+        body = b'{"value":[' + b"[]," * 200_000 + b"[]]}"
+        json = {"content-type": "application/json"}
+        refused = await plane.ask("POST", "/hear", content=body, headers=json)
+        assert (refused.status_code, refused.json()["code"]) == (422, "fields_invalid")
+    assert not READ_AT
+
+
 def test_no_operation_reads_a_body_that_would_stop_its_worker() -> None:
     """Parsing is about a second for 20 MB of brackets, and the supervisor waits for less."""
     assert max(each.body_bytes for each in described_operations()) <= 5 << 20

@@ -126,7 +126,8 @@ async def test_a_stream_that_could_not_begin_takes_no_place() -> None:
         return failing()
 
     async def failing() -> AsyncIterator[bytes]:
-        raise ObjectUnknown
+        for error in (ObjectUnknown(),):
+            raise error
         yield b""
 
     operation = Operation(
