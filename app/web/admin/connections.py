@@ -134,20 +134,7 @@ class ConnectionOperations:
                 answer=ConnectionPage,
                 errors=(ObjectUnknown,),
             ),
-            Operation(
-                name="send_to_connections",
-                method="POST",
-                path=f"{_CONNECTIONS}/send",
-                role=Role.OPERATOR,
-                tag=_TAG,
-                summary="Send a message to sockets of an object",
-                handle=self._send,
-                body=MessageToSend,
-                body_bytes=_SEND_BYTES,
-                answer=Counted,
-                errors=(ObjectUnknown, ConnectionUnknown),
-                description="It leaves in a row with what the object says itself.",
-            ),
+            self._sending(),
             Operation(
                 name="kick_connections",
                 method="POST",
@@ -162,6 +149,22 @@ class ConnectionOperations:
                 description="Nothing keeps their clients from coming back.",
             ),
         ]
+
+    def _sending(self) -> Operation:
+        return Operation(
+            name="send_to_connections",
+            method="POST",
+            path=f"{_CONNECTIONS}/send",
+            role=Role.OPERATOR,
+            tag=_TAG,
+            summary="Send a message to sockets of an object",
+            handle=self._send,
+            body=MessageToSend,
+            body_bytes=_SEND_BYTES,
+            answer=Counted,
+            errors=(ObjectUnknown, ConnectionUnknown),
+            description="It leaves in a row with what the object says itself.",
+        )
 
     async def _list(self, call: AdminCall) -> ConnectionPage:
         query: ConnectionsQuery = call.query
