@@ -82,3 +82,10 @@ def test_any_json_either_stands_for_a_value_that_comes_back_or_is_refused(value:
         return
     assume("nan" not in repr(meant))  # which is not even equal to itself
     assert _same(from_tagged(to_tagged(encode_value(meant))), meant)
+
+
+@pytest.mark.parametrize("kind", ["int", "float", "bytes", "datetime"])
+def test_a_refusal_does_not_quote_the_value(kind: str) -> None:
+    with pytest.raises(StorageRefused) as refused:
+        from_tagged({"$": [kind, "a secret"]})
+    assert "secret" not in str(refused.value)
