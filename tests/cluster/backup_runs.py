@@ -1,5 +1,6 @@
 """Rooms by the thousand in a database, and their way into another one through real servers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Final
 import asyncpg
 import httpx
 
+from app.core.clock import SystemClock
 from app.core.codec import parse_json
 from app.core.storage_codec import encode_value
 from app.store.backup import PostgresBackupSource
@@ -21,7 +23,8 @@ ADMIN: Final = {"STATEROOM_ADMIN_TOKEN": TOKEN}
 _PIECE_BYTES: Final = 1 << 16
 _NDJSON: Final = {"content-type": "application/x-ndjson"}
 
-# $1 ids, $2 namespace, $3 names, $4 rows, $5 value. The rooms differ by their ids.
+# $1 ids, $2 namespace, $3 names, $4 rows, $5 a stored text whose quotation mark is still open: the
+# rooms differ by their ids at its end.
 _FILL: Final = """
 with made as (
     insert into object (object_id, namespace, name, epoch, commit_seq, committed_at)
@@ -31,7 +34,7 @@ with made as (
 )
 insert into object_row (object_id, key, value)
 select object_id, convert_to(lpad(n::text, 6, '0'), 'utf8'),
-       $5::bytea || convert_to('"' || object_id::text || '"', 'utf8')
+       $5::bytea || convert_to(object_id::text || '"', 'utf8')
 from made, generate_series(1, $4::int4) n
 """
 
@@ -63,7 +66,7 @@ async def second_database(url: str) -> str:
 
 async def fill(url: str, rooms: Rooms, *, namespace: str = "tinybase") -> None:
     """Put rooms into a database, as if they had been committed."""
-    value = encode_value("x" * rooms.row_bytes)
+    value = encode_value("x" * rooms.row_bytes).removesuffix(b'"')
     database = await Database.open(ConnectTarget.from_url(url))
     try:
         ids, names = database.object_ids, rooms.names
@@ -90,6 +93,17 @@ async def digests(url: str) -> dict[tuple[str, str], str]:
         return found
     finally:
         await database.close()
+
+
+async def until_some_are_written(url: str) -> None:
+    """Wait until some object of a database has been committed; half a file is enough for that."""
+    connection = await asyncpg.connect(url)
+    try:
+        async with asyncio.timeout(60):
+            while not await connection.fetchval("select count(*) from object where commit_seq > 0"):
+                await SystemClock().sleep(0.02)
+    finally:
+        await connection.close()
 
 
 class Resident:

@@ -14,6 +14,7 @@ from tests.cluster.backup_runs import (
     digests,
     fill,
     second_database,
+    until_some_are_written,
 )
 from tests.cluster.conftest import LONG_LEASE, SHORT_LEASE, Stage
 
@@ -48,6 +49,7 @@ async def test_rooms_survive_the_way_into_an_empty_database_and_a_kill_on_it(
 
     async def kill_on_the_way(sent: int) -> None:
         if sent > size // 2:
+            await until_some_are_written(second)
             await target.kill()
 
     with pytest.raises(httpx.TransportError):
