@@ -29,7 +29,10 @@ class Caller:
     Attributes:
         name: What the token is called; it stands in the audit.
         role: What the caller may do.
+        token_id: The public part of the token; empty for the token of the settings. Names come
+            back after a revocation, this does not.
     """
 
     name: str
     role: Role
+    token_id: str = ""

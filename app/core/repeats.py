@@ -18,7 +18,7 @@ class Claim:
     """A request that wants to be run once.
 
     Attributes:
-        caller: Whose key it is.
+        caller: Whose key it is: a token's, for names come back.
         key: The Idempotency-Key.
         fingerprint: The digest of the request.
         request_id: The request's own id.

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ..core.errors import StateroomError, StorageRefused
 from ..core.mounts import Mount
@@ -31,6 +31,10 @@ from .reading import RowReader
 from .residence import Residence
 from .rewinding import Rewinding
 from .storage import RoomStorage
+
+_ALWAYS_LET_IN: Final = 100
+"""So many that wait are let in beside the bounds of the mailbox; further ones within them."""
+_SMALL_BYTES: Final = 1 << 16
 
 SteerAnswer = tuple[dict[str, Any], bytes]
 """What describes the answer, as JSON carries it, and what it carries."""
@@ -118,6 +122,7 @@ class RoomSteering:
         self._asking = asking
         self.residence = residence
         self.activity = activity
+        self._open = 0
 
     def put(self, handler: SteerHandler, meta: Mapping[str, Any], body: bytes) -> Question:
         """Run a handler as it wants to be run; the answer is a SteerAnswer, or Declined."""
@@ -137,8 +142,19 @@ class RoomSteering:
                 return Declined(refused.error)
             return answer
 
-        bare = handler.manner is Manner.TURN
-        return self._asking.put(hook, size_bytes=len(body), bare=bare)
+        # A full mailbox is what an operator comes for: it must not keep him out.
+        always = self._open < _ALWAYS_LET_IN and len(body) <= _SMALL_BYTES
+        self._open += 1
+        return self._asking.put(
+            hook,
+            size_bytes=len(body),
+            bare=handler.manner is Manner.TURN,
+            always=always,
+            ended=self._ended,
+        )
+
+    def _ended(self, _question: Question) -> None:
+        self._open -= 1
 
     def renew(self) -> None:
         """See `Steered.renew`."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PostgresServer
+from tests.integration.command_line import environment
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guides" / "test-your-objects.md"
@@ -39,6 +40,7 @@ def passed(project: Path, *options: str) -> int:
         text=True,
         check=False,
         timeout=110,
+        env=environment(PYTEST_ADDOPTS=""),  # what it prints is read
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return int(ran.stdout.splitlines()[-1].split()[0])

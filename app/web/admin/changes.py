@@ -192,7 +192,7 @@ def _claim_of(wish: Wish, call: AdminCall) -> Claim | None:
     length = call.headers.get("content-length") if wish.operation.takes else None
     request = [wish.operation.name, sorted(call.path.items()), *models, length]
     return Claim(
-        caller=wish.caller.name,
+        caller=f"{wish.caller.name} {wish.caller.token_id}",
         key=key,
         fingerprint=sha256(dump_json(request)).digest(),
         request_id=wish.request_id,

@@ -81,7 +81,7 @@ class Gatekeeper:
         if not hmac.compare_digest(stored, text.secret_hash) or found is None or not found.valid:
             return None
         await self._note_use(found)
-        return Caller(name=found.name, role=found.role)
+        return Caller(name=found.name, role=found.role, token_id=found.token_id)
 
     async def _note_use(self, token: AdminToken) -> None:
         last = token.last_used_at

@@ -14,10 +14,11 @@ from app.core.admin_errors import (
     PreconditionFailed,
     StorageGuarded,
 )
-from app.core.errors import StorageRefused, TooManyAlarms, Unsupported
+from app.core.errors import Overloaded, StorageRefused, TooManyAlarms, Unsupported
 from app.core.limits import ALARMS
 from app.core.storage_codec import encode_value, expiry_ms
 from app.core.stored_keys import version_of
+from app.room.limits import RoomLimits
 from app.sdk import AlarmInfo, Connection, DurableObject, Request
 from app.testing.harness import ObjectHarness
 from tests.unit.cluster.calling import start
@@ -207,6 +208,33 @@ async def test_an_object_that_sends_to_who_was_kicked_is_not_blamed(
     alice.leave(4_000, "out")
     await harness.settle()
     assert Subject.ends == [(4_000, "out")], "the object hears of it"
+
+
+class Stuck(Subject):
+    """Waits in its first message for the test."""
+
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        await Subject.gate.wait()
+
+
+async def test_a_full_mailbox_keeps_no_operator_out() -> None:
+    Subject.gate, Subject.ends = asyncio.Event(), []
+    async with ObjectHarness({"stuck": Stuck}, limits=RoomLimits(mailbox_events=3)) as harness:
+        alice = await harness.connect("stuck", "a")
+        alice.say("wait")
+        asking = [start(harness.request("stuck", "a", Request())) for _ in range(9)]
+        await harness.settle()
+        refused = [each.exception() for each in asking if each.done()]
+        assert refused
+        assert all(isinstance(error, Overloaded) for error in refused)
+        kicking = start(steer(harness, "stuck", "connections_kick", code=4_000, reason="out"))
+        await harness.settle()
+        assert not kicking.done()
+        Subject.gate.set()
+        assert await kicking == {"count": 1}
+        await harness.settle()
+        assert alice.closed == (4_000, "out")
+        await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def test_a_message_leaves_behind_what_the_object_said_before(

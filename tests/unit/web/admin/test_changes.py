@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.core.admin import Role
+from app.core.admin_tokens import TokenText
 from app.core.errors import Overloaded, StoreUnavailable
 from app.web.admin.models import Asked, Told
 from app.web.admin.operation import AdminCall, Operation
@@ -165,6 +166,21 @@ async def test_a_key_belongs_to_its_caller(plane: Plane, workshop: Workshop) -> 
     token = await plane.token(Role.OPERATOR)
     answer = await plane.ask("POST", PATH, json={"text": "x"}, key="k", token=token)
     assert (answer.status_code, workshop.made) == (201, 2)
+
+
+async def test_a_key_does_not_pass_to_a_later_token_of_the_same_name(
+    plane: Plane, workshop: Workshop
+) -> None:
+    for _ in range(2):
+        text = TokenText.new()
+        made = await plane.tokens.add(
+            text, name="deploy", role=Role.OPERATOR, by="tests", expires_at=None
+        )
+        assert made is not None
+        answer = await plane.ask("POST", PATH, json={"text": "x"}, key="k", token=str(text))
+        assert answer.status_code == 201
+        await plane.tokens.revoke(text.token_id)
+    assert workshop.made == 2
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256])
