@@ -79,7 +79,7 @@ async def test_repeated_headers_are_joined(port: int, name: str) -> None:
         ("/objects//x", 404, "not_found"),
         ("/objects/counter/%FF", 400, "id_invalid"),
         ("/objects/counter/" + "n" * 1025, 400, "id_invalid"),
-        ("/admin/", 404, "not_found"),
+        ("/admin/nowhere", 404, "not_found"),
         ("/internal/x", 404, "not_found"),
     ],
 )

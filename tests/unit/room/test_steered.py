@@ -210,7 +210,7 @@ async def test_an_object_that_sends_to_who_was_kicked_is_not_blamed(
     assert Subject.ends == [(4_000, "out")], "the object hears of it"
 
 
-class Stuck(Subject):
+class Stuck(DurableObject):
     """Waits in its first message for the test."""
 
     async def on_message(self, connection: Connection, message: str | bytes) -> None:
