@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..sdk import ObjectFrozen
-from ..sdk.context import Context
 from ..sdk.json import parse_json
 from .edits import Edited, Edits
 from .news import Changes, changes_since
@@ -44,7 +43,6 @@ class StoreTransaction:
 class StoreAccess(StoreReads):
     """The editing half of `TinyBaseRoom`."""
 
-    ctx: Context
     _edits: Edits | None = None
     _listens = False
     """Whether the class has an `on_changes` of its own."""
@@ -54,6 +52,10 @@ class StoreAccess(StoreReads):
     @abstractmethod
     def on_changes(self, changes: Changes) -> None:
         """See `TinyBaseRoom.on_changes`."""
+
+    @abstractmethod
+    def _is_frozen(self) -> bool:
+        """Whether the room takes no changes."""
 
     @abstractmethod
     def _now_ms(self) -> int:
@@ -220,7 +222,7 @@ class StoreAccess(StoreReads):
 
     def _begin_edits(self) -> Edits:
         content = self._content()
-        if self.ctx.frozen:
+        if self._is_frozen():
             raise ObjectFrozen  # before anything in memory is altered
         self._edits = Edits(content, self._now_ms())
         return self._edits

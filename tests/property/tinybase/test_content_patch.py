@@ -1,7 +1,6 @@
 """A patch of a room's content does what RFC 7396 says of the JSON that is read of it."""
 
 import json  # noqa: TID251 - what callers outside would do
-from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given
@@ -43,7 +42,6 @@ class Store(StoreAccess):
     """A room's content without a room."""
 
     def __init__(self) -> None:
-        self.ctx = SimpleNamespace(frozen=False)
         self.replica = replica()
 
     def on_changes(self, changes: Changes) -> None:
@@ -51,6 +49,9 @@ class Store(StoreAccess):
 
     def _content(self) -> Replica:
         return self.replica
+
+    def _is_frozen(self) -> bool:
+        return False
 
     def _now_ms(self) -> int:
         return NOW

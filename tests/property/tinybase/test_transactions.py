@@ -51,6 +51,9 @@ class _Store(StoreAccess):
     def _content(self) -> Replica:
         return self.replica
 
+    def _is_frozen(self) -> bool:
+        return False
+
     def _now_ms(self) -> int:
         return NOW
 

@@ -10,6 +10,7 @@ from app.cluster.gathering import MOST_ROWS
 from app.core.backup_lines import RowLine, parse_line, row_line
 from app.core.codec import parse_json
 from app.core.errors import BackupUnreadable, ObjectUnknown
+from app.core.storage_codec import encode_value
 from app.core.values import CommitResult
 from app.testing.harness import ObjectHarness
 from app.testing.memory_object_states import MemoryObjectStates
@@ -259,7 +260,7 @@ async def test_damage_in_one_object_is_told_by_its_line_and_the_others_are_impor
     lines = (await here.export()).splitlines(keepends=True)
     row = parse_line(lines[6])
     assert isinstance(row, RowLine)
-    lines[6] = row_line(row.key, b"\x01forged")
+    lines[6] = row_line(row.key, encode_value("forged"))
     told = await there.take(lines)
     assert not summary(told)["complete"]
     damaged = [name for name, fate in fates(told).items() if fate == "backup_damaged"]
