@@ -30,6 +30,10 @@ class ContentCalls(StoreAccess):
     """What a room answers to whoever steers it from outside; may be called by other objects too."""
 
     ctx: Context
+
+    def _is_frozen(self) -> bool:
+        return self.ctx.frozen
+
     _replica: Replica | None
 
     async def read_content(self, path: list[str], limit_bytes: int) -> str | None:

@@ -289,9 +289,6 @@ class TinyBaseRoom(
             raise Unsupported("a room with durability=none has no content of its own")
         return self._replica
 
-    def _is_frozen(self) -> bool:
-        return self.ctx.frozen
-
     def _now_ms(self) -> int:
         return self.ctx.now()
 
