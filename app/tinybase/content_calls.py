@@ -31,10 +31,10 @@ class ContentCalls(StoreAccess):
 
     ctx: Context
 
+    _replica: Replica | None
+
     def _is_frozen(self) -> bool:
         return self.ctx.frozen
-
-    _replica: Replica | None
 
     async def read_content(self, path: list[str], limit_bytes: int) -> str | None:
         """The JSON text of a part: `["tables", table, row, cell]`, `["values", value]` or less.
