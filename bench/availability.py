@@ -23,15 +23,28 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 1.0
 RECONNECT_SECONDS = 0.05
 QUESTION_SECONDS = 0.02
+TOUCH_SECONDS = 15.0
 
-_GONE = (OSError, EOFError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)
+_REFUSED = (OSError, EOFError, ConnectionClosed, InvalidHandshake, InvalidMessage)
+_GONE = (*_REFUSED, TimeoutError)
 _GET_CONTENT_HASHES = 1
 
 
 async def touch(address: str, room: str) -> None:
-    """Open a room where it is to live, and leave it."""
-    async with connect(f"{address}/{room}", compression=None, proxy=None):
-        return
+    """Open a room where it is to live, and leave it.
+
+    A worker whose lease is in the database may still be about to begin under it, and refuses until
+    then (503): this comes again, as every client does.
+
+    Raises:
+        TimeoutError: It was refused for a quarter of a minute.
+    """
+    async with asyncio.timeout(TOUCH_SECONDS):
+        while True:
+            with contextlib.suppress(*_REFUSED):
+                async with connect(f"{address}/{room}", compression=None, proxy=None):
+                    return
+            await asyncio.sleep(RECONNECT_SECONDS)
 
 
 class Watcher:
