@@ -93,7 +93,7 @@ class RemoteSink:
     def say(self, message: OutgoingMessage) -> None:
         """The object says this, to this client and perhaps to others."""
         self._transport.send((message,))
-        self._owed += len(message.payload)
+        self._owed += message.size
         if not self._return_seconds:
             self._give_back()
 

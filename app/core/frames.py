@@ -1,10 +1,11 @@
 """Server-side WebSocket frames and outgoing messages (RFC 6455, section 5.2).
 
 A broadcast is encoded once and the same bytes serve every recipient; that is most of what makes
-a crowded room cheap.
+a crowded room cheap. Where messages differ only a little, `TextParts` keeps what they share apart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol
 
 _TEXT = 0x81
 _BINARY = 0x82
@@ -14,13 +15,16 @@ _MEDIUM = 1 << 16
 
 def encode_frame(payload: bytes, *, text: bool) -> bytes:
     """Return one unmasked, unfragmented data frame."""
+    return _header(len(payload), text=text) + payload
+
+
+def _header(size: int, *, text: bool) -> bytes:
     opcode = _TEXT if text else _BINARY
-    size = len(payload)
     if size < _SHORT:
-        return bytes((opcode, size)) + payload
+        return bytes((opcode, size))
     if size < _MEDIUM:
-        return bytes((opcode, 126, size >> 8, size & 255)) + payload
-    return bytes((opcode, 127)) + size.to_bytes(8, "big") + payload
+        return bytes((opcode, 126, size >> 8, size & 255))
+    return bytes((opcode, 127)) + size.to_bytes(8, "big")
 
 
 def _copy(message: object) -> bytes:
@@ -30,15 +34,51 @@ def _copy(message: object) -> bytes:
     raise TypeError(f"a message is text or bytes, not {type(message).__name__}")
 
 
+class WritesParts(Protocol):
+    """What is asked of an asyncio transport."""
+
+    def write(self, data: bytes, /) -> None:
+        """Write some bytes."""
+        ...
+
+    def writelines(self, list_of_data: Iterable[bytes], /) -> None:
+        """Write all of them, in order."""
+        ...
+
+
+class TextParts:
+    """A large text message in parts, which are sent without being copied together.
+
+    What many messages have in common is made once and held once, however many are under way; each
+    has parts of its own beside that.
+
+    Args:
+        parts: UTF-8; code points may be cut. They must not be empty all together.
+
+    Attributes:
+        size_bytes: Of the whole message.
+    """
+
+    __slots__ = ("parts", "size_bytes")
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self.parts: Final = tuple(parts)
+        self.size_bytes: Final = sum(map(len, self.parts))
+
+
 class OutgoingMessage:
     """One message on its way to any number of sockets.
 
     Attributes:
         payload: The bytes of the message; UTF-8 when it is text.
+        size: How many they are.
         text: Whether it is a text message.
+        in_parts: Whether `frame_parts` spares the copying that `payload` and `frame` take.
     """
 
-    __slots__ = ("_frame", "_wrapped", "payload", "text")
+    __slots__ = ("_frame", "_wrapped", "payload", "size", "text")
+
+    in_parts = False
 
     def __init__(self, message: str | bytes) -> None:
         if isinstance(message, str):
@@ -47,6 +87,7 @@ class OutgoingMessage:
         else:
             self.payload = message if type(message) is bytes else _copy(message)
             self.text = False
+        self.size = len(self.payload)
         self._frame: bytes | None = None
         self._wrapped: dict[str, OutgoingMessage] | None = None
 
@@ -58,17 +99,17 @@ class OutgoingMessage:
         return message
 
     @property
-    def size(self) -> int:
-        """Bytes of the payload."""
-        return len(self.payload)
-
-    @property
     def frame(self) -> bytes:
         """The message as one frame; encoded once."""
         frame = self._frame
         if frame is None:
             frame = self._frame = encode_frame(self.payload, text=self.text)
         return frame
+
+    @property
+    def frame_parts(self) -> Sequence[bytes]:
+        """The frame in parts that follow one another."""
+        return (self.frame,)
 
     def wrapped(self, channel: str, wrap: Callable[[str, bytes], bytes]) -> "OutgoingMessage":
         """The message as `channel` of a multiplexed socket carries it; wrapped once a channel."""
@@ -79,3 +120,56 @@ class OutgoingMessage:
             found = OutgoingMessage.from_utf8(wrap(channel, self.payload))
             self._wrapped[channel] = found
         return found
+
+
+class PartedMessage(OutgoingMessage):
+    """A text message in parts."""
+
+    __slots__ = ("_parts",)
+
+    in_parts = True
+
+    def __init__(self, message: TextParts) -> None:  # not super(): that would need the payload
+        self._parts = message.parts
+        self.size = message.size_bytes
+        self.text = True
+        self._frame = None
+        self._wrapped = None
+
+    @property
+    def payload(self) -> bytes:  # type: ignore[override]  # joined for those who need it whole
+        """The whole message, copied together anew each time."""
+        return b"".join(self._parts)
+
+    @property
+    def frame(self) -> bytes:
+        """The whole frame, copied together anew each time."""
+        return b"".join(self.frame_parts)
+
+    @property
+    def frame_parts(self) -> Sequence[bytes]:
+        """See `OutgoingMessage.frame_parts`."""
+        return (_header(self.size, text=True), *self._parts)
+
+
+def outgoing(message: str | bytes | TextParts) -> OutgoingMessage:
+    """Return the message that an author sends, on its way.
+
+    Raises:
+        TypeError: It is neither text nor bytes.
+    """
+    return PartedMessage(message) if type(message) is TextParts else OutgoingMessage(message)  # type: ignore[arg-type]  # the other types
+
+
+def write_frames(transport: WritesParts, messages: Sequence[OutgoingMessage]) -> None:
+    """Write messages to an asyncio transport at once; nothing large is copied where that can be."""
+    if len(messages) == 1:
+        message = messages[0]
+        if message.in_parts:
+            transport.writelines(message.frame_parts)
+        else:
+            transport.write(message.frame)
+    elif any(message.in_parts for message in messages):
+        transport.writelines([part for message in messages for part in message.frame_parts])
+    else:
+        transport.write(b"".join([message.frame for message in messages]))

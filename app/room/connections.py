@@ -6,7 +6,7 @@ from operator import index
 from typing import Protocol
 
 from ..core.errors import ConnectionClosed, StorageRefused
-from ..core.frames import OutgoingMessage
+from ..core.frames import OutgoingMessage, TextParts, outgoing
 from ..core.limits import (
     ATTACHMENT_BYTES,
     CLOSE_REASON_BYTES,
@@ -33,6 +33,11 @@ class ConnectionState(Enum):
 
 class ConnectionHost(Protocol):
     """What a connection asks of its room."""
+
+    @property
+    def held_bytes(self) -> int:
+        """What waits at the room's gate, for whomever."""
+        ...
 
     def stage_send(self, connection: "RoomConnection", message: OutgoingMessage) -> None:
         """Make a send part of the running unit."""
@@ -113,7 +118,7 @@ class RoomConnection:
     @property
     def buffered_bytes(self) -> int:
         """See `sdk.Connection.buffered_bytes`."""
-        return self.transport.buffered_bytes
+        return self.transport.buffered_bytes + self._host.held_bytes
 
     @property
     def attachment(self) -> object:
@@ -154,10 +159,10 @@ class RoomConnection:
 
         self._host.remember(self, put_back)
 
-    def send(self, message: str | bytes) -> None:
+    def send(self, message: str | bytes | TextParts) -> None:
         """See `sdk.Connection.send`."""
         if self.open:
-            self._host.stage_send(self, OutgoingMessage(message))
+            self._host.stage_send(self, outgoing(message))
         elif self._closed_by_object:
             raise ConnectionClosed
 
@@ -229,7 +234,7 @@ class RoomConnection:
             return
         size = self.transport.buffered_bytes
         for message in messages:
-            size += len(message.payload)
+            size += message.size
         if size > limit_bytes:
             self.shut(1013, overflow_reason)
         else:

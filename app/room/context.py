@@ -8,7 +8,7 @@ import structlog
 
 from ..core.clock import Clock, DatabaseClock, Timer
 from ..core.errors import RoomAborted
-from ..core.frames import OutgoingMessage
+from ..core.frames import TextParts, outgoing
 from ..core.ids import ObjectId
 from ..core.limits import MESSAGE_TIMEOUT_MS
 from ..core.mounts import Mount
@@ -169,7 +169,7 @@ class RoomContext:
 
     def broadcast(
         self,
-        message: str | bytes,
+        message: str | bytes | TextParts,
         *,
         exclude: Connection | None = None,
         tag: str | None = None,
@@ -180,9 +180,7 @@ class RoomContext:
         if len(members) > (left_out in members):
             # Whoever carries the tag now: it may be another's when the gate lets the message go.
             only = None if tag is None else frozenset(members.select(tag, (), ()))
-            self._host.stage(
-                Broadcast(OutgoingMessage(message), left_out, members.latest_serial, only)
-            )
+            self._host.stage(Broadcast(outgoing(message), left_out, members.latest_serial, only))
 
     def call_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
         """See `sdk.Context.call_later`."""

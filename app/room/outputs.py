@@ -63,7 +63,7 @@ Output = Send | Broadcast | Close | Release | Depart
 def bytes_of(outputs: Sequence[Output]) -> int:
     """How much memory the messages of some outputs hold; one that goes to many counts once."""
     return sum(
-        len(output.message.payload)
+        output.message.size
         if isinstance(output, Send | Broadcast)
         else output.size_bytes
         if isinstance(output, Depart)

@@ -5,7 +5,7 @@ instance of the author's class. The instance may come and go (hibernation, fault
 claim and committed cache stay. When a gate breaks, the whole room is thrown away.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..core.errors import LeaseLost, Overloaded, RoomAborted, StateroomError
@@ -62,8 +62,7 @@ class Room:
     ) -> None:
         environment = environment.for_class(mount.cls)
         limits = environment.limits
-        self.object_id = claim.object_id
-        self.mount = mount
+        self.object_id, self.mount = claim.object_id, mount
         self.members = ConnectionSet()
         self.touched = True
         self._lease = environment.lease
@@ -99,8 +98,7 @@ class Room:
 
     def _make_parts(self, environment: RoomEnvironment, claim: Claim) -> None:
         """Make what the life of the room is about."""
-        limits = environment.limits
-        mount = self.mount
+        limits, mount = environment.limits, self.mount
         self.lane = CommitLane(
             claim=claim,
             committer=environment.committer,
@@ -131,7 +129,7 @@ class Room:
             unit=self._unit,
             members=self.members,
             beside=beside,
-            fire=self._take_timer,
+            fire=lambda call: self._submit(lambda _: call(), fail=_ignore, always=True),
             limit_messages=self._events.limit_messages,
             abort=self.abort,
             calls=self.calls,
@@ -275,6 +273,11 @@ class Room:
         else:
             self._endings.tell(connection, code, reason, clean=clean)
 
+    @property
+    def held_bytes(self) -> int:
+        """See `ConnectionHost.held_bytes`."""
+        return self.lane.gate.held_bytes
+
     def stage_send(self, connection: RoomConnection, message: OutgoingMessage) -> None:
         """Make a send part of the running unit."""
         self._unit.stage(Send(connection, message))
@@ -292,9 +295,6 @@ class Room:
     def _admit(self) -> None:
         self.touched = True
         self._life.check()
-
-    def _take_timer(self, callback: Callable[[], Awaitable[None] | None]) -> None:
-        self._submit(lambda _instance: callback(), fail=_ignore, always=True)
 
     def _deliver(self, outputs: Sequence[Output]) -> None:
         """Let outputs go, if the lease still holds at this very step (invariant 2)."""

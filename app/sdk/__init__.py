@@ -38,6 +38,7 @@ from ..core.errors import (
     UnitTooLarge,
     Unsupported,
 )
+from ..core.frames import TextParts
 from ..core.ids import ObjectId
 from ..core.values import AlarmFailure, Receipt
 from .alarms import AlarmEntry, AlarmInfo, DeadAlarm
@@ -98,6 +99,7 @@ __all__ = [
     "StorageRefused",
     "StoreUnavailable",
     "Stub",
+    "TextParts",
     "Timer",
     "TooManyAlarms",
     "TooManyRequests",

@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from ..core.frames import TextParts
+
 
 class Connection(Protocol):
     """One accepted WebSocket (or one channel of a multiplexed one).
@@ -51,7 +53,10 @@ class Connection(Protocol):
 
     @property
     def buffered_bytes(self) -> int:
-        """How much is sent and not yet taken by the client's machine."""
+        """How much is sent and not yet taken by the client's machine.
+
+        What waits for a commit counts whole, whoever it is for; the running event's sends do not.
+        """
         ...
 
     def tag(self, *tags: str) -> None:
@@ -66,8 +71,8 @@ class Connection(Protocol):
         """Take tags away; unknown ones are ignored."""
         ...
 
-    def send(self, message: str | bytes) -> None:
-        """Send a message: text for `str`, binary for `bytes`.
+    def send(self, message: str | bytes | TextParts) -> None:
+        """Send a message: text for `str` and `TextParts`, binary for `bytes`.
 
         It is part of the running event's unit: it leaves after the event ended well and every
         write it could reveal is committed, in the order of all sends of the object; it is

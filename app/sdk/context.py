@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, NoReturn, Protocol, TypeVar, overload
 
 from ..core.clock import Timer
+from ..core.frames import TextParts
 from ..core.ids import ObjectId
 from .connection import Connection
 from .namespace import Namespace, ObjectT, TypedNamespace
@@ -87,7 +88,7 @@ class Context(Protocol):
 
     def broadcast(
         self,
-        message: str | bytes,
+        message: str | bytes | TextParts,
         *,
         exclude: Connection | None = None,
         tag: str | None = None,

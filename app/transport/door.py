@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..core.clock import SystemClock
-from ..core.frames import OutgoingMessage
+from ..core.frames import OutgoingMessage, write_frames
 from ..core.sockets import SocketEnd, SocketSink
 
 TURN_SECONDS = 0.01
@@ -96,10 +96,7 @@ class DirectSocket:
         protocol = self._protocol
         if protocol.close_sent or protocol.disconnected:
             return
-        if len(messages) == 1:
-            protocol.transport.write(messages[0].frame)
-        else:
-            protocol.transport.write(b"".join([message.frame for message in messages]))
+        write_frames(protocol.transport, messages)
 
     def close(self, code: int, reason: str) -> None:
         """See `SocketTransport.close`.

@@ -66,7 +66,7 @@ class QueuedSocket:
             return
         for message in messages:
             self._waiting.append(message)
-            self._bytes += len(message.payload)
+            self._bytes += message.size
         self._start_writing()
 
     def close(self, code: int, reason: str) -> None:
@@ -142,7 +142,7 @@ class QueuedSocket:
                     )
                     return
                 await self._send(_event(entry))
-                self._bytes -= len(entry.payload)
+                self._bytes -= entry.size
         except (OSError, RuntimeError, WebSocketDisconnect):
             # The client is gone, which the reader learns by itself.
             self._over = True

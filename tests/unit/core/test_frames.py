@@ -1,8 +1,17 @@
 """Frames of a server, and messages that are encoded once."""
 
+from collections.abc import Iterable
+
 import pytest
 
-from app.core.frames import OutgoingMessage, encode_frame
+from app.core.frames import (
+    OutgoingMessage,
+    PartedMessage,
+    TextParts,
+    encode_frame,
+    outgoing,
+    write_frames,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +67,51 @@ def test_a_message_is_wrapped_once_for_each_channel() -> None:
     assert first.text
     assert message.wrapped("b", wrap).payload == b"b:hello"
     assert calls == ["a", "b"]
+
+
+@pytest.mark.parametrize("size", [1, 125, 126, 65_535, 65_536])
+def test_a_message_in_parts_is_the_frame_of_the_whole(size: int) -> None:
+    shared = "é".encode() * size
+    message = outgoing(TextParts((b"head", shared, b"")))
+    whole = OutgoingMessage("head" + "é" * size)
+    assert message.in_parts
+    assert not whole.in_parts
+    assert (message.payload, message.size, message.text) == (whole.payload, whole.size, True)
+    assert message.frame == whole.frame == b"".join(message.frame_parts)
+    assert any(part is shared for part in message.frame_parts)
+    assert whole.frame_parts == (whole.frame,)
+
+
+def test_what_is_no_message_is_refused() -> None:
+    with pytest.raises(TypeError):
+        outgoing(17)  # type: ignore[arg-type]  # what a careless author sends
+
+
+class Written:
+    """A transport that notes how it is written to."""
+
+    def __init__(self) -> None:
+        self.writes: list[list[bytes]] = []
+
+    def write(self, data: bytes, /) -> None:
+        self.writes.append([data])
+
+    def writelines(self, list_of_data: Iterable[bytes], /) -> None:
+        self.writes.append(list(list_of_data))
+
+
+def test_messages_leave_in_one_write_and_shared_parts_are_not_copied() -> None:
+    shared = b"x" * 1_000
+    plain = OutgoingMessage("plain")
+    parted = PartedMessage(TextParts((b"own", shared)))
+    transport = Written()
+    for messages in ([plain], [parted], [plain, parted], [plain, plain]):
+        write_frames(transport, messages)
+    together = [plain.frame, *parted.frame_parts]
+    assert transport.writes == [
+        [plain.frame],
+        list(parted.frame_parts),
+        together,
+        [plain.frame * 2],
+    ]
+    assert all(transport.writes[at][-1] is shared for at in (1, 2))

@@ -106,6 +106,7 @@ class Notes:
         self.heard: list[str | bytes] = []
         self.ends: list[tuple[int, str, bool]] = []
         self.former: list[Callable[[], None]] = []
+        self.held_bytes = 0
 
     def stage_send(self, connection: RoomConnection, message: OutgoingMessage) -> None:
         self.staged.append(message.payload)

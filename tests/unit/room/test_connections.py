@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from app.core.errors import ConnectionClosed
-from app.core.frames import OutgoingMessage
+from app.core.frames import OutgoingMessage, PartedMessage, TextParts
 from app.core.tasks import TaskOwner
 from app.room.connections import ConnectionSet, ConnectionState, RoomConnection
 from app.sdk import Connection, Request
@@ -47,6 +47,28 @@ def test_after_its_own_close_nothing_more_is_said_and_closing_again_does_nothing
     connection.close(4000)
     assert notes.staged == [b"before", (1000, "")]
     assert connection.deaf
+
+
+def test_what_the_room_holds_back_counts_as_not_taken_yet(
+    connection: RoomConnection, notes: Notes, socket: MemorySocket
+) -> None:
+    socket.stall()
+    connection.deliver([OutgoingMessage("12345")], limit_bytes=10, overflow_reason="")
+    assert connection.buffered_bytes == 5
+    notes.held_bytes = 3
+    assert connection.buffered_bytes == 8
+
+
+def test_a_message_in_parts_is_sent_as_a_whole_and_counts_for_the_bound(
+    connection: RoomConnection, notes: Notes, socket: MemorySocket
+) -> None:
+    parts = TextParts((b"one, ", b"two"))
+    connection.send(parts)
+    assert notes.staged == [b"one, two"]
+    connection.deliver([PartedMessage(parts)], limit_bytes=8, overflow_reason="")
+    assert socket.received == ["one, two"]
+    connection.deliver([PartedMessage(parts)], limit_bytes=7, overflow_reason="slow")
+    assert socket.closed == (1013, "slow")
 
 
 def test_the_end_is_told_exactly_once(connection: RoomConnection, notes: Notes) -> None:
