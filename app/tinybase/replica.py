@@ -8,10 +8,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..sdk.json import parse_json
+from .cell_change import CellChange
 from .clock import Clock
 from .former import Former, altered, leaves_of
 from .hashing import absent_hash, leaf_hash, member_hash, text_hash
-from .layout import Entry, Kind, Splitter, Stored, root_entry, row_entry, table_entry, value_entry
+from .layout import (
+    Entry,
+    Kind,
+    Splitter,
+    Stored,
+    plain_row_entry,
+    root_entry,
+    row_entry,
+    table_entry,
+    value_entry,
+)
 from .stamps import Leaves, hlc_of, newest_in_changes
 from .table import Table, Values
 
@@ -75,6 +86,24 @@ class Replica:
         applied = self.merge(changes, former)
         self.clock.observe(applied.newest, now_ms)
         return applied
+
+    def set_cell(self, change: CellChange, now_ms: int) -> Sequence[Entry]:
+        """Do what `apply` does with the same change as MergeableChanges; return what to store."""
+        table_id, row_id, cell_id, leaf, hlc = change
+        clock = self.clock
+        if not clock.accepts(hlc, now_ms):
+            return ()
+        table = self.tables.get(table_id)
+        if table is None:
+            table = self.tables[table_id] = Table()
+        row = table.set_cell(row_id, cell_id, leaf.encode())
+        if row is None:
+            clock.observe("", now_ms)
+            return ()
+        clock.observe(hlc, now_ms)
+        if table.largest > self.largest_row:  # noqa: PLR1730 - max() costs twice as much
+            self.largest_row = table.largest
+        return self._splitter.split((plain_row_entry(table_id, row_id, row),))
 
     def merge(self, changes: Any, former: Former | None = None) -> Applied:
         """Merge changes that are known to be valid, whatever their time; the clock stays."""

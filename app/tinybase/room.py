@@ -19,6 +19,7 @@ from ..sdk.multiplexing import SocketMultiplexer
 from .assemblers import Assemblers
 from .attendance import Attendance
 from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
+from .cell_frames import CellFrames
 from .clock import Clock, random_writer
 from .content_moves import ContentMoves
 from .edits import Edited
@@ -46,7 +47,13 @@ _SPEAKS_FOR_ITSELF = frozenset({GET_CONTENT_HASHES, CONTENT_HASHES})
 
 
 class TinyBaseRoom(
-    RoomHooks, RestoredContent, ContentMoves, LargeFrames, ResumedClients, DurableObject
+    RoomHooks,
+    RestoredContent,
+    ContentMoves,
+    CellFrames,
+    LargeFrames,
+    ResumedClients,
+    DurableObject,
 ):
     """One TinyBase room. Subclass it to seed content, to watch clients, or to take part.
 
@@ -86,6 +93,7 @@ class TinyBaseRoom(
         )
         self._overheard = self._overrides("on_sync_message")
         self._listens = self._overrides("on_changes")
+        self._attentive = self._overheard or self._listens or ctx.frozen
         self._voice = Voice(
             ctx,
             self._clients,
@@ -153,6 +161,8 @@ class TinyBaseRoom(
         text = message if isinstance(message, str) else message.decode("utf-8", "replace")
         if len(text) > LARGE_CHARS:
             return self._take_large(connection, text)
+        if self._takes_cell(connection, text):
+            return None
         try:
             frame = parse_frame(text)
             if type(frame) is not Fragment:
@@ -217,9 +227,8 @@ class TinyBaseRoom(
         store(ctx.storage, outcome.entries)  # first: the gate holds what is said after a write
         if outcome.changes is not None:
             self._react(outcome.changes)
-        if is_change:
-            return
-        self._say(outcome)
+        if not is_change:
+            self._say(outcome)
 
     def _say(self, outcome: Outcome) -> None:
         """Send what the replica says, and look at its deadlines again."""
@@ -253,13 +262,11 @@ class TinyBaseRoom(
 
     async def _ask_everybody(self) -> None:
         if (sync := self._sync) is not None:
-            now = self.ctx.monotonic()
-            self._say(await self._beside_if_large(partial(sync.start, now)))
+            self._say(await self._beside_if_large(partial(sync.start, self.ctx.monotonic())))
 
     async def _expire_questions(self) -> None:
         if (sync := self._sync) is not None:
-            now = self.ctx.monotonic()
-            self._say(await self._beside_if_large(partial(sync.expire, now)))
+            self._say(await self._beside_if_large(partial(sync.expire, self.ctx.monotonic())))
 
     # -- the replica ---------------------------------------------------------------------------
 

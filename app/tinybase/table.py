@@ -11,6 +11,7 @@ from typing import Any
 from .former import Former
 from .hashing import absent_hash, leaf_hash, leaves_hash, member_hash, text_hash
 from .layout import row_entry, table_entry, value_entry
+from .row_bytes import with_cell
 from .stamps import EMPTY_ROW, Leaf, Leaves, decode_row, encode_row, hlc_of, merge_leaves
 
 _ROW_WEIGHT = 64
@@ -80,6 +81,18 @@ class Table:
             self.hlc = max(hlc, self.hlc)
             entries.append(table_entry(table_id, self.hlc, self.extra))
         return max(newest, hlc) if hlc else newest
+
+    def set_cell(self, row_id: str, cell_id: str, leaf: bytes) -> bytes | None:
+        """Merge one leaf; return the row's bytes, or None if what is there is not older.
+
+        For ids and leaves see `row_bytes.with_cell`.
+        """
+        before = self.rows.get(row_id, EMPTY_ROW)
+        row = with_cell(before, cell_id, leaf)
+        if row is before:
+            return None
+        self.put(row_id, row)
+        return row
 
     def put(self, row_id: str, row: bytes) -> None:
         """Take a row as it is."""

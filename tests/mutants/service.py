@@ -1,5 +1,6 @@
 """Faults of the engine, of the replica and of the worker's standing."""
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -7,6 +8,8 @@ from app.cluster.lease_protocol import Errand, LeaseProtocol, Phase
 from app.room.commits import CommitLane
 from app.room.gate import OutputGate
 from app.room.room import Room
+from app.tinybase.cell_change import CellChange
+from app.tinybase.layout import Entry
 from app.tinybase.replica import Applied, Replica
 
 
@@ -21,13 +24,17 @@ def gate_opens_at_send() -> None:
 
 def replica_ignores_every_tenth_diff() -> None:
     """The frame is relayed all the same."""
-    original = Replica.apply
+    original, set_cell_well = Replica.apply, Replica.set_cell
     diffs = count(1)
 
     def apply(self: Replica, changes: Any, now_ms: int, **named: Any) -> Applied | None:
         return None if next(diffs) % 10 == 0 else original(self, changes, now_ms, **named)
 
+    def set_cell(self: Replica, change: CellChange, now_ms: int) -> Sequence[Entry]:
+        return () if next(diffs) % 10 == 0 else set_cell_well(self, change, now_ms)
+
     _replace(Replica, "apply", apply)
+    _replace(Replica, "set_cell", set_cell)
 
 
 def speaks_after_its_lease() -> None:
