@@ -36,7 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "allowed_hosts",
         "allowed_origins",
     ),
-    "Between workers": ("internal_host", "internal_port", "internal_address"),
+    "Between workers": ("internal_host", "internal_port", "internal_address", "handoff"),
     "Life of a room": (
         "lease_seconds",
         "renew_seconds",

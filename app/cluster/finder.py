@@ -87,11 +87,14 @@ class OwnerFinder:
         object_id: ObjectId,
         here: Callable[[], Awaitable[ResultT]],
         there: Callable[[Link], Awaitable[ResultT]],
+        beside: Callable[[LiveWorker], Awaitable[ResultT | None]] | None = None,
     ) -> ResultT:
         """Serve here or there; look again when the place turns out to be wrong.
 
         What `here` and `there` raise must mean that nothing has begun, for they may be tried
         again; the failure of something that had begun is what they return (`questions`).
+        `beside` is tried once with each holder, before there is a link to it: it serves, returns
+        None when a link has to, or raises WorkerLeaving when the holder has given the object up.
 
         Raises:
             StateroomError: What serving raised, or why nobody could be reached in time.
@@ -107,6 +110,10 @@ class OwnerFinder:
             try:
                 if placement is None:
                     return await here()
+                if beside is not None and placement.worker_id not in asked:
+                    asked.add(placement.worker_id)
+                    if (served := await beside(placement)) is not None:
+                        return served
                 asked.add(placement.worker_id)
                 return await there(await self._link_to(placement))
             except _Unreachable as wrong_way:

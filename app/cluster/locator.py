@@ -4,10 +4,13 @@ Each call says what it means here and over a link; `finder` knows which of the t
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-from ..core.errors import LinkBroken
+from ..core.errors import LinkBroken, WorkerLeaving
+from ..core.handoff import GivableSocket, HandoffAnswer, SocketGiver
 from ..core.ids import ObjectId, ObjectIds
 from ..core.sockets import SocketSink, SocketTransport
+from ..core.values import LiveWorker
 from ..sdk.messages import Request, Response
 from .finder import OwnerFinder
 from .link import Link
@@ -32,6 +35,11 @@ class Locator:
     def __init__(self, registry: RoomRegistry, finder: OwnerFinder) -> None:
         self._registry = registry
         self._finder = finder
+        self._giver: SocketGiver | None = None
+
+    def give_by(self, giver: SocketGiver | None) -> None:
+        """Hand sockets to other workers of this machine so; without, links serve them."""
+        self._giver = giver
 
     @property
     def ids(self) -> ObjectIds:
@@ -47,20 +55,42 @@ class Locator:
         """See `OwnerFinder.is_here`."""
         return self._finder.is_here(object_id)
 
-    async def find(self, object_id: ObjectId) -> None:
+    async def find(self, object_id: ObjectId, offered: GivableSocket | None = None) -> bool:
         """Make sure that the object can be reached: its room is started here, or its link is up.
+
+        A socket that is offered goes to the object's holder itself if that is a worker of this
+        machine which takes it. Returns whether it did: then nobody here serves it any more.
 
         Raises:
             StateroomError: It cannot.
         """
 
-        async def here() -> None:
+        async def here() -> bool:
             await self._registry.room(object_id)
+            return False
 
-        async def there(link: Link) -> None:
+        async def there(link: Link) -> bool:
             del link  # that it is up is enough
+            return False
 
-        await self._finder.reach(object_id, here, there)
+        beside = self._hand_over(object_id, offered) if offered is not None else None
+        return await self._finder.reach(object_id, here, there, beside)
+
+    def _hand_over(
+        self, object_id: ObjectId, offered: GivableSocket
+    ) -> Callable[[LiveWorker], Awaitable[bool | None]] | None:
+        """How the socket is offered to a holder."""
+        giver = self._giver
+        if giver is None:
+            return None
+
+        async def beside(holder: LiveWorker) -> bool | None:
+            answer = await giver.give(holder.worker_id, object_id, offered)
+            if answer is HandoffAnswer.NOT_MINE:
+                raise WorkerLeaving("the worker that held the object has given it up")
+            return True if answer is HandoffAnswer.TAKEN else None
+
+        return beside
 
     async def connect(
         self,

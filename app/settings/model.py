@@ -139,6 +139,9 @@ class Settings(BaseSettings):
 
     Empty: where this worker listens; if that is every address, the one that faces the database.
     """
+    handoff: bool = True
+    """A socket that another worker of this machine should serve is handed to it, before its
+    handshake. Off, or where the system cannot: a link serves it, as it does between machines."""
 
     room_access: RoomAccess | None = None
     """`open` or `token`. Unset: open on loopback, a start-up error on any other address."""

@@ -46,6 +46,7 @@ from ..store.workers import PostgresWorkerList
 from .admin import AdminParts
 from .configuration import Classes, access_of, history_of, limits_of, mounts_of
 from .front import front_of
+from .handoff import Handoff
 from .housekeeping import keep_house
 from .link_address import link_address, unreachable
 from .neighbours import Neighbours
@@ -99,6 +100,8 @@ class Service:
         self.stubs: OutsideStubs | None = None
         """Stubs of objects, wherever they live; there after `start`."""
         self.steering: Steering | None = None
+        self.handoff: Handoff | None = None
+        """Takes and gives sockets on one machine; there after `start`."""
         self.asgi: Any = None
         """The ASGI application; there after `start`."""
 
@@ -124,13 +127,16 @@ class Service:
         committer = CommitterOfThisLife(_committer_maker(database, history))
         links, address = await self._listen(database, place)
         leases = PostgresWorkerLeases(database)
-        membership = self._membership(place, address, leases, database_clock, committer)
+        handoff = self.handoff = Handoff(settings, slot=place.slot, clock=self._clock)
+        membership = self._membership(place, address, leases, database_clock, committer, handoff)
         self._registry = self._make_registry(database, database_clock, committer, membership)
         link_service = LinkService(self._registry)
         others = self._others = self._join_others(self._registry, database, membership, links)
         others.serve(link_service)
+        handoff.join(self._registry, others.locator)
         self._stack.push_async_callback(committer.close)
         self._stack.push_async_callback(membership.close)
+        self._stack.callback(handoff.close)
         self._current = membership
         self._link_id = lambda: membership.worker_id
         await membership.start()
@@ -205,6 +211,7 @@ class Service:
         leases: PostgresWorkerLeases,
         database_clock: DatabaseClock,
         committer: CommitterOfThisLife,
+        handoff: Handoff,
     ) -> Membership:
         settings = self._settings
         return Membership(
@@ -214,7 +221,7 @@ class Service:
             identity=place.identity(address),
             lease_seconds=settings.lease_seconds,
             renew_seconds=settings.renew_seconds,
-            begun=committer.begin,
+            begun=handoff.after(committer.begin),
             lost=self._lost,
         )
 

@@ -158,3 +158,91 @@ async def test_rooms_that_are_still_here_are_served_while_the_worker_drains() ->
         looking = await _draining_with_peers(harness)
         await harness.settle()
         assert looking.result() is room
+
+
+class _Neighbour:
+    """A worker of this machine that holds the object, as the finder knows it."""
+
+    def __init__(self, harness: ObjectHarness, *, patience_seconds: float = 4.0) -> None:
+        self.worker_id = harness.database.add_worker()
+        own_id = harness.membership.worker_id
+        self.finder = OwnerFinder(
+            harness.registry, clock=harness.clock, patience_seconds=patience_seconds
+        )
+        links = _OpenLinks(key=b"k" * 32, worker_id=lambda: own_id, clock=harness.clock)
+        worker_list = MemoryWorkerList(harness.database)
+        self.finder.use(links, Peers(worker_list, clock=harness.clock, own_id=lambda: own_id))
+        self.object_id = harness.object_id("plain", "a")
+        self.finder.note(self.object_id, LiveWorker(worker_id=self.worker_id, address="there"))
+        self.offers: list[WorkerId] = []
+
+    async def find(self, answer: str | Exception | None) -> str:
+        """Look for the object; `answer` is what becomes of the offer."""
+
+        async def here() -> str:
+            return "here"
+
+        async def there(_link: Link) -> str:
+            return "over a link"
+
+        async def beside(holder: LiveWorker) -> str | None:
+            self.offers.append(holder.worker_id)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return await self.finder.reach(self.object_id, here, there, beside)
+
+
+async def test_a_holder_that_serves_without_a_link_is_asked_over_none() -> None:
+    async with ObjectHarness({"plain": Plain}) as harness:
+        neighbour = _Neighbour(harness)
+        assert await neighbour.find("beside") == "beside"
+        assert neighbour.offers == [neighbour.worker_id]
+
+
+async def test_a_holder_that_cannot_serve_without_a_link_is_asked_over_one() -> None:
+    async with ObjectHarness({"plain": Plain}) as harness:
+        neighbour = _Neighbour(harness)
+        assert await neighbour.find(None) == "over a link"
+        assert neighbour.offers == [neighbour.worker_id]
+
+
+async def test_an_object_that_its_holder_has_given_up_is_served_here_at_once() -> None:
+    async with ObjectHarness({"plain": Plain}) as harness:
+        neighbour = _Neighbour(harness)
+        assert await neighbour.find(WorkerLeaving()) == "here"
+        assert neighbour.offers == [neighbour.worker_id]
+
+
+async def test_an_object_that_is_here_is_offered_to_nobody() -> None:
+    async with ObjectHarness({"plain": Plain}) as harness:
+        neighbour = _Neighbour(harness)
+        await harness.room("plain", "a")
+        assert await neighbour.find("beside") == "here"
+        assert neighbour.offers == []
+
+
+async def test_a_worker_that_drains_offers_a_socket_once_and_then_asks_over_a_link() -> None:
+    async with ObjectHarness({"plain": Plain}) as harness:
+        neighbour = _Neighbour(harness)
+        offers = 0
+
+        async def here() -> str:
+            raise WorkerLeaving
+
+        async def there(_link: Link) -> str:
+            return "over a link"
+
+        async def beside(_holder: LiveWorker) -> str | None:
+            nonlocal offers
+            offers += 1
+            raise WorkerLeaving
+
+        finder, object_id = neighbour.finder, neighbour.object_id
+        looking = _tasks.start(finder.reach(object_id, here, there, beside), name="reach")
+        for _ in range(4):
+            await harness.settle()
+            harness.clock.advance(0.2)
+        await harness.settle()
+        assert (looking.result(), offers) == ("over a link", 1)
