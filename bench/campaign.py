@@ -15,9 +15,12 @@ from bench.scenarios import SCENARIOS
 from bench.servers import SERVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from bench.options import Options
+
+    Grid = Mapping[str, tuple[str, ...]]
+    """Scenario -> the servers that are measured in it."""
 
 
 @dataclass(slots=True)
@@ -43,33 +46,54 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class Step:
+    """One measurement of the plan."""
+
     server: str
     scenario: str
     round: int
     kill: bool
 
+    def __str__(self) -> str:
+        return f"{self.scenario} on {self.server}, round {self.round + 1}"
 
-def plan(options: Options, outcome: Outcome) -> list[_Step]:
-    """Return the measurements in order; notes in `outcome` what is skipped."""
-    possible: dict[str, list[str]] = {}
-    for scenario in options.scenarios:
-        for server in options.servers:
-            reason = obstacle(SERVERS[server], SCENARIOS[scenario])
-            if reason is None:
-                possible.setdefault(scenario, []).append(server)
-            elif SERVERS[server].obstacle() is not None:
-                outcome.skipped[server] = reason
-            else:
-                outcome.skipped[f"{server} in {scenario}"] = reason
+    async def measure(self, options: Options) -> Cell:
+        """Do it; what goes wrong is in the cell."""
+        return await measure(
+            SERVERS[self.server],
+            SCENARIOS[self.scenario],
+            number=self.round,
+            kill=self.kill,
+            options=options,
+        )
+
+
+def plan(grid: Grid, options: Options, outcome: Outcome) -> list[Step]:
+    """Return the measurements in order; notes in `outcome` what is skipped.
+
+    The servers of a scenario stand together in each round, and another one of them begins.
+    """
+    possible = {
+        scenario: [name for name in servers if not _skipped(name, scenario, outcome)]
+        for scenario, servers in grid.items()
+    }
     steps = []
     for number in range(options.rounds):
         kill = options.kill and number == options.rounds - 1
         for scenario, servers in possible.items():
-            turn = number % len(servers)
+            turn = number % len(servers) if servers else 0
             order = servers[turn:] + servers[:turn]
-            steps += [_Step(server, scenario, number, kill) for server in order]
+            steps += [Step(server, scenario, number, kill) for server in order]
     return steps
+
+
+def _skipped(server: str, scenario: str, outcome: Outcome) -> bool:
+    reason = obstacle(SERVERS[server], SCENARIOS[scenario])
+    if reason is None:
+        return False
+    absent = SERVERS[server].obstacle() is not None
+    outcome.skipped[server if absent else f"{server} in {scenario}"] = reason
+    return True
 
 
 async def run(
@@ -77,16 +101,11 @@ async def run(
 ) -> Outcome:
     """Measure everything; `started(steps in all, what)` and `done(cell)` tell of the progress."""
     outcome = Outcome()
-    steps = plan(options, outcome)
+    grid = dict.fromkeys(options.scenarios, options.servers)
+    steps = plan(grid, options, outcome)
     for step in steps:
-        started(len(steps), f"{step.scenario} on {step.server}, round {step.round + 1}")
-        cell = await measure(
-            SERVERS[step.server],
-            SCENARIOS[step.scenario],
-            number=step.round,
-            kill=step.kill,
-            options=options,
-        )
+        started(len(steps), str(step))
+        cell = await step.measure(options)
         outcome.cells.append(cell)
         done(cell)
     return outcome

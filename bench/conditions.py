@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
 from bench.servers import PEERS, find_node, node_version
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = "docs/reference/performance.md"
 
 
 def conditions() -> dict[str, str]:
@@ -19,6 +23,8 @@ def conditions() -> dict[str, str]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{_cpu()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "commit": _commit(),
+        "modules": _modules(),
         "generator": f"uvloop {importlib.metadata.version('uvloop')}, one process",
     }
     try:
@@ -33,6 +39,29 @@ def conditions() -> dict[str, str]:
         if manifest.is_file():
             found[package] = str(orjson.loads(manifest.read_bytes())["version"])
     return found
+
+
+def _commit() -> str:
+    """The commit of this checkout, and whether it was changed since."""
+    told = [_git("rev-parse", "--short=12", "HEAD"), _git("log", "-1", "--format=%cs")]
+    if None in told:
+        return "unknown"
+    # The page that a run writes is no change of what it measured.
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{PAGE}")
+    return f"{told[0]} of {told[1]}{', with changes' if changed else ''}"
+
+
+def _git(*arguments: str) -> str | None:
+    ended = subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return ended.stdout.strip() if ended.returncode == 0 else None
+
+
+def _modules() -> str:
+    """Whether the hot modules are compiled in this checkout."""
+    native = sorted(path.name.partition(".")[0] for path in (ROOT / "app").rglob("*.so"))
+    return f"native ({', '.join(native)})" if native else "pure Python"
 
 
 def _cpu() -> str:

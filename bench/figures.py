@@ -93,6 +93,9 @@ class Cell:
     after the last message (None: it has no replica). A fault of ours, a remark on a peer."""
     missing_after_kill: int | None = None
     """The same after the server was killed at the last delivery (None: not tried)."""
+    wrong_hashes: int | None = None
+    """Rooms whose content hashes, told to a late joiner, are not those of the content that it got
+    (None: nobody could ask). A fault of ours, a remark on a peer."""
 
 
 def middle(cells: list[Cell]) -> Figures | None:

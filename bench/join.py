@@ -45,6 +45,7 @@ class JoinRun:
         self._scenario = scenario
         self._process = process
         self._room = Room(ROOM_PATH, clients=2, rows=scenario.rows, clock=HlcClock())
+        self.rooms = [self._room]
         self._faults: list[str] = []
 
     @property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.client import Client, connect
 from bench.dialogue import Dialogue
+from bench.hashes import content_hashes
 from bench.messages import GET_CONTENT_HASHES, GET_TABLE_DIFF, Cells, cells_of
 
 if TYPE_CHECKING:
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """What one join brought: the content, the seconds from question to last byte, the bytes."""
+    """What one join brought: the content, the seconds from question to last byte, the bytes.
+
+    `hashes` is what the replica told of its content before.
+    """
 
     cells: Cells
+    hashes: list[int]
     seconds: float
     size_bytes: int
 
@@ -51,6 +56,7 @@ class Joiner:
             client.close()
         return Joined(
             cells=self._dialogue.pushed | cells_of(tables.body[0]),
+            hashes=hashes.body,
             seconds=tables.at - begun,
             size_bytes=tables.size_bytes + self._dialogue.pushed_bytes,
         )
@@ -77,10 +83,27 @@ def _is_hashes(body: object) -> bool:
             return False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What late joiners found: cells that lack or differ, and rooms whose hashes are wrong."""
+
+    missing: int
+    wrong_hashes: int
+
+
+async def look_into(port: int, expected: Sequence[tuple[str, Cells]]) -> Look:
+    """Join the rooms (path, content that must be there) of a server once more and compare.
+
+    The hashes that a replica tells are held against those of the content that it sent.
+    """
+    missing = wrong = 0
+    for path, cells in expected:
+        joined = await Joiner().join(port, path)
+        missing += sum(joined.cells.get(place) != leaf for place, leaf in cells.items())
+        wrong += joined.hashes != content_hashes(joined.cells)
+    return Look(missing=missing, wrong_hashes=wrong)
+
+
 async def missing_cells(port: int, expected: Sequence[tuple[str, Cells]]) -> int:
     """Return how many cells the rooms (path, content) of a server lack or hold differently."""
-    missing = 0
-    for path, cells in expected:
-        held = (await Joiner().join(port, path)).cells
-        missing += sum(held.get(place) != leaf for place, leaf in cells.items())
-    return missing
+    return (await look_into(port, expected)).missing

@@ -12,7 +12,7 @@ from bench.client import HOST
 from bench.fanout import FanoutRun
 from bench.figures import Cell, Figures
 from bench.join import JoinRun
-from bench.joiner import missing_cells
+from bench.joiner import Look, look_into
 from bench.process import ServerProcess
 from bench.scenarios import Fanout, Join, Scenario
 from bench.usage import quiet_machine
@@ -57,6 +57,7 @@ async def measure(
             faults=[*measurement.faults, *faults],
             missing_in_replica=measurement.missing_in_replica,
             missing_after_kill=measurement.missing_after_kill,
+            wrong_hashes=measurement.wrong_hashes,
         )
 
 
@@ -68,6 +69,7 @@ class _Measurement:
         self.faults: list[str] = []
         self.missing_in_replica: int | None = None
         self.missing_after_kill: int | None = None
+        self.wrong_hashes: int | None = None
         self._server = server
         self._scenario = scenario
         self._folder = folder
@@ -111,8 +113,9 @@ class _Measurement:
         try:
             await run.open()
             self.figures = await run.measure(self._options)
-            if isinstance(run, FanoutRun) and self._server.replica:
-                self.missing_in_replica = await self._missing(run)
+            if self._server.replica:
+                look = await self._look(run)
+                self.missing_in_replica, self.wrong_hashes = look.missing, look.wrong_hashes
         finally:
             self.faults.extend(run.faults)
             if self.faults or isinstance(run, JoinRun):
@@ -121,6 +124,8 @@ class _Measurement:
             gc.unfreeze()
         if self.missing_in_replica and self._server.ours:
             self.faults.append(f"the replica lacks {self.missing_in_replica} cells")
+        if self.wrong_hashes and self._server.ours:
+            self.faults.append(f"{self.wrong_hashes} rooms told wrong hashes")
 
     async def _kill_and_look(self, run: FanoutRun) -> None:
         await run.burst(KILL_BURST_SECONDS)
@@ -130,14 +135,14 @@ class _Measurement:
             self._process = None
         run.close()
         await self._start()
-        self.missing_after_kill = await self._missing(run)
+        self.missing_after_kill = (await self._look(run)).missing
         if self.missing_after_kill and self._server.ours:
             self.faults.append(f"{self.missing_after_kill} delivered cells were lost by a kill")
 
-    async def _missing(self, run: FanoutRun) -> int:
+    async def _look(self, run: FanoutRun | JoinRun) -> Look:
         assert self._process is not None  # noqa: S101 -- only asked while the server runs
         expected = [(room.path, room.ledger.cells) for room in run.rooms]
-        return await missing_cells(self._process.port, expected)
+        return await look_into(self._process.port, expected)
 
 
 def free_port() -> int:

@@ -61,6 +61,14 @@ SCENARIOS: dict[str, Scenario] = {
             senders=100,
         ),
         Fanout(
+            name="throng",
+            about="1 room of 1,000 clients, 4 messages in flight",
+            rooms=1,
+            clients=1_000,
+            window=4,
+            senders=1_000,
+        ),
+        Fanout(
             name="many",
             about="100 rooms of 2 clients, 4 messages in flight in each",
             rooms=100,

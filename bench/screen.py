@@ -10,12 +10,16 @@ from rich.table import Table
 
 from bench.columns import header, rows
 from bench.scenarios import SCENARIOS
+from bench.verdicts import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.campaign import Outcome
-    from bench.check import Verdict
+    from bench.check import Verdict as Checked
     from bench.figures import Cell
     from bench.options import Options
+    from bench.verdicts import Claim
 
 WIDTH_WITHOUT_TERMINAL = 200
 
@@ -61,7 +65,22 @@ class Screen:
         for fault in cell.faults:
             self._console.print(f"{place}: {fault}", style="red", markup=False, highlight=False)
 
-    def tables(self, options: Options, outcome: Outcome, judged: list[Verdict]) -> None:
+    def finished(self, what: str, failure: str | None) -> None:
+        """Advance after something that is no load test."""
+        self._progress.advance(self._task)
+        words = failure or "measured"
+        style = "red" if failure else None
+        self._console.print(f"{what}: {words}", style=style, markup=False, highlight=False)
+
+    def judged(self, row: str, claims: Sequence[Claim]) -> None:
+        """Print how the claims of a row came out."""
+        for claim in claims:
+            value = "" if claim.value is None else f"{claim.value:,.2f} {claim.unit}: "
+            text = f"{row}: {claim.verdict.value}: {claim.text}: {value}{claim.measured}"
+            style = "red" if claim.verdict in (Verdict.MISSED, Verdict.ABSENT) else None
+            self._console.print(text, style=style, markup=False, highlight=False)
+
+    def tables(self, options: Options, outcome: Outcome, judged: list[Checked]) -> None:
         """Print the results."""
         for what, reason in outcome.skipped.items():
             self._console.print(f"skipped: {what}: {reason}", style="yellow", highlight=False)

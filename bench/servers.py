@@ -116,18 +116,22 @@ def _peer(script: str, *arguments: str) -> Callable[[int, Path], list[str]]:
     return command
 
 
-def _stateroom(durability: str, about: str) -> Server:
-    room_class = f"stateroom.tinybase:TinyBaseRoom?durability={durability}"
-    default = durability == "commit"
+def _stateroom(name: str, about: str, *, durability: str = "commit", **settings: str) -> Server:
+    """Ours with settings of its own, given as STATEROOM_... in lower case."""
+    if durability != "commit":
+        room_class = f"stateroom.tinybase:TinyBaseRoom?durability={durability}"
+        settings["namespaces"] = f"tinybase={room_class}"
+    given = {f"STATEROOM_{key.upper()}": value for key, value in settings.items()}
     return Server(
-        name="stateroom" if default else f"stateroom-{durability}",
+        name=name,
         about=about,
         command=_ours,
         obstacle=_our_obstacle,
         replica=durability != "none",
-        durable=default,
+        durable=durability == "commit",
         ready_path="/readyz",
-        env={} if default else {"STATEROOM_NAMESPACES": f"tinybase={room_class}"},
+        # What is measured is the checkout that this file is in, wherever the command comes from.
+        env={"PYTHONPATH": str(PEERS.parent.parent), **given},
         ours=True,
     )
 
@@ -137,7 +141,7 @@ REFERENCE = "node-file"
 SERVERS: dict[str, Server] = {
     server.name: server
     for server in (
-        _stateroom("commit", "ours: peers see a change after it is committed in Postgres"),
+        _stateroom("stateroom", "ours: peers see a change after it is committed in Postgres"),
         Server(
             name=REFERENCE,
             about="TinyBase createWsServer on Node, file persister",
@@ -158,8 +162,14 @@ SERVERS: dict[str, Server] = {
             replica=False,
             durable=False,
         ),
-        _stateroom("relaxed", "ours: relayed at once, committed behind"),
-        _stateroom("none", "ours: relays, holds nothing"),
+        _stateroom(
+            "stateroom-relaxed", "ours: relayed at once, committed behind", durability="relaxed"
+        ),
+        _stateroom("stateroom-none", "ours: relays, holds nothing", durability="none"),
+        _stateroom(
+            "stateroom-uvicorn", "ours over uvicorn's own WebSocket class", socket_engine="uvicorn"
+        ),
+        _stateroom("stateroom-2", "ours with two workers", workers="2"),
     )
 }
 DEFAULT_SERVERS = ("stateroom", REFERENCE, "workerd", "node-relay")

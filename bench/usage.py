@@ -122,6 +122,10 @@ class ProcessTree:
         """Return the ids of all live processes, parents first."""
         return [process.pid for process in _tree(self._root)]
 
+    def server_pids(self) -> list[int]:
+        """Return the ids of the live processes that are not Postgres's."""
+        return [process.pid for process in _tree(self._root) if process.name != "postgres"]
+
     def cpu(self) -> Cpu:
         """Read the CPU time used so far."""
         server = postgres = 0.0
