@@ -86,8 +86,10 @@ class MemoryFigure:
         return (much - little) / (many - few)
 
 
-_ASLEEP = {"STATEROOM_IDLE_SECONDS": "1", "STATEROOM_EVICT_SECONDS": "2"}
-_AWAKE = {"STATEROOM_IDLE_SECONDS": AWAKE_SECONDS, "STATEROOM_EVICT_SECONDS": "2"}
+# A busy machine must not end a lease while it is measured.
+_LONG_LEASE = {"STATEROOM_LEASE_SECONDS": "60", "STATEROOM_EVICT_SECONDS": "2"}
+_ASLEEP = {**_LONG_LEASE, "STATEROOM_IDLE_SECONDS": "1"}
+_AWAKE = {**_LONG_LEASE, "STATEROOM_IDLE_SECONDS": AWAKE_SECONDS}
 
 
 def _node(script: str, *arguments: str) -> Callable[[int], list[str]]:

@@ -36,6 +36,8 @@ class RequestRate:
         limit: One more is refused. What is refused does not count.
     """
 
+    __slots__ = ("_counts", "_limit", "_step", "_total")
+
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._counts: deque[int] = deque([0] * _STEPS, maxlen=_STEPS)
@@ -68,6 +70,8 @@ class Admission:
         limits: The bounds.
         check: Called for each event; raises when the room takes none.
     """
+
+    __slots__ = ("_check", "_clock", "_events", "_queue_seconds", "_rate")
 
     def __init__(
         self, events: RoomEvents, clock: Clock, limits: RoomLimits, check: Callable[[], None]

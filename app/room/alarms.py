@@ -44,6 +44,17 @@ class RoomAlarms:
         unit_bytes: The most one event may write.
     """
 
+    __slots__ = (
+        "_database_clock",
+        "_lane",
+        "_object_id",
+        "_store",
+        "_unit_bytes",
+        "aborted",
+        "heard",
+        "running",
+    )
+
     def __init__(
         self,
         lane: CommitLane,

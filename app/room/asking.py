@@ -82,10 +82,12 @@ class Asking:
         submit: Queues events.
     """
 
+    __slots__ = ("_questions", "_submit", "_unit")
+
     def __init__(self, unit: RunningUnit, submit: Submit) -> None:
         self._unit = unit
         self._submit = submit
-        self._questions: set[Question] = set()
+        self._questions: dict[Question, None] = {}
 
     async def ask(self, hook: Callable[[Any], Awaitable[Any] | Any], *, size_bytes: int = 0) -> Any:
         """Run a hook as an event and return its result. Cancelling leaves the event to run.
@@ -144,8 +146,8 @@ class Asking:
             else:
                 question.fail(error)
 
-        self._questions.add(question)
-        question.answer.add_done_callback(lambda _answer: self._questions.discard(question))
+        self._questions[question] = None
+        question.answer.add_done_callback(lambda _answer: self._forget(question))
         self._submit(
             run,
             size_bytes=size_bytes,
@@ -156,6 +158,11 @@ class Asking:
             bare=bare,
         )
         return question
+
+    def _forget(self, question: Question) -> None:
+        self._questions.pop(question, None)
+        if not self._questions:
+            self._questions.clear()  # gives back what it grew to
 
     def fail_all(self, error: Exception) -> None:
         """Nobody will be answered any more."""

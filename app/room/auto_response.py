@@ -50,6 +50,8 @@ class AutoResponder:
         clock: Says when a socket was answered.
     """
 
+    __slots__ = ("_clock", "_deliver", "_unit", "pair")
+
     def __init__(
         self,
         unit: RunningUnit,

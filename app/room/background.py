@@ -34,6 +34,8 @@ class Background:
         counters: Called with the name of what is counted.
     """
 
+    __slots__ = ("_beside", "_clock", "_counters", "_names", "_seconds", "_tasks", "_works")
+
     def __init__(
         self,
         beside: Beside,
@@ -50,7 +52,7 @@ class Background:
         self._seconds = seconds
         self._names = names
         self._counters = counters
-        self._works: set[asyncio.Task[None]] = set()
+        self._works: dict[asyncio.Task[None], None] = {}
 
     def __len__(self) -> int:
         return len(self._works)
@@ -65,13 +67,13 @@ class Background:
             discard(work)
             raise Overloaded(f"{BACKGROUND_TASKS} works wait beside the events of this object")
         task = self._tasks.start(self._run(work), name="background")
-        self._works.add(task)
+        self._works[task] = None
         task.add_done_callback(lambda _task: discard(work))
-        task.add_done_callback(self._works.discard)
+        task.add_done_callback(lambda ended: self._works.pop(ended, None))
 
     def cancel_all(self) -> None:
         """The instance is over."""
-        for task in self._works:
+        for task in list(self._works):
             task.cancel()
 
     async def _run(self, work: Awaitable[Any]) -> None:

@@ -18,6 +18,8 @@ class FaultBackoff:
         free: So many cost no wait.
     """
 
+    __slots__ = ("_count", "_free", "_latest")
+
     def __init__(self, *, free: int = 1) -> None:
         self._free = free
         self._count = 0

@@ -86,6 +86,8 @@ class AlarmBell:
         environment: For clocks and counters.
     """
 
+    __slots__ = ("_alarms", "_asking", "_environment", "_expiry", "_host", "_turn")
+
     def __init__(
         self,
         host: BellHost,
@@ -257,6 +259,8 @@ class _Run:
         current: The alarm that `on_alarm` was called for, once it was.
         aborted: What the object said of it when it threw itself away in the run.
     """
+
+    __slots__ = ("_alarms", "_release", "aborted", "current", "due")
 
     def __init__(self, alarms: RoomAlarms, due: DueAlarm, release: Callable[[], None]) -> None:
         self._alarms = alarms

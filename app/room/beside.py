@@ -23,6 +23,8 @@ class Beside:
         failed: Called in place of that when a step has raised, where that is to undo it.
     """
 
+    __slots__ = ("_failed", "_step_over", "gate")
+
     def __init__(
         self,
         gate: InputGate,

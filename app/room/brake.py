@@ -18,16 +18,18 @@ class ReadingBrake:
         unit: Its writers wait for room as well.
     """
 
+    __slots__ = ("_lane", "_mailbox", "_stopped", "_unit")
+
     def __init__(self, lane: CommitLane, mailbox: Mailbox, unit: RunningUnit) -> None:
         self._lane = lane
         self._mailbox = mailbox
         self._unit = unit
-        self._stopped: set[RoomConnection] = set()
+        self._stopped: dict[RoomConnection, None] = {}
 
     def test(self, connection: RoomConnection) -> None:
         """Stop the reading of a socket whose message had to be queued in a full room."""
         if connection.open and (self._mailbox.over_high_water or self._lane.congested):
-            self._stopped.add(connection)
+            self._stopped[connection] = None
             connection.transport.pause_reading()
 
     def stopped(self, connection: RoomConnection) -> bool:
@@ -36,7 +38,7 @@ class ReadingBrake:
 
     def forget(self, connection: RoomConnection) -> None:
         """The socket is gone."""
-        self._stopped.discard(connection)
+        self._stopped.pop(connection, None)
 
     def relieve(self) -> None:
         """Let sockets read again and writers go on, if there is room."""
@@ -44,6 +46,6 @@ class ReadingBrake:
             return
         self._unit.relieve()
         if self._stopped and self._mailbox.under_low_water:
-            stopped, self._stopped = self._stopped, set()
+            stopped, self._stopped = self._stopped, {}
             for connection in stopped:
                 connection.transport.resume_reading()

@@ -56,6 +56,19 @@ class RoomCalls:
         beside: Runs the answers that go on when their event is over.
     """
 
+    __slots__ = (
+        "_asking",
+        "_events",
+        "_exchange",
+        "_instance",
+        "_longest_seconds",
+        "_open",
+        "_unit",
+        "clock",
+        "object_id",
+        "streams",
+    )
+
     def __init__(
         self,
         environment: RoomEnvironment,
@@ -72,7 +85,7 @@ class RoomCalls:
         self._events = events
         self._asking = asking
         self._longest_seconds = environment.limits.event_timeout_seconds / 2
-        self._open: set[OutgoingCall] = set()
+        self._open: dict[OutgoingCall, None] = {}
         self.streams = ResponseStreams(environment.tasks, environment.clock, unit, beside)
         self._instance = 0
 
@@ -110,8 +123,8 @@ class RoomCalls:
             seconds=route.seconds,
             clock=self.clock,
         )
-        self._open.add(call)
-        call.answer.add_done_callback(lambda _answer: self._open.discard(call))
+        self._open[call] = None
+        call.answer.add_done_callback(lambda _answer: self._open.pop(call, None))
         staged = StagedCall(self, call, route.lane)
         self._unit.stage(Depart(staged.depart, size_of(body)))
         return staged
@@ -201,6 +214,8 @@ class RoomCalls:
 class RoomRoute:
     """See `sdk.StubRoute`: the calls of one stub of an object."""
 
+    __slots__ = ("_calls", "_cls", "instance", "lane", "seconds", "target")
+
     def __init__(
         self,
         calls: RoomCalls,
@@ -231,6 +246,8 @@ class RoomRoute:
 
 class StagedCall(CallResult):
     """A call that is part of a unit, and leaves with it."""
+
+    __slots__ = ("_calls", "_lane", "_withdrawn", "call")
 
     def __init__(self, calls: RoomCalls, call: OutgoingCall, lane: CallLane) -> None:
         super().__init__()

@@ -108,6 +108,19 @@ class _NoHost:
 class RoomContext:
     """See `sdk.Context` for the contract of each call."""
 
+    __slots__ = (
+        "_clock",
+        "_database_clock",
+        "_host",
+        "_members",
+        "_mount",
+        "_workshop",
+        "after_fault",
+        "frozen",
+        "id",
+        "storage",
+    )
+
     def __init__(
         self,
         host: ContextHost,

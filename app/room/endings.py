@@ -35,6 +35,8 @@ class Endings:
         submit: Queues an event of the room.
     """
 
+    __slots__ = ("_submit", "_traits")
+
     def __init__(self, traits: ClassTraits, submit: Submit) -> None:
         self._traits = traits
         self._submit = submit

@@ -39,6 +39,8 @@ class RowExpiry:
         gate: The room's gate.
     """
 
+    __slots__ = ("_alarms", "_database_clock", "_gate", "_lane", "_store")
+
     def __init__(
         self,
         lane: CommitLane,

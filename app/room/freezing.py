@@ -46,6 +46,8 @@ class Freezing:
         residence: Where the instance lives.
     """
 
+    __slots__ = ("_host", "_lane", "_residence", "_unit")
+
     def __init__(
         self, host: FreezingHost, lane: CommitLane, unit: RunningUnit, residence: Residence
     ) -> None:

@@ -15,7 +15,6 @@ A broken gate never opens: whoever waits or comes is refused.
 (reference: durable-objects, section 3)
 """
 
-from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
@@ -65,13 +64,15 @@ class InputGate:
         depth: How many sections it lies in.
     """
 
+    __slots__ = ("_advancing", "_queue", "broken", "depth", "holds", "locks", "sections")
+
     def __init__(self) -> None:
         self.locks = 0
-        self.sections: deque[Section] = deque()
+        self.sections: list[Section] = []
         self.broken: Exception | None = None
         self.depth = 0
         self.holds = 0
-        self._queue: deque[Ticket] = deque()
+        self._queue: list[Ticket] = []
         self._advancing = False
 
     @property
@@ -156,7 +157,7 @@ class InputGate:
         for ticket in waiting:
             ticket.refused(error)
 
-    def take_over(self, section: "Section", queue: deque[Ticket], *, locks: int) -> None:
+    def take_over(self, section: "Section", queue: list[Ticket], *, locks: int) -> None:
         """A section is over: what stood behind it stands here."""
         self.sections.remove(section)
         self._queue.extend(queue)
@@ -185,7 +186,7 @@ class InputGate:
         if self.locks or not self._queue:
             return False
         self.locks = 1
-        self._queue.popleft().admitted()
+        self._queue.pop(0).admitted()
         return True
 
 
@@ -204,6 +205,8 @@ class Section(InputGate):
         parent: The gate that it closes.
         started: Called once, when it is its turn.
     """
+
+    __slots__ = ("_parent", "_started", "state")
 
     def __init__(self, parent: InputGate, started: Callable[["Section"], None]) -> None:
         super().__init__()
@@ -232,6 +235,6 @@ class Section(InputGate):
             ended += inner.end()
         self.state = SectionState.OVER
         queue = self._queue
-        self._queue = deque()
+        self._queue = []
         self._parent.take_over(self, queue, locks=self.locks)
         return ended

@@ -2,6 +2,7 @@
 
 import inspect
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ..core.mounts import Mount
@@ -35,18 +36,23 @@ class ClassTraits:
     wakes_on_close: bool
 
     @classmethod
-    def of(cls, author_class: type[Any]) -> "ClassTraits":
-        """Look at a class."""
-        base = DurableObject
-        return cls(
-            plain_message=not inspect.iscoroutinefunction(author_class.on_message),
-            hears_close=author_class.on_close is not base.on_close,
-            hears_error=author_class.on_error is not base.on_error,
-            hears_evict=author_class.on_evict is not base.on_evict,
-            hears_alarm=author_class.on_alarm is not base.on_alarm,
-            hears_restore=author_class.on_restore is not base.on_restore,
-            wakes_on_close=author_class.wakes_on_close,
-        )
+    def of(cls, author_class: Any) -> "ClassTraits":
+        """Look at a class; what was found is shared by all its rooms."""
+        return _traits_of(author_class)
+
+
+@lru_cache(maxsize=256)
+def _traits_of(author_class: Any) -> ClassTraits:
+    base = DurableObject
+    return ClassTraits(
+        plain_message=not inspect.iscoroutinefunction(author_class.on_message),
+        hears_close=author_class.on_close is not base.on_close,
+        hears_error=author_class.on_error is not base.on_error,
+        hears_evict=author_class.on_evict is not base.on_evict,
+        hears_alarm=author_class.on_alarm is not base.on_alarm,
+        hears_restore=author_class.on_restore is not base.on_restore,
+        wakes_on_close=author_class.wakes_on_close,
+    )
 
 
 async def start_instance(

@@ -18,6 +18,8 @@ class KnownAlarms:
         tell: Called with the next attempt of each alarm that is committed.
     """
 
+    __slots__ = ("_complete", "_known", "_tell", "generation")
+
     def __init__(self, tell: Callable[[int], None]) -> None:
         self._tell = tell
         self._known: dict[str, Alarm | None] = {}

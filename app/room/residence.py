@@ -55,6 +55,31 @@ class Residence:
         auto: What answers by itself, whether or not there is an instance.
     """
 
+    __slots__ = (
+        "_abort",
+        "_backoff",
+        "_calls",
+        "_context",
+        "_environment",
+        "_faulted",
+        "_fire",
+        "_gate",
+        "_lane",
+        "_loaded",
+        "_unit",
+        "alarms",
+        "auto",
+        "background",
+        "expiry",
+        "instance",
+        "limit_messages",
+        "members",
+        "mount",
+        "now_ms",
+        "sections",
+        "timers",
+    )
+
     def __init__(
         self,
         *,

@@ -45,6 +45,8 @@ class ResponseStreams:
         beside: Runs them.
     """
 
+    __slots__ = ("_beside", "_clock", "_open", "_tasks", "_unit")
+
     def __init__(
         self,
         tasks: TaskOwner,
@@ -110,6 +112,8 @@ class _Stream:
     Attributes:
         task: What runs the iterator.
     """
+
+    __slots__ = ("_beside", "_body", "_unit", "pipe", "task")
 
     task: "asyncio.Task[None]"
 

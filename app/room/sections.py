@@ -41,6 +41,8 @@ class Sections:
             begun by code that is.
     """
 
+    __slots__ = ("_abort", "_clock", "_driven", "_open", "_step_over", "_tasks", "gate")
+
     def __init__(
         self,
         gate: InputGate,
@@ -221,6 +223,8 @@ class SectionResult(Generic[ResultT]):
         here: Where the section was begun.
     """
 
+    __slots__ = ("_awaiting", "_done", "_root")
+
     def __init__(self, here: Standing) -> None:
         self._root = here.root
         self._done: asyncio.Future[tuple[ResultT] | None] = (
@@ -260,6 +264,8 @@ class SectionResult(Generic[ResultT]):
 
 class _Awaiting:
     """Code that awaits the result of a section."""
+
+    __slots__ = ("_here", "_hold")
 
     def __init__(self, here: Standing) -> None:
         self._here = here

@@ -111,6 +111,8 @@ class RoomSteering:
         activity: Tells what the room is doing.
     """
 
+    __slots__ = ("_asking", "_life", "_open", "activity", "residence")
+
     def __init__(
         self,
         life: SteeringHost,
@@ -178,6 +180,8 @@ class Steered:
     Args:
         steering: The room's.
     """
+
+    __slots__ = ("_steering", "_storage", "body", "instance", "meta")
 
     def __init__(
         self,
