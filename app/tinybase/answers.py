@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..sdk.json import dump_json
+from .blocks import WholeTable
 from .bodies import GET_CELL_DIFF, GET_ROW_DIFF, GET_TABLE_DIFF, GET_VALUE_DIFF
 from .changes import PIECE_BYTES, TableRows, changes_in_pieces, tables_stamp, values_stamp
 from .hashing import leaf_hash
+from .parted import Parts, gathered
 from .replica import Replica
 from .stamps import Leaves, decode_row, hlc_of
+from .whole import whole_in_pieces, whole_stamp
 
 _NO_HASH = -1
 
@@ -25,6 +28,7 @@ class Answer:
     Attributes:
         kind: The question's message type.
         hlc: The HLC of all tables, or of all values, where the answer carries it.
+        whole: The tables that the asker lacks.
         tables: The rows that the asker lacks, or the cells, as rows.
         values: The values that the asker lacks.
         hashes: The replica's own hashes of what differs, for the next question.
@@ -32,6 +36,7 @@ class Answer:
 
     kind: int
     hlc: str = ""
+    whole: list[WholeTable] = field(default_factory=list)
     tables: list[TableRows] = field(default_factory=list)
     values: Leaves = field(default_factory=dict)
     hashes: dict[str, Any] = field(default_factory=dict)
@@ -39,20 +44,29 @@ class Answer:
     def missing_bytes(self) -> int:
         """About how large the missing content is in the answer."""
         rows = sum(len(row) + len(row_id) for each in self.tables for row_id, row in each.rows)
+        rows += sum(len(block) for each in self.whole for block in each.blocks)
         return rows + (len(dump_json(self.values)) if self.values else 0)
 
     def body(self) -> bytes:
         """The body of the Response."""
-        if self.kind == GET_VALUE_DIFF:
-            return values_stamp(self.values, self.hlc)
-        stamp = tables_stamp(self.tables, self.hlc)
-        if self.kind == GET_CELL_DIFF:
-            return stamp
-        return b"[%b,%b]" % (stamp, dump_json(self.hashes))
+        return b"".join(self.parts())
 
-    def pieces(self, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
-        """Yield the missing content as bodies of ContentDiffs."""
-        return changes_in_pieces(self.tables, self.values, piece_bytes)
+    def parts(self) -> Parts:
+        """The same, in parts that answers share."""
+        if self.kind == GET_VALUE_DIFF:
+            return (values_stamp(self.values, self.hlc),)
+        if self.kind == GET_CELL_DIFF:
+            return (tables_stamp(self.tables, self.hlc),)
+        hashes = b",%b]" % dump_json(self.hashes)
+        if self.whole:
+            return gathered([b"[", *whole_stamp(self.whole, self.hlc), hashes])
+        return (b"[", tables_stamp(self.tables, self.hlc), hashes)
+
+    def pieces(self, piece_bytes: int = PIECE_BYTES) -> Iterator[Parts]:
+        """Yield the missing content as bodies of ContentDiffs, in parts that answers share."""
+        yield from whole_in_pieces(self.whole, piece_bytes)
+        for body in changes_in_pieces(self.tables, self.values, piece_bytes):
+            yield (body,)
 
     def without_missing(self) -> "Answer":
         """What is left to answer when the missing content was sent before."""
@@ -74,7 +88,7 @@ def _table_diff(replica: Replica, theirs: dict[str, Any]) -> Answer:
     result = Answer(kind=GET_TABLE_DIFF, hlc=replica.hlc)
     for table_id, table in replica.tables.items():
         if table_id not in theirs:
-            result.tables.append(TableRows(table_id, table.hlc, list(table.rows.items())))
+            result.whole.append(WholeTable(table_id, table.hlc, table.text_blocks()))
         elif (mine := table.hash()) != theirs[table_id]:
             result.hashes[table_id] = mine
     return result

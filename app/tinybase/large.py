@@ -15,12 +15,20 @@ from ..sdk.connection import Connection
 from ..sdk.context import Context
 from ..sdk.storage import Storage
 from .assemblers import Assemblers
-from .bodies import CONTENT_DIFF
+from .bodies import (
+    CONTENT_DIFF,
+    CONTENT_HASHES,
+    GET_CONTENT_HASHES,
+    GET_TABLE_DIFF,
+    GET_VALUE_DIFF,
+)
 from .layout import Entry
 from .news import Changes
+from .pacing import PacedSends
 from .refusals import Refusal
 from .replica import Replica
 from .synchronizer import Outcome, Synchronizer
+from .timetable import Timetable
 from .wire import Fragment, Message, parse_frame
 
 LARGE_CHARS: Final = 1 << 17
@@ -30,7 +38,15 @@ LARGE_WEIGHT: Final = 1 << 20
 """A replica that weighs more than this is hashed and listed beside the event loop."""
 
 _MEMBER_WEIGHT: Final = 64
+_FEW_ROWS: Final = 1_000
+_SHORT_WITHOUT_NEWS: Final = frozenset(
+    {GET_CONTENT_HASHES, CONTENT_HASHES, GET_TABLE_DIFF, GET_VALUE_DIFF}
+)
+"""What takes no longer with many rows than with few, when their hashes and texts are kept."""
+
 _ENTRIES_AT_ONCE: Final = 1_000
+_TEXT_SECONDS: Final = 3.0
+"""What one joiner is told is kept so long for others that join."""
 
 
 def is_large(replica: Replica | None) -> bool:
@@ -49,9 +65,21 @@ def takes_long(replica: Replica | None, message: Message) -> bool:
     """Whether a message that is small itself may take long: large rows are merged whole."""
     if replica is None:
         return False
-    if message.kind == CONTENT_DIFF:
+    kind = message.kind
+    if kind == CONTENT_DIFF:
         return replica.largest_row > LARGE_CHARS
-    return is_large(replica)
+    if not is_large(replica):
+        return False
+    if kind not in _SHORT_WITHOUT_NEWS or replica.largest_row > LARGE_CHARS:
+        return True
+    rows = sum(table.unhashed for table in replica.tables.values())
+    if kind == GET_TABLE_DIFF:
+        rows += sum(
+            table.rows_to_encode
+            for table_id, table in replica.tables.items()
+            if table_id not in message.body
+        )
+    return rows > _FEW_ROWS
 
 
 async def load_beside(ctx: Context, replica: Replica, stored: Sequence[tuple[str, bytes]]) -> None:
@@ -83,8 +111,10 @@ class LargeFrames(ABC):
 
     ctx: Context
     _assemblers: Assemblers
+    _paced: PacedSends
     _replica: Replica | None
     _sync: Synchronizer | None
+    _timetable: Timetable
 
     @abstractmethod
     def _hears(self, connection: Connection, message: Message) -> bool:
@@ -143,3 +173,17 @@ class LargeFrames(ABC):
     async def _beside_if_large(self, work: Callable[[], Outcome]) -> Outcome:
         """Ask the replica something of the room's own accord."""
         return await self.ctx.offload(work) if is_large(self._replica) else work()
+
+    def _say_much(self, outcome: Outcome) -> None:
+        """Send what is paced. After a large answer others have their turn, and may get the same."""
+        for recipient, remainders in outcome.paced:
+            self._paced.begin(recipient, remainders)
+        self._paced.took_turn()
+        self._timetable.wake_at(self.ctx.monotonic() + _TEXT_SECONDS, self._forget_text)
+
+    def _forget_text(self) -> None:
+        """Whoever joined together has what was kept for all of them."""
+        if self._paced.crowded():
+            self._timetable.wake_at(self.ctx.monotonic() + _TEXT_SECONDS, self._forget_text)
+        elif self._replica is not None:
+            self._replica.forget_text()

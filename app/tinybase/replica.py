@@ -185,6 +185,11 @@ class Replica:
         """The hash of each table: the question GetTableDiff."""
         return {table_id: table.hash() for table_id, table in self.tables.items()}
 
+    def forget_text(self) -> None:
+        """Keep no text of whole tables any longer for those who ask next."""
+        for table in self.tables.values():
+            table.forget_blocks()
+
     def cells(self, table_id: str, row_id: str) -> Leaves:
         """The leaves of a row, deleted ones too; none when there is no such row."""
         table = self.tables.get(table_id)

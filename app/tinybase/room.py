@@ -234,8 +234,8 @@ class TinyBaseRoom(
         """Send what the replica says, and look at its deadlines again."""
         for send in outcome.sends:
             self._voice.say(send)
-        for recipient, remainders in outcome.paced:
-            self._paced.begin(recipient, remainders)
+        if outcome.large or outcome.paced:
+            self._say_much(outcome)
         if outcome.compared:
             self._returning.compared(outcome.compared)
         if self._sync is not None and (deadline := self._sync.next_deadline()) is not None:
@@ -275,14 +275,14 @@ class TinyBaseRoom(
         replica = Replica(Clock(random_writer(random)))
         stored = [entry async for entry in self.ctx.storage.stream(prefix=MARK)]
         await load_beside(self.ctx, replica, stored)
-        self._replica = replica
-        self._mode = self._options.sync
+        self._replica, self._mode = replica, self._options.sync
         self._sync = (ReadOnlySynchronizer if self.ctx.frozen else Synchronizer)(
             replica,
             mode=self._mode,
             random=random,
             request_timeout_seconds=self._options.request_timeout_seconds,
             tells=self._listens,
+            crowded=self._paced.crowded,
         )
         if not stored and not self.ctx.frozen:
             self._reacting = True

@@ -9,7 +9,7 @@ time); output are remainders to send from `S` and entries to store. The sends of
 in order, and all of them come after its entries are stored.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from ..sdk.json import dump_json
@@ -25,6 +25,7 @@ from .clock import RandomText
 from .former import Former
 from .layout import Entry
 from .news import Changes, changes_since
+from .parted import Remainder, parted_remainder
 from .pull import Pull, Question
 from .questions import Pending, Questions
 from .refusals import Malformed
@@ -34,6 +35,10 @@ from .wire import EVERYBODY, Message, message_remainder
 
 PACED_OVER_BYTES: Final = 4 << 20
 """An answer with more missing content than this is sent in pieces before."""
+
+LARGE_BYTES: Final = 1 << 16
+"""An answer with more missing content than this is large: it is sent in parts that answers share,
+and while others have their turns it comes in pieces as well."""
 
 PATIENT_SECONDS: Final = 5.0
 """How long a client that is compared with has for an answer."""
@@ -53,7 +58,7 @@ class Send(NamedTuple):
     """
 
     recipient: str
-    remainder: str
+    remainder: Remainder
     exclude: str = ""
 
 
@@ -61,7 +66,7 @@ class Paced(NamedTuple):
     """Many remainders for one client, each to be taken when the one before has gone out."""
 
     recipient: str
-    remainders: Iterator[str]
+    remainders: Iterator[Remainder]
 
 
 class Outcome(NamedTuple):
@@ -74,9 +79,15 @@ class Outcome(NamedTuple):
     """The client that a pull has just succeeded from: the replica has what it had."""
     changes: Changes | None = None
     """What a client changed, for whoever asked to be told."""
+    large: bool = False
+    """Whether a large answer is among what is sent."""
 
 
 _NOTHING: Final = Outcome()
+
+
+def _never() -> bool:
+    return False
 
 
 class Synchronizer:
@@ -88,6 +99,8 @@ class Synchronizer:
         random: Gives characters for ids.
         request_timeout_seconds: How long a client has for an answer.
         tells: Whether outcomes carry the changes that clients made.
+        crowded: Whether so much waits to be sent that a client may give up waiting for a large
+            answer. What comes in pieces it takes whenever it comes.
     """
 
     def __init__(
@@ -98,12 +111,14 @@ class Synchronizer:
         random: RandomText,
         request_timeout_seconds: float,
         tells: bool = False,
+        crowded: Callable[[], bool] = _never,
     ) -> None:
         self._replica = replica
         self._mode = mode
         self._random = random
         self._timeout = request_timeout_seconds
         self._tells = tells
+        self._crowded = crowded
         self._questions = Questions()
         self._patient: set[str] = set()
 
@@ -256,18 +271,22 @@ class Synchronizer:
 
     def _answer(self, sender: str, message: Message) -> Outcome:
         given = answer(self._replica, message.kind, message.body)
-        if given.missing_bytes() <= PACED_OVER_BYTES:
+        missing = given.missing_bytes()
+        if missing <= LARGE_BYTES:
             return self._respond(sender, message, given.body())
-        return Outcome(paced=(Paced(sender, self._paced(message.request_id, given)),))
+        if missing > PACED_OVER_BYTES or self._crowded():
+            return Outcome(paced=(Paced(sender, self._paced(message.request_id, given)),))
+        remainder = parted_remainder(message.request_id, RESPONSE, given.parts())
+        return Outcome(sends=(Send(sender, remainder),), large=True)
 
-    def _paced(self, request_id: str | None, given: Answer) -> Iterator[str]:
+    def _paced(self, request_id: str | None, given: Answer) -> Iterator[Remainder]:
         """The missing content, then the small answer, then the hashes.
 
         The asker may have given up meanwhile and ignore the answer; the hashes make it compare
         again.
         """
         for body in given.pieces(PIECE_BYTES):
-            yield message_remainder(self._random(_TRANSACTION_CHARS), CONTENT_DIFF, body)
+            yield parted_remainder(self._random(_TRANSACTION_CHARS), CONTENT_DIFF, body)
         yield message_remainder(request_id, RESPONSE, given.without_missing().body())
         yield self._announcement()
 

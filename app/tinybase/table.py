@@ -8,6 +8,7 @@ is there but empty (hash 0) adds M(row, 0) to its table at each touch, for ever.
 from collections.abc import Mapping
 from typing import Any
 
+from .blocks import BLOCK_BYTES, Blocks, encode_members
 from .former import Former
 from .hashing import absent_hash, leaf_hash, leaves_hash, member_hash, text_hash
 from .layout import row_entry, table_entry, value_entry
@@ -31,6 +32,7 @@ class Table:
     """
 
     __slots__ = (
+        "_blocks",
         "_hashes",
         "_stale",
         "_sum",
@@ -49,6 +51,7 @@ class Table:
         self.filled = False
         self.weight = 0
         self.largest = 0
+        self._blocks: Blocks | None = None
         self._hashes: dict[str, int] = {}
         self._stale: set[str] = set()
         self._sum = 0
@@ -124,6 +127,29 @@ class Table:
         self._refresh()
         return self._hashes
 
+    @property
+    def unhashed(self) -> int:
+        """How many rows the next question for hashes has to hash."""
+        return len(self._stale)
+
+    @property
+    def rows_to_encode(self) -> int:
+        """How many rows the next `text_blocks` has to encode, beside those not hashed yet."""
+        return len(self.rows) if self._blocks is None else self._blocks.rows_to_encode(self.rows)
+
+    def text_blocks(self) -> tuple[bytes, ...]:
+        """All rows as members of a JSON object, in blocks; many are kept for the next who asks."""
+        self._refresh()
+        if self.weight < BLOCK_BYTES:
+            return (encode_members(self.rows.items()),) if self.rows else ()
+        if self._blocks is None:
+            self._blocks = Blocks()
+        return self._blocks.texts(self.rows)
+
+    def forget_blocks(self) -> None:
+        """Keep no text of the rows any longer."""
+        self._blocks = None
+
     def _merge_row(
         self, row_id: str, stamp: list[Any], before: bytes | None
     ) -> tuple[str, bytes | None]:
@@ -142,6 +168,7 @@ class Table:
         return newest, row
 
     def _drop(self, row_id: str) -> None:
+        self._blocks = None
         self.weight -= len(self.rows.pop(row_id)) + _ROW_WEIGHT
         self._stale.discard(row_id)
         hashed = self._hashes.pop(row_id, 0)
@@ -149,6 +176,8 @@ class Table:
             self._sum ^= member_hash(row_id, hashed)
 
     def _refresh(self) -> None:
+        if self._blocks is not None:
+            self._blocks.changed(self._stale)
         for row_id in self._stale:
             before = self._hashes.get(row_id, 0)
             after = leaves_hash(*decode_row(self.rows[row_id]))

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
+from ..sdk import TextParts
 from ..sdk.context import Context
 from .attendance import Attendance
 from .clock import ALPHABET
 from .fragments import split_remainder
+from .parted import Remainder, remainder_text
 from .synchronizer import Send
 from .wire import SERVER
 
@@ -14,6 +16,7 @@ Overhear = Callable[[str, str, str], None]
 """Told of a message before it is sent: from whom, to whom, the remainder."""
 
 _MESSAGE_ID_CHARS: Final = 16
+_FROM_SERVER: Final = f"{SERVER}\n".encode()
 _ALPHABET_MASK: Final = len(ALPHABET) - 1
 
 
@@ -46,17 +49,23 @@ class Voice:
         if recipient:
             self.say_to(recipient, remainder)
             return
+        text = remainder_text(remainder)
         if self._overhear is not None:
-            self._overhear(SERVER, "", remainder)
+            self._overhear(SERVER, "", text)
         left_out = self._clients.get(exclude) if exclude else None
-        for piece in self._pieces(remainder):
+        for piece in self._pieces(text):
             self._ctx.broadcast(f"{SERVER}\n{piece}", exclude=left_out)
 
-    def say_to(self, recipient: str, remainder: str) -> None:
+    def say_to(self, recipient: str, remainder: Remainder) -> None:
         """Send to one client, if it is there."""
         connection = self._clients.get(recipient)
         if connection is None or not connection.open:
             return
+        if not isinstance(remainder, str):
+            if self._overhear is None and self._fragment_size is None:
+                connection.send(TextParts((_FROM_SERVER, *remainder)))
+                return
+            remainder = remainder_text(remainder)
         if self._overhear is not None:
             self._overhear(SERVER, recipient, remainder)
         for piece in self._pieces(remainder):

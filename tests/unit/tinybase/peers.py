@@ -8,6 +8,7 @@ from app.core.mounts import Mount
 from app.sdk.json import dump_json, parse_json
 from app.testing.harness import ObjectHarness
 from app.testing.sockets import MemorySocket
+from app.tinybase.parted import remainder_text
 from app.tinybase.replica import Replica
 from app.tinybase.room import TinyBaseRoom
 from app.tinybase.routing import SyncMode
@@ -108,10 +109,10 @@ class ThinkingPeer:
 
     def _carry_out(self, outcome: Outcome) -> None:
         for send in outcome.sends:
-            self.socket.say(f"{send.recipient}\n{send.remainder}")
+            self.socket.say(f"{send.recipient}\n{remainder_text(send.remainder)}")
         for paced in outcome.paced:
             for remainder in paced.remainders:
-                self.socket.say(f"{paced.recipient}\n{remainder}")
+                self.socket.say(f"{paced.recipient}\n{remainder_text(remainder)}")
 
 
 async def talk(harness: ObjectHarness, *peers: ThinkingPeer) -> None:

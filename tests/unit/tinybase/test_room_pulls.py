@@ -261,6 +261,54 @@ async def test_a_slow_reader_gets_a_large_room_slowly_and_is_not_closed() -> Non
         assert most < 8 * _MEBIBYTE
 
 
+async def test_many_who_join_at_once_have_turns_of_one_piece() -> None:
+    async with ObjectHarness(mounted()) as harness:
+        await _filled_room(harness, _large(6))
+        joiners = [await Peer.join(harness) for _ in range(3)]
+        for joiner in joiners:
+            joiner.tell(4, {}, to="S", request_id="Q")
+        had = [0, 0, 0]
+        turns = 0
+        while min(had) < 9:
+            before = list(had)
+            await harness.advance(0.001)
+            had = [len(joiner.socket.writes) for joiner in joiners]
+            turns += 1
+            assert turns < 100
+            assert max(had) - min(had) <= 2, "nobody is served before the others"
+            assert sum(had) - sum(before) <= 6, "a turn writes little"
+        for joiner in joiners:
+            frames = joiner.take()
+            assert [frame.kind for frame in frames[-2:]] == [0, 2]
+            assert sum(len(frame.body[0][0]["t"][0]) for frame in frames[:-2]) == 6 * 16
+
+
+async def test_an_answer_of_some_mebibytes_is_one_message_unless_others_wait_for_theirs() -> None:
+    async with ObjectHarness(mounted()) as harness:
+        await _filled_room(harness, _large(3))
+        first, second = await Peer.join(harness), await Peer.join(harness)
+        for joiner in (first, second):
+            joiner.tell(4, {}, to="S", request_id="Q")
+        for _ in range(10):
+            await harness.advance(0.011)
+        assert [frame.kind for frame in first.take()] == [0]
+        assert [frame.kind for frame in second.take()] == [3, 3, 3, 3, 0, 2]
+
+
+async def test_who_has_enough_to_take_is_passed_over() -> None:
+    async with ObjectHarness(mounted()) as harness:
+        await _filled_room(harness, _large(6))
+        slow, quick = await Peer.join(harness), await Peer.join(harness)
+        slow.socket.stall()
+        for joiner in (slow, quick):
+            joiner.tell(4, {}, to="S", request_id="Q")
+        for _ in range(50):
+            await harness.advance(0.011)
+        assert [frame.kind for frame in quick.take()[-2:]] == [0, 2]
+        assert slow.socket.buffered_bytes < 3 * _MEBIBYTE
+        assert 0 not in {frame.kind for frame in slow.take()}
+
+
 async def test_a_large_join_ends_with_the_client() -> None:
     async with ObjectHarness(mounted()) as harness:
         await _filled_room(harness, _large(8))

@@ -3,6 +3,7 @@ from typing import Any
 
 from app.sdk.json import dump_json, parse_json
 from app.tinybase.content import export_content, get_tables
+from app.tinybase.parted import remainder_text
 from app.tinybase.pull import Question
 from app.tinybase.questions import OPEN_QUESTIONS, POSTPONED_SECONDS
 from app.tinybase.replica import Replica
@@ -36,7 +37,7 @@ def handle(
 
 
 def told(send: Send) -> Any:
-    return parse_json(send.remainder)
+    return parse_json(remainder_text(send.remainder))
 
 
 def announce(server: Synchronizer, client: Replica, now: float = 0.0) -> Outcome:
@@ -259,7 +260,7 @@ def test_a_very_large_answer_comes_in_pieces_before_a_small_one_and_the_hashes()
     outcome = handle(synchronizer(content), 4, {}, "Q")
     assert not outcome.sends
     client = replica()
-    remainders = [parse_json(each) for each in outcome.paced[0].remainders]
+    remainders = [parse_json(remainder_text(each)) for each in outcome.paced[0].remainders]
     assert outcome.paced[0].recipient == "A"
     assert [kind for _, kind, _ in remainders] == [3] * (len(remainders) - 2) + [0, 2]
     for _, _, body in remainders[:-2]:
