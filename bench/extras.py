@@ -1,4 +1,4 @@
-"""The measurements beside the load tests: modules with a `measure(rounds, tick)` (`bench.rows`)."""
+"""The measurements beside the load tests: `measure(rounds, tick)` of a module, see `bench.rows`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Extra:
 
     Attributes:
         name: As rows call it.
-        module: Where its `measure` is.
+        module: Where its function is.
+        function: Its name.
         every_round: It takes turns with the load tests, one round each time, because it is held
             against them and the disk's speed drifts; else it is called once for all its rounds.
         most_rounds: Rounds that are enough, for one that takes long or hardly scatters.
@@ -25,6 +26,7 @@ class Extra:
 
     name: str
     module: str
+    function: str = "measure"
     every_round: bool = False
     most_rounds: int = 5
 
@@ -35,7 +37,7 @@ class Extra:
 
     def load(self) -> Measure:
         """Return its function; what it needs is imported only now."""
-        return cast("Measure", importlib.import_module(self.module).measure)
+        return cast("Measure", getattr(importlib.import_module(self.module), self.function))
 
 
 EXTRAS = {
@@ -44,7 +46,10 @@ EXTRAS = {
         Extra(name="pgbench", module="bench.pgbench", every_round=True),
         Extra(name="join-crowd", module="bench.join_crowd"),
         Extra(name="loading", module="bench.loading"),
-        Extra(name="memory", module="bench.memory", most_rounds=1),
+        *(
+            Extra(name=name, module="bench.memory_figures", function=name, most_rounds=1)
+            for name in ("idle", "hibernated", "active")
+        ),
         Extra(name="workers", module="bench.workers"),
         Extra(name="commits", module="bench.commits", most_rounds=1),
     )

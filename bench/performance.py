@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
-from bench.descriptors import allow_descriptors
 from bench.goals import ROWS
+from bench.idlers import allow_descriptors
 from bench.options import RESULTS, Options
 from bench.page import Judged, as_json, page
 from bench.proof import Proof
@@ -46,6 +46,7 @@ class Wish:
     options: Options
     page: Path
     profiles: bool
+    quick: bool
 
 
 def _names(text: str) -> tuple[Row, ...]:
@@ -70,12 +71,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=2.0, help="load per measurement (2)")
     parser.add_argument("--warmup", type=float, default=1.0, help="seconds of load before it (1)")
     parser.add_argument(
-        "--quick", action="store_true", help="one round of 0.3 s: whether the harness works"
+        "--quick",
+        action="store_true",
+        help="one round of 0.3 s, without what takes minutes: whether the harness works",
     )
     parser.add_argument(
         "--no-profiles", dest="profiles", action="store_false", help="no profiles of missed rows"
     )
     parser.add_argument("--page", type=Path, metavar="FILE", help="where the page goes")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, metavar="DIR", help="where all the rounds go"
+    )
     return parser
 
 
@@ -86,7 +92,7 @@ def parse(arguments: Sequence[str] | None = None) -> Wish:
     if given.rounds < 1 or given.seconds <= 0 or given.warmup < 0:
         parser.error("--rounds and --seconds must be positive, --warmup not negative")
     whole = given.rows is None and not given.quick
-    partial = RESULTS / f"performance-{datetime.now(UTC):%Y%m%d-%H%M%S}.md"
+    partial = given.results / f"performance-{datetime.now(UTC):%Y%m%d-%H%M%S}.md"
     rows = given.rows or tuple(ROWS.values())
     scenarios = tuple({name: None for row in rows for name in row.cells})
     return Wish(
@@ -99,18 +105,19 @@ def parse(arguments: Sequence[str] | None = None) -> Wish:
             rounds=1 if given.quick else given.rounds,
             quiet_seconds=0.0,
             kill=False,
-            results=RESULTS,
+            results=given.results,
             markdown=None,
             check=None,
             install=False,
         ),
         page=given.page or (PAGE if whole else partial),
         profiles=given.profiles and not given.quick,
+        quick=given.quick,
     )
 
 
 async def _measure(wish: Wish, screen: Screen) -> list[Judged]:
-    proof = Proof(wish.rows, wish.options, screen)
+    proof = Proof(wish.rows, wish.options, screen, long=not wish.quick)
     await proof.measure()
     judged = []
     for row in wish.rows:
@@ -125,9 +132,10 @@ async def _measure(wish: Wish, screen: Screen) -> list[Judged]:
 def _write(wish: Wish, judged: list[Judged], proof: Proof) -> None:
     wish.page.parent.mkdir(parents=True, exist_ok=True)
     wish.page.write_text(page(judged, proof.seen, wish.options), encoding="utf-8")
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    results = wish.options.results
+    results.mkdir(parents=True, exist_ok=True)
     stem = datetime.now(UTC).strftime("performance-%Y%m%d-%H%M%S")
-    (RESULTS / f"{stem}.json").write_bytes(as_json(judged, proof.seen, wish.options))
+    (results / f"{stem}.json").write_bytes(as_json(judged, proof.seen, wish.options))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

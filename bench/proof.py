@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from bench.rows import Tick
     from bench.screen import Screen
 
+MOST_WORDS = 300
+"""Characters of a failure; the last words of a server are long."""
+
 
 def grid_of(rows: Sequence[Row]) -> Grid:
     """Return every load test that these rows need, each once."""
@@ -35,16 +38,21 @@ def extras_of(rows: Sequence[Row]) -> list[Extra]:
 
 
 class Proof:
-    """One run over `rows`; what it found is in `seen`."""
+    """One run over `rows`; what it found is in `seen`.
 
-    def __init__(self, rows: Sequence[Row], options: Options, screen: Screen) -> None:
+    Without `long` the measurements that take minutes are left out.
+    """
+
+    def __init__(
+        self, rows: Sequence[Row], options: Options, screen: Screen, *, long: bool = True
+    ) -> None:
         self.seen = Seen()
         self._options = options
         self._screen = screen
         self._steps = plan(grid_of(rows), options, self.seen.outcome)
         self._extras = []
         for extra in extras_of(rows):
-            reason = extra.obstacle()
+            reason = extra.obstacle() if long or extra.every_round else "it takes minutes"
             if reason is None:
                 self._extras.append(extra)
             else:
@@ -95,7 +103,8 @@ class Proof:
             figures = await extra.load()(rounds, self._doing(extra.name))
             self.seen.extras.setdefault(extra.name, []).append(figures)
         except Exception as error:  # noqa: BLE001 -- one measurement less, the run goes on
-            self.seen.failures[extra.name] = f"{type(error).__name__}: {error}"
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            self.seen.failures[extra.name] = said[:MOST_WORDS]
         self._screen.finished(extra.name, self.seen.failures.get(extra.name))
 
     def _doing(self, name: str) -> Tick:

@@ -52,16 +52,17 @@ def _loading(seen: Seen) -> list[Claim]:
 def _idle(seen: Seen) -> list[Claim]:
     name = "idle connection at 5,000"
     return [
-        against(seen, "memory", name, at_most(8, 16), divisor=KIB, unit="KiB"),
+        against(seen, "idle", name, at_most(8, 16), divisor=KIB, unit="KiB"),
         _below_node(seen, name),
+        *(claim for claim in told(seen, "idle") if "TinyBase" in claim.text),
     ]
 
 
 def _below_node(seen: Seen, name: str) -> Claim:
     text = f"{name} : Node ws"
-    mine, theirs = seen.one_of("memory", name), seen.one_of("memory", f"{name}, Node ws")
+    mine, theirs = seen.one_of("idle", name), seen.one_of("idle", f"{name}, Node ws")
     if mine is None or theirs is None:
-        reason = seen.failures.get("memory", "one of the two was not measured")
+        reason = seen.failures.get("idle", "one of the two was not measured")
         return Claim(text=text, measured=reason, value=None, bound=BELOW)
     notes = f"{mine.value / KIB:.1f} KiB : {theirs.value / KIB:.1f} KiB"
     return Claim(text=text, measured=notes, value=mine.value / theirs.value, bound=BELOW)
@@ -69,12 +70,12 @@ def _below_node(seen: Seen, name: str) -> Claim:
 
 def _hibernated(seen: Seen) -> list[Claim]:
     name = "hibernated room with one socket"
-    return [against(seen, "memory", name, at_most(12), divisor=KIB, unit="KiB")]
+    return [against(seen, "hibernated", name, at_most(12), divisor=KIB, unit="KiB")]
 
 
 def _active(seen: Seen) -> list[Claim]:
     name = "active room of 10 rows"
-    return [against(seen, "memory", name, at_most(20), divisor=KIB, unit="KiB")]
+    return [against(seen, "active", name, at_most(20), divisor=KIB, unit="KiB")]
 
 
 def _workers(seen: Seen) -> list[Claim]:
@@ -126,7 +127,7 @@ HOLDING = (
         case="idle connections: memory each at 5,000",
         wanted="at most 8 KiB above the room, below Node ws (16 KiB)",
         judge=_idle,
-        extras=("memory",),
+        extras=("idle",),
         decisions=(31, 37),
     ),
     Row(
@@ -134,7 +135,7 @@ HOLDING = (
         case="hibernated room with one socket",
         wanted="at most 12 KiB",
         judge=_hibernated,
-        extras=("memory",),
+        extras=("hibernated",),
         decisions=(37,),
     ),
     Row(
@@ -142,7 +143,7 @@ HOLDING = (
         case="active rooms: memory each (10 rows)",
         wanted="at most 20 KiB",
         judge=_active,
-        extras=("memory",),
+        extras=("active",),
         decisions=(37,),
     ),
     Row(

@@ -1,0 +1,20 @@
+"""Samples are added up by function: its own, and those of what it called."""
+
+from bench.profiles import Spent, spent
+
+FOLDED = """\
+main (app/cli.py:10);loop (uvloop.so);take (app/room/room.py:120);send (libc.so) 6
+main (app/cli.py:10);loop (uvloop.so);take (app/room/room.py:120) 3
+main (app/cli.py:10);loop (uvloop.so);take (app/room/room.py:120);take (app/room/room.py:120) 1
+"""
+
+
+def test_the_most_costly_function_comes_first() -> None:
+    assert spent(FOLDED, top=2) == [
+        Spent(place="send (libc.so)", own=0.6, total=0.6),
+        Spent(place="take (app/room/room.py)", own=0.4, total=1.0),
+    ]
+
+
+def test_nothing_sampled_is_an_empty_list() -> None:
+    assert spent("") == []
