@@ -40,8 +40,8 @@ select pg_terminate_backend(pid, 5000) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid()
   and backend_type = 'client backend' and state <> 'idle';
 truncate admin_token, admin_audit, admin_request;
-truncate object, object_row, object_history, object_alarm, object_deletion, object_listing,
-  object_tag, import_row, namespace_setting, namespace_total, worker;
+truncate object, object_row, object_history, history_account, object_alarm, object_deletion,
+  object_listing, object_tag, import_row, namespace_setting, namespace_total, worker;
 """
 
 # Fixtures, by the program of the system that each needs.

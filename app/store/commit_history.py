@@ -10,75 +10,84 @@ so keeps nothing twice.
 the last one is not the object's number, something has been committed in between without history:
 then the earliest state that can be told is the one that this commit found.
 
-`total_bytes` counts what was ever kept of the object, so how much there is after any commit is
-one subtraction, and nobody who prunes has to add up rows.
+**What it weighs is counted by who prunes** (`history_account`), not here: adding up what a commit
+keeps cost it as much again as keeping it. `object.history_bytes` and `total_bytes` are what
+releases before this one counted, left as they stand so that those find nothing to prune by them.
 """
 
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from ..core.history import HISTORY_ROW_BYTES, HistoryRule
+from ..core.history import HistoryRule
 from .commit_statement import (
     ALARMS,
     ANSWER,
     DELETE,
+    DELETE_ONE,
     LOCK,
+    LOCK_ONE,
     PLAIN,
     PUT,
+    PUT_ONE,
     CommitForms,
     Flight,
     commit_call,
 )
 
-_CHANGED: Final = """, changed as materialized (
-    select p.object_id, p.key, r.value
-    from unnest($5::uuid[], $6::bytea[]) as p (object_id, key)
-    join locked on locked.object_id = p.object_id{keeps}
-    left join object_row r on r.object_id = p.object_id and r.key = p.key"""
-
-_CHANGED_BY_DELETE: Final = """
-    union all
-    select r.object_id, r.key, r.value
-    from unnest($8::uuid[], $9::bytea[]) as d (object_id, key)
-    join locked on locked.object_id = d.object_id{keeps}
-    join object_row r on r.object_id = d.object_id and r.key = d.key"""
-
-_CHANGED_BY_WIPE: Final = """
-    union all
-    select r.object_id, r.key, r.value
-    from unnest($10::uuid[]) as d (object_id)
-    join locked on locked.object_id = d.object_id{keeps}
-    join object_row r on r.object_id = d.object_id
-    where (r.object_id, r.key) not in (
-        select p.object_id, p.key from unnest($5::uuid[], $6::bytea[]) as p (object_id, key)
-        where p.key is not null
-    )"""
-
-_FENCED: Final = """
-), fenced as (
+_MARKS: Final = """, fenced as (
     update object o
     set commit_seq = o.commit_seq + 1, committed_at = now(),
         history_seq = {number},
         history_from = case when o.history_seq = o.commit_seq then o.history_from
                             else o.commit_seq end,
         history_since = case when o.history_seq = o.commit_seq then o.history_since
-                             else o.committed_at end,
-        history_bytes = o.history_bytes + coalesce(weight.size, 0)
-    from locked left join (
-        select object_id,
-               sum({row_bytes} + octet_length(key) + coalesce(octet_length(value), 0)) as size
-        from changed group by object_id
-    ) as weight on weight.object_id = locked.object_id
-    where o.object_id = locked.object_id
-    returning o.object_id, o.commit_seq, o.history_bytes
+                             else o.committed_at end
+    from locked where {found}
+    returning o.object_id, o.commit_seq, o.history_bytes{keeps}
 )"""
 
 _KEPT: Final = """, kept as (
     insert into object_history (object_id, commit_seq, key, value, made_at, total_bytes)
-    select c.object_id, f.commit_seq, c.key, c.value, now(), f.history_bytes
-    from changed c join fenced f on f.object_id = c.object_id
-)"""
+    select f.object_id, f.commit_seq, p.key,
+           (select r.value from object_row r where r.object_id = f.object_id and r.key = p.key),
+           now(), f.history_bytes
+    from unnest($5::uuid[], $6::bytea[]) as p (object_id, key)
+    join fenced f on f.object_id = p.object_id{keeps}"""
+
+_KEPT_OF_DELETES: Final = """
+    union all
+    select f.object_id, f.commit_seq, d.key, r.value, now(), f.history_bytes
+    from unnest($8::uuid[], $9::bytea[]) as d (object_id, key)
+    join fenced f on f.object_id = d.object_id{keeps}
+    cross join lateral (
+        select value from object_row r where r.object_id = d.object_id and r.key = d.key offset 0
+    ) as r"""
+
+_KEPT_OF_WIPES: Final = """
+    union all
+    select f.object_id, f.commit_seq, r.key, r.value, now(), f.history_bytes
+    from unnest($10::uuid[]) as d (object_id)
+    join fenced f on f.object_id = d.object_id{keeps}
+    join object_row r on r.object_id = any(array[d.object_id])
+    where (r.object_id, r.key) not in (
+        select p.object_id, p.key from unnest($5::uuid[], $6::bytea[]) as p (object_id, key)
+        where p.key is not null
+    )"""
+
+_KEPT_ONE: Final = """, kept as (
+    insert into object_history (object_id, commit_seq, key, value, made_at, total_bytes)
+    select f.object_id, f.commit_seq, p.key,
+           (select r.value from object_row r where r.object_id = $2 and r.key = p.key),
+           now(), f.history_bytes
+    from fenced f, unnest($5::bytea[]) as p (key)"""
+
+_KEPT_OF_DELETES_ONE: Final = """
+    union all
+    select f.object_id, f.commit_seq, r.key, r.value, now(), f.history_bytes
+    from fenced f join object_row r on r.object_id = $2 and r.key = any($7::bytea[])"""
+
+_END: Final = "\n)"
 
 # $1 worker, $2 object, $3 epoch, $4 number, $5 the number of the state that is restored. What
 # was is compared with what is inside the database: no row travels.
@@ -98,7 +107,11 @@ with locked as materialized (
     from past left join object_row r on r.object_id = $2 and r.key = past.key
     where r.value is distinct from past.value"""
 
-_WRITTEN: Final = """, put as (
+_WRITTEN: Final = """, kept as (
+    insert into object_history (object_id, commit_seq, key, value, made_at, total_bytes)
+    select f.object_id, f.commit_seq, c.key, c.value, now(), f.history_bytes
+    from changed c join fenced f on f.object_id = c.object_id
+), put as (
     insert into object_row (object_id, key, value)
     select c.object_id, c.key, c.former from changed c join fenced f on f.object_id = c.object_id
     where c.former is not null
@@ -110,36 +123,41 @@ _WRITTEN: Final = """, put as (
 )"""
 
 
-def _fenced(number: str) -> str:
+def _marks(found: str, *, number: str = "o.commit_seq + 1", keeps: str = "") -> str:
     """The step that moves the number of the object and the marks of its history."""
-    return _FENCED.format(row_bytes=HISTORY_ROW_BYTES, number=number)
+    return _MARKS.format(found=found, number=number, keeps=keeps)
 
 
-COMMIT_RESTORE: Final = _RESTORED + _fenced("o.commit_seq + 1") + _KEPT + _WRITTEN + ANSWER
+_FENCED_ONE: Final = _marks("o.object_id = locked.object_id and o.object_id = $2")
+COMMIT_RESTORE: Final = _RESTORED + _END + _FENCED_ONE + _WRITTEN + ANSWER
 
 
 def history_forms(without: Collection[str] = ()) -> CommitForms:
     """The forms that keep history, except for objects of the namespaces `without`.
 
-    Their names stand in the statement, for every parameter costs each commit something.
+    Their names stand in the statement, for every parameter costs each commit something. A room
+    that is alone is not among them: its call would take the plain forms.
     """
-    keeps = lock = ""
-    number = "o.commit_seq + 1"
+    keeps = ""
+    lock, found = LOCK, "o.object_id = any(array[locked.object_id])"
+    fenced = _marks(found)
     if without:
         names = ", ".join("'" + name.replace("'", "''") + "'" for name in sorted(without))
-        lock = f", o.namespace not in ({names}) as keeps"
-        keeps = " and locked.keeps"
-        number = f"case when locked.keeps then {number} else o.history_seq end"
-    head, table, tail = LOCK.partition(" from want ")
-    locked = head + lock + table + tail
-    changed = _CHANGED.format(keeps=keeps)
-    by_delete = changed + _CHANGED_BY_DELETE.format(keeps=keeps)
-    by_wipe = by_delete + _CHANGED_BY_WIPE.format(keeps=keeps)
-    fenced = _fenced(number)
+        head, table, tail = LOCK.partition(" from want ")
+        lock = f"{head}, o.namespace not in ({names}) as keeps{table}{tail}"
+        number = "case when locked.keeps then o.commit_seq + 1 else o.history_seq end"
+        fenced = _marks(found, number=number, keeps=", locked.keeps")
+        keeps = " and f.keeps"
+    kept = _KEPT.format(keeps=keeps)
+    kept_deletes = kept + _KEPT_OF_DELETES.format(keeps=keeps)
+    kept_all = kept_deletes + _KEPT_OF_WIPES.format(keeps=keeps)
+    head, head_one = lock + fenced, LOCK_ONE + _FENCED_ONE
     return CommitForms(
-        locked + changed + fenced + PUT + _KEPT + ANSWER,
-        locked + by_delete + fenced + PUT + DELETE + _KEPT + ANSWER,
-        locked + by_wipe + fenced + PUT + DELETE + ALARMS + _KEPT + ANSWER,
+        head + PUT + kept + _END + ANSWER,
+        head + PUT + DELETE + kept_deletes + _END + ANSWER,
+        head + PUT + DELETE + ALARMS + kept_all + _END + ANSWER,
+        head_one + PUT_ONE + _KEPT_ONE + _END + ANSWER,
+        head_one + PUT_ONE + DELETE_ONE + _KEPT_ONE + _KEPT_OF_DELETES_ONE + _END + ANSWER,
     )
 
 

@@ -11,6 +11,9 @@ commit that meets it in that moment is sent again some milliseconds later, as wi
 that somebody else has locked is passed over until the next walk. Values of other commits are
 touched by nobody but us.
 
+How much there is of each object is counted on the way (`history_account`), and only what is
+counted is removed.
+
 What was deleted and not released since is an empty row that stands for its history alone: it goes
 with the last of it, unless somebody has claimed it.
 """
@@ -18,13 +21,13 @@ with the last of it, unless somebody has claimed it.
 from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
 import structlog
 
 from ..core.clock import Clock, SystemClock
 from ..core.errors import StateroomError
 from ..core.history import HistoryRule
 from .database import Database
+from .history_account import CLOSE, WEIGHT, count_history
 
 _log = structlog.get_logger(__name__)
 
@@ -40,15 +43,15 @@ _BUSY_SECONDS: Final = 0.05
 """Between two statements that remove values."""
 _AFTER_ERROR_SECONDS: Final = 60.0
 
-# $1 the object before, $2 how many, $3 seconds, $4 bytes. `oldest` is the first kept commit of
-# each object, whatever else there is of it: one look-up in the index.
-DOOMED: Final = """
+# $1 the object before, $2 how many, $3 seconds. `oldest` is the first kept commit of each object,
+# whatever else there is of it: one look-up in the index.
+LOOK: Final = """
 with recursive oldest as (
-    (select object_id, commit_seq, made_at, total_bytes from object_history
+    (select object_id, commit_seq, made_at from object_history
      where object_id > $1 order by object_id, commit_seq limit 1)
     union all
     (select next.* from oldest, lateral (
-        select object_id, commit_seq, made_at, total_bytes from object_history h
+        select object_id, commit_seq, made_at from object_history h
         where h.object_id > oldest.object_id order by h.object_id, h.commit_seq limit 1
      ) as next)
 ), looked as materialized (
@@ -56,26 +59,43 @@ with recursive oldest as (
 )
 select looked.object_id,
        o.object_id is null or looked.made_at < now() - make_interval(secs => $3)
-       or o.history_bytes - looked.total_bytes >= greatest($4::int8, 1)
-       or looked.commit_seq <= o.history_from as doomed
-from looked left join object o on o.object_id = looked.object_id
+       or looked.commit_seq <= o.history_from as doomed,
+       coalesce(o.history_seq, 0) > coalesce(s.counted_seq, 0) as uncounted,
+       coalesce(s.size_bytes, 0) as size_bytes
+from looked
+left join object o on o.object_id = looked.object_id
+left join history_account s on s.object_id = looked.object_id
 order by looked.object_id
 """
 
-# $1 object, $2 seconds, $3 bytes, $4 rows. Up to the last of the first commits that may all go.
-SETTLE: Final = """
+# $1 object, $2 seconds, $3 bytes, $4 rows. Up to the last of the first commits that may all go:
+# those of which what comes after them is as much as may be kept.
+SETTLE: Final = f"""
 with seen as materialized (
-    select o.object_id, o.history_bytes, o.history_from from object o where o.object_id = $1
+    select o.object_id, o.history_from, coalesce(s.size_bytes, 0) as size_bytes
+    from object o left join history_account s on s.object_id = o.object_id where o.object_id = $1
 ), head as materialized (
-    select h.commit_seq, h.made_at,
-           h.made_at < now() - make_interval(secs => $2)
-           or seen.history_bytes - h.total_bytes >= greatest($3::int8, 1)
-           or h.commit_seq <= seen.history_from as goes
-    from object_history h, seen where h.object_id = $1 order by h.commit_seq limit $4
+    select made.commit_seq, made.made_at, sum(made.weight) over (order by made.commit_seq) as upto
+    from (
+        select distinct commit_seq from (
+            select h.commit_seq from object_history h where h.object_id = $1
+            order by h.commit_seq limit $4
+        ) as few
+    ) as first cross join lateral (
+        select h.commit_seq, h.made_at, sum({WEIGHT}) as weight from object_history h
+        where h.object_id = $1 and h.commit_seq = first.commit_seq
+        group by h.commit_seq, h.made_at
+    ) as made
+), judged as materialized (
+    select head.commit_seq, head.made_at,
+           head.made_at < now() - make_interval(secs => $2)
+           or seen.size_bytes - head.upto >= greatest($3::int8, 1)
+           or head.commit_seq <= seen.history_from as goes
+    from head, seen
 ), last as materialized (
-    select commit_seq, made_at from head
+    select commit_seq, made_at from judged
     where goes and commit_seq < coalesce(
-        (select min(commit_seq) from head where not goes), (1::int8 << 62))
+        (select min(commit_seq) from judged where not goes), (1::int8 << 62))
     order by commit_seq desc limit 1
 ), locked as materialized (
     select o.object_id from object o, last
@@ -83,22 +103,30 @@ with seen as materialized (
     for no key update of o skip locked
 )
 update object o set history_from = last.commit_seq, history_since = last.made_at
-from locked, last where o.object_id = locked.object_id
-"""
+from locked, last where o.object_id = locked.object_id and o.object_id = $1
+"""  # noqa: S608 - no value in it
 
-# $1 object, $2 rows. An object without a row has no past.
-REMOVE: Final = """
-with floor as materialized (
-    select coalesce((select history_from from object where object_id = $1), 1::int8 << 62) as seq
+# $1 object, $2 rows. An object without a row has no past, and nobody counts it any more.
+REMOVE: Final = f"""
+with account as materialized (
+    select s.object_id, s.counted_seq from history_account s where s.object_id = $1 for update
+), floor as materialized (
+    select coalesce(
+        (select least(o.history_from, coalesce((select counted_seq from account), 0))
+         from object o where o.object_id = $1), 1::int8 << 62) as seq
 ), gone as (
-    delete from object_history where ctid = any(array(
+    delete from object_history h where h.ctid = any(array(
         select h.ctid from object_history h, floor
         where h.object_id = $1 and h.commit_seq <= floor.seq
         order by h.commit_seq limit $2 for update of h skip locked
-    )) returning 1
+    )) returning {WEIGHT} as weight
+), booked as (
+    update history_account s
+    set size_bytes = s.size_bytes - (select coalesce(sum(weight), 0) from gone)
+    from account where s.object_id = account.object_id and s.object_id = $1
 )
 select count(*) as removed from gone
-"""
+"""  # noqa: S608 - no value in it
 
 # $1 object. What is `bare` was seen in the snapshot; a claim since has another epoch, and only
 # who has claimed it writes. See RELEASE.
@@ -164,20 +192,23 @@ class HistoryPruner:
         Raises:
             StoreUnavailable: The database is away.
         """
-        looked = await self._database.fetch(
-            DOOMED, self._at, STEP_OBJECTS, self._rule.seconds, self._rule.size_bytes
+        looked = await self._database.fetch(LOOK, self._at, STEP_OBJECTS, self._rule.seconds)
+        sums = {row["object_id"]: row["size_bytes"] for row in looked}
+        sums |= await count_history(
+            self._database, [row["object_id"] for row in looked if row["uncounted"]]
         )
+        enough = max(self._rule.size_bytes, 1)
         for row in looked:
-            if row["doomed"]:
-                await self._prune(row)
-            self._at = row["object_id"]
+            object_id = row["object_id"]
+            if row["doomed"] or sums[object_id] >= enough:
+                await self._prune(object_id)
+            self._at = object_id
         more = len(looked) == STEP_OBJECTS
         if not more:
             self._at = _LOWEST
         return more
 
-    async def _prune(self, row: asyncpg.Record) -> None:
-        object_id = row["object_id"]
+    async def _prune(self, object_id: UUID) -> None:
         removed = 0
         while True:
             await self._database.fetch(
@@ -188,5 +219,6 @@ class HistoryPruner:
             if found["removed"] < STEP_ROWS:
                 break
             await self._clock.sleep(_BUSY_SECONDS)
+        await self._database.fetch(CLOSE, object_id)
         await self._database.fetch(SWEEP, object_id)
         _log.debug("history_pruned", object=str(object_id), values=removed)

@@ -103,7 +103,7 @@ with may as materialized (
 select {counts} as removed
 """
 
-_STORED: Final = ("object_row", "object_alarm", "object_history")
+_STORED: Final = ("object_row", "object_alarm", "object_history", "history_account")
 """Every table with what an object stores, each with `object_id` at the head of its key."""
 
 # $1 object. Nothing is left that leads here but the two rows.

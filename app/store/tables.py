@@ -7,6 +7,7 @@
 * `namespace_setting`: what an operator has set for a namespace while it runs.
 * `object_row`: what objects store. Keys are bytes, ordered as bytes.
 * `object_history`: what commits replaced, for a while (`core.history`).
+* `history_account`: how much of that there is of each object, as far as it was counted.
 * `object_alarm`: when objects want to be woken. Only the owner of an object changes its alarms;
   a claim marks one (who rings it now), no more.
 * `object_listing`, `namespace_total`: what lists of objects are read from. Both follow the objects
@@ -37,7 +38,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 11
+SCHEMA_VERSION: Final = 12
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(
@@ -147,7 +148,7 @@ object_ = Table(
     Column("frozen_at", TIMESTAMP(timezone=True)),
     Column("deleted_at", TIMESTAMP(timezone=True)),
     # Of the history: the last commit that kept some; the earliest state that can be told, and
-    # since when it was so (null: since the beginning); all that was ever kept.
+    # since when it was so (null: since the beginning). `history_bytes` was of former releases.
     Column("history_seq", BigInteger, nullable=False, server_default=text("0")),
     Column("history_from", BigInteger, nullable=False, server_default=text("0")),
     Column("history_bytes", BigInteger, nullable=False, server_default=text("0")),
@@ -197,8 +198,18 @@ object_history = Table(
     # Null: there was no such row. STORAGE EXTERNAL, as above.
     Column("value", BYTEA),
     Column("made_at", TIMESTAMP(timezone=True), nullable=False),
-    # `object.history_bytes` after this commit.
+    # Of former releases: `object.history_bytes` after this commit.
     Column("total_bytes", BigInteger, nullable=False),
+)
+
+# Written by those who prune, never by a commit.
+history_account = Table(
+    "history_account",
+    metadata,
+    Column("object_id", Uuid, primary_key=True),
+    # Up to this commit; what is kept of later ones is not in the sum yet, and not removed.
+    Column("counted_seq", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
 )
 
 object_alarm = Table(

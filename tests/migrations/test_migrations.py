@@ -94,6 +94,7 @@ async def test_big_values_are_not_compressed_and_pages_keep_room_for_updates(
         ("admin_request", None),
         ("admin_token", None),
         ("cluster", None),
+        ("history_account", None),
         ("import_row", None),
         ("namespace_setting", None),
         ("namespace_total", ["fillfactor=50"]),

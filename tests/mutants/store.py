@@ -7,17 +7,19 @@ import asyncpg
 from app.core.errors import OwnershipLost
 from app.core.ids import CommitSeq, Epoch, ObjectId, WorkerId
 from app.core.values import Claim, CommitOutcome, CommitResult, Page
-from app.store import commit_statement, leases, storage, sweeping
+from app.store import leases, storage, sweeping
 from app.store.commit_path import CommitPath
 from app.store.commit_statement import STATE, Flight
 from app.store.driver import DriverConnection
 from app.store.failures import Fault, classify
 from app.store.hosts import Hosts
 from app.store.storage import PostgresObjectStore
+from tests.mutants.commits import edit_commits
 
 _LOCK = "    for no key update of o skip locked\n"
 _ORDER = "    order by o.object_id\n"
-_NUMBER = " and o.commit_seq = want.expected"
+_NUMBER = "\n      and o.commit_seq is not distinct from want.expected"
+_NUMBER_ONE = " and o.commit_seq = $4"
 _SAME_VERSION = (
     "      and o.epoch = seen.epoch and o.worker_id is not distinct from seen.worker_id\n"
 )
@@ -28,25 +30,20 @@ def _edit(statement: str, old: str, new: str) -> str:
     return statement.replace(old, new)
 
 
-def _edit_commits(old: str, new: str) -> None:
-    for name in ("COMMIT_PUTS", "COMMIT_DELETES", "COMMIT_ALL"):
-        mutated = _edit(getattr(commit_statement, name), old, new)
-        setattr(commit_statement, name, mutated)
-
-
 def fence_by_plain_select() -> None:
     """The row is locked only when it is updated, and nothing is tested again then."""
-    _edit_commits(_ORDER + _LOCK, "")
+    edit_commits({_ORDER + _LOCK: "", _LOCK: ""})
 
 
 def no_commit_number_check() -> None:
     """The epoch alone is the fence."""
-    _edit_commits(_NUMBER, "")
+    edit_commits({_NUMBER: "", _NUMBER_ONE: " and $4::int8 >= 0"})
 
 
 def locks_as_they_come() -> None:
     """The rooms are locked in the order of the arrays, each lock is waited for."""
-    _edit_commits(_ORDER + _LOCK, "    for no key update of o\n")
+    waits = "    for no key update of o\n"
+    edit_commits({_ORDER + _LOCK: waits, _LOCK: waits})
 
 
 def settling_by_a_read() -> None:

@@ -17,7 +17,9 @@ from app.store.commit_history import COMMIT_RESTORE, CommitCalls, history_forms
 from app.store.commit_statement import (
     COMMIT_ALL,
     COMMIT_DELETES,
+    COMMIT_DELETES_ONE,
     COMMIT_PUTS,
+    COMMIT_PUTS_ONE,
     Flight,
     commit_call,
 )
@@ -79,11 +81,23 @@ def test_a_key_stands_in_one_list_only() -> None:
 
 
 def test_deletes_without_alarms_take_the_middle_form() -> None:
-    first = flight("a", {b"x": None, b"y": b"1"})
-    statement, arguments = commit_call(WORKER, [first])
-    a = first.batch.object_id.uuid
+    first, second = flight("a", {b"x": None, b"y": b"1"}), flight("b", {b"z": None})
+    statement, arguments = commit_call(WORKER, [first, second])
+    a, b = first.batch.object_id.uuid, second.batch.object_id.uuid
     assert statement == COMMIT_DELETES
-    assert arguments[4:] == ([a], [b"y"], [b"1"], [a], [b"x"])
+    assert arguments[4:] == ([a], [b"y"], [b"1"], [a, b], [b"x", b"z"])
+
+
+def test_a_room_alone_takes_the_forms_without_arrays_of_rooms() -> None:
+    puts, both = flight("a", {b"x": b"1", b"y": b""}), flight("a", {b"x": None, b"y": b"1"})
+    fence = (WORKER, puts.batch.object_id.uuid, 7, 3)
+    assert commit_call(WORKER, [puts]) == (COMMIT_PUTS_ONE, (*fence, [b"x", b"y"], [b"1", b""]))
+    assert commit_call(WORKER, [both]) == (
+        COMMIT_DELETES_ONE,
+        (*fence, [b"y"], [b"1"], [b"x"]),
+    )
+    assert commit_call(WORKER, [flight("a", {}, wipe=True)])[0] == COMMIT_ALL
+    assert commit_call(WORKER, [flight("a", {}, alarms={"": None})])[0] == COMMIT_ALL
 
 
 def test_alarms_that_are_set_and_those_that_are_deleted_stand_in_lists_of_their_own() -> None:
@@ -116,9 +130,13 @@ def test_what_is_known_to_be_applied_is_sealed_by_an_empty_commit_on_the_number_
     known = flight("a", {b"x": b"1", b"y": None}, wipe=True, alarms={"": None})
     known.applied = True
     known.number = CommitSeq(4)
-    statement, arguments = commit_call(WORKER, [known])
-    assert statement == COMMIT_PUTS
-    assert arguments[1:] == ([known.batch.object_id.uuid], [7], [4], [], [], [])
+    a = known.batch.object_id.uuid
+    assert commit_call(WORKER, [known, known]) == (
+        COMMIT_PUTS,
+        (WORKER, [a, a], [7, 7], [4, 4], [], [], []),
+    )
+    known.batch = known.batch._replace(wipe=False, alarms=NO_ALARMS)
+    assert commit_call(WORKER, [known]) == (COMMIT_PUTS_ONE, (WORKER, a, 7, 4, [], []))
 
 
 def test_a_restoration_that_was_not_answered_is_settled_by_an_empty_commit() -> None:
@@ -130,12 +148,12 @@ def test_a_restoration_that_was_not_answered_is_settled_by_an_empty_commit() -> 
     assert arguments == (WORKER, made.batch.object_id.uuid, 7, 3, 1)
     restoring.doubtful = True
     sent, arguments = calls.call(WORKER, [restoring])
-    assert sent == history_forms().puts
-    assert arguments[4:] == ([], [], [])
+    assert sent == history_forms().puts_one
+    assert arguments[4:] == ([], [])
 
 
 def test_groups_without_history_take_the_forms_without() -> None:
     calls = CommitCalls(HistoryRule(seconds=60, size_bytes=1, without=frozenset({"notes"})))
-    assert calls.call(WORKER, [flight("a", {b"x": b"1"})])[0] == COMMIT_PUTS
+    assert calls.call(WORKER, [flight("a", {b"x": b"1"})])[0] == COMMIT_PUTS_ONE
     off = CommitCalls(HistoryRule(seconds=0, size_bytes=1))
-    assert off.call(WORKER, [flight("a", {b"x": None})])[0] == COMMIT_DELETES
+    assert off.call(WORKER, [flight("a", {b"x": None})])[0] == COMMIT_DELETES_ONE
