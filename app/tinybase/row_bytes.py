@@ -5,8 +5,9 @@ not grow with the number of cells. Any other row is decoded and encoded again. B
 bytes (the property tests compare them).
 
 Why the search is safe: a row with a single `{` is a single object, so a quote, the id, a quote
-and a colon are a key of it, provided that the first quote opens a text. It does when `{` or a
-comma stands before it: a quote inside a text is escaped, so a backslash stands before that one.
+and a colon are a key of it, provided that the first quote opens a text. A quote inside a text is
+escaped, so with `{` or a comma before it, it opens or closes one. Behind one that closes stands a
+comma, a bracket or a colon, so an id that begins with one of these is looked for by decoding.
 """
 
 from typing import Final
@@ -17,6 +18,7 @@ from .stamps import EMPTY_ROW, decode_row, encode_row, merge_leaves
 _QUOTE: Final = ord('"')
 _OPENING: Final = b"[{"
 _BEFORE_KEY: Final = b"{,"
+_BEHIND_TEXT: Final = (",", ":", "]", "}")
 _HLC_AND_QUOTE: Final = 17
 
 
@@ -27,7 +29,7 @@ def with_cell(row: bytes, cell_id: str, leaf: bytes) -> bytes:
     """
     if row == EMPTY_ROW:
         return b'[{"%b":%b}]' % (cell_id.encode(), leaf)
-    if row.count(b"{") == 1:
+    if row.count(b"{") == 1 and not cell_id.startswith(_BEHIND_TEXT):
         key = b'"%b":[' % cell_id.encode()
         at = row.find(key)
         if at < 0:

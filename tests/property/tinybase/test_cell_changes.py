@@ -25,7 +25,9 @@ from tests.property.tinybase.strategies import (
 )
 from tests.unit.tinybase.replicas import replica
 
-AWKWARD = st.sampled_from(['"c":[', ',"c":["', '"]', '],"', "\\", "{", "}]", ',"-', "[", "]}"])
+AWKWARD = st.sampled_from(
+    ['"c":[', ',"c":["', '"]', '],"', "\\", "{", "}]", ',"-', "[", "]}", "],", ":[", ",", "x,"]
+)
 TEXTS = st.lists(st.one_of(AWKWARD, ODD_TEXT, st.sampled_from("abc")), max_size=4).map("".join)
 NAMES = st.one_of(IDS, TEXTS, st.just("c"))
 NUMBERS = st.one_of(

@@ -55,6 +55,25 @@ def test_setting_a_cell_in_bytes_gives_what_decoding_and_encoding_gives(
     assert with_cell(row, "c", dump_json(leaf)) == way_around(cells, "c", leaf, row_hlc)
 
 
+@pytest.mark.parametrize(
+    ("cell_id", "cells"),
+    [
+        ("],", {"a": ["x,"], ":[k": [1, OLD]}),
+        ("],", {"a": [["x,"], OLD], ":[k": [1, OLD]}),
+        (",", {"a": [["x,", ":[y"], OLD]}),
+        (":[1", {"a,": [1, OLD]}),
+        ("", {'x"': [1, OLD], "y,": [2, OLD]}),
+        ("", {"": ["", OLD], ",": ["", OLD]}),
+    ],
+)
+def test_an_id_that_looks_like_what_stands_behind_a_text_is_not_found_there(
+    cell_id: str, cells: Leaves
+) -> None:
+    leaf: list[object] = ["set", NEW]
+    row = encode_row(cells, "")
+    assert with_cell(row, cell_id, dump_json(leaf)) == way_around(cells, cell_id, leaf, "")
+
+
 def test_a_row_that_stays_is_the_very_same() -> None:
     for value in ("x", "\\", 7):
         row = encode_row({"c": [value, NEW]}, "")
