@@ -158,12 +158,41 @@ def outgoing(message: str | bytes | TextParts) -> OutgoingMessage:
     Raises:
         TypeError: It is neither text nor bytes.
     """
-    return PartedMessage(message) if type(message) is TextParts else OutgoingMessage(message)  # type: ignore[arg-type]  # the other types
+    if type(message) is str or type(message) is not TextParts:
+        return OutgoingMessage(message)  # type: ignore[arg-type]  # the other types
+    return PartedMessage(message)
+
+
+class Burst(list[OutgoingMessage]):
+    """Messages that leave together for any number of sockets; their frames are joined once.
+
+    It must not be changed once it is made.
+    """
+
+    __slots__ = ("_frames", "in_parts", "size")
+
+    def __init__(self, messages: list[OutgoingMessage]) -> None:
+        super().__init__(messages)
+        self._frames: bytes | None = None
+        self.size = sum([message.size for message in messages])
+        """Bytes of the payloads."""
+        self.in_parts = any(message.in_parts for message in messages)
+        """See `OutgoingMessage.in_parts`."""
+
+    @property
+    def frames(self) -> bytes:
+        """All of them as frames; joined once."""
+        frames = self._frames
+        if frames is None:
+            frames = self._frames = b"".join([message.frame for message in self])
+        return frames
 
 
 def write_frames(transport: WritesParts, messages: Sequence[OutgoingMessage]) -> None:
     """Write messages to an asyncio transport at once; nothing large is copied where that can be."""
-    if len(messages) == 1:
+    if isinstance(messages, Burst) and not messages.in_parts:
+        transport.write(messages.frames)
+    elif len(messages) == 1:
         message = messages[0]
         if message.in_parts:
             transport.writelines(message.frame_parts)

@@ -44,7 +44,8 @@ class ReadingBrake:
         """Let sockets read again and writers go on, if there is room."""
         if self._lane.congested:
             return
-        self._unit.relieve()
+        if self._unit.starved:
+            self._unit.relieve()
         if self._stopped and self._mailbox.under_low_water:
             stopped, self._stopped = self._stopped, {}
             for connection in stopped:

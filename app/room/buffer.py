@@ -14,6 +14,7 @@ Whole units move down: `seal` lays the unit on `pending`, `freeze` makes `pendin
 flight, `confirm` forgets it. At most one batch is in flight (architecture, section 7).
 """
 
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 from typing import Final
 
@@ -48,8 +49,8 @@ class Layer:
         self.size_bytes = 0
         self.confirmed = False
         """Whether sends must wait for it: some write in it was not `allow_unconfirmed`."""
-        self.uncached: set[bytes] = set()
-        """Keys that the author asked to keep out of the cache."""
+        self.uncached: set[bytes] | None = None
+        """Keys that the author asked to keep out of the cache; None where there are none."""
         self.alarms: dict[str, Alarm | None] | None = None
         """Alarms by name, None for one that is deleted; None where there are no such writes."""
 
@@ -67,6 +68,22 @@ class Layer:
         if value is not None:
             self.size_bytes += len(value)
         entries[key] = value
+
+    def set_all(self, writes: Mapping[bytes, bytes | None], *, added_bytes: int) -> None:
+        """Write several; `added_bytes` is what their keys and values weigh."""
+        if self.entries:
+            for key, value in writes.items():
+                self.set(key, value)
+        else:
+            self.entries.update(writes)
+            self.size_bytes += added_bytes
+
+    def keep_out(self, keys: Iterable[bytes]) -> None:
+        """Keep these keys out of the cache."""
+        if self.uncached is None:
+            self.uncached = set(keys)
+        else:
+            self.uncached.update(keys)
 
     def set_alarm(self, name: str, alarm: Alarm | None) -> None:
         """Set an alarm, or None to delete it."""
@@ -99,7 +116,8 @@ class Layer:
                 for name, alarm in newer.alarms.items():
                     self.set_alarm(name, alarm)
         self.confirmed = self.confirmed or newer.confirmed
-        self.uncached |= newer.uncached
+        if newer.uncached is not None:
+            self.keep_out(newer.uncached)
 
 
 def alarm_bytes(name: str, alarm: Alarm | None) -> int:
@@ -113,8 +131,12 @@ class WriteBuffer:
 
     def __init__(self) -> None:
         self._stack: list[Layer] = [Layer()]  # the unit, then one layer a savepoint
-        self._pending = Layer()
-        self._in_flight: Layer | None = None
+        self.pending = Layer()
+        """What finished units wrote that no batch has taken yet."""
+        self.flying: Layer | None = None
+        """The batch that the committer holds."""
+        self.dirty = False
+        """Whether finished units wait for a commit."""
         self.undone = 0
         """How often open transactions were undone, which then are no more."""
 
@@ -129,25 +151,15 @@ class WriteBuffer:
         return any(self._stack)
 
     @property
-    def pending(self) -> Layer:
-        """What finished units wrote that no batch has taken yet."""
-        return self._pending
-
-    @property
-    def dirty(self) -> bool:
-        """Whether finished units wait for a commit."""
-        return bool(self._pending)
-
-    @property
     def clean(self) -> bool:
         """Whether nothing at all is unconfirmed."""
-        return self._in_flight is None and not self._pending and not any(self._stack)
+        return self.flying is None and not self.dirty and not any(self._stack)
 
     @property
     def unconfirmed_bytes(self) -> int:
         """Bytes of finished units that are not confirmed."""
-        flying = self._in_flight.size_bytes if self._in_flight is not None else 0
-        return flying + self._pending.size_bytes
+        flying = self.flying.size_bytes if self.flying is not None else 0
+        return flying + self.pending.size_bytes
 
     @property
     def unit_bytes(self) -> int:
@@ -212,8 +224,12 @@ class WriteBuffer:
         unit = self._stack[0]
         if not unit.entries and not unit.wiped and unit.alarms is None:
             return False
-        self._pending.absorb(unit)
-        self._stack[0] = Layer()
+        if self.dirty:
+            self.pending.absorb(unit)
+            self._stack[0] = Layer()
+        else:  # the common case: the unit is the batch, and the next one takes the empty layer
+            self.pending, self._stack[0] = unit, self.pending
+            self.dirty = True
         return unit.confirmed
 
     def discard(self) -> None:
@@ -248,13 +264,14 @@ class WriteBuffer:
         Raises:
             RuntimeError: A batch is in flight already.
         """
-        if self._in_flight is not None:
+        if self.flying is not None:
             raise RuntimeError("a batch is in flight already")
-        if not self._pending:
+        if not self.dirty:
             return None
-        self._in_flight = self._pending
-        self._pending = Layer()
-        return self._in_flight
+        self.flying = self.pending
+        self.pending = Layer()
+        self.dirty = False
+        return self.flying
 
     def reserve(self) -> None:
         """Make a batch without any entries the batch in flight; units wait for its end.
@@ -264,20 +281,20 @@ class WriteBuffer:
         """
         if not self.clean:
             raise RuntimeError("something is unconfirmed")
-        self._in_flight = Layer()
+        self.flying = Layer()
 
     def confirm(self) -> Layer:
         """Forget the batch in flight, which is committed, and return it."""
-        layer = self._in_flight
+        layer = self.flying
         if layer is None:
             raise RuntimeError("no batch is in flight")
-        self._in_flight = None
+        self.flying = None
         return layer
 
     @property
     def in_flight(self) -> bool:
         """Whether the committer holds a batch."""
-        return self._in_flight is not None
+        return self.flying is not None
 
     @property
     def in_transaction(self) -> bool:
@@ -294,7 +311,7 @@ class WriteBuffer:
 
     def _newest_first(self) -> list[Layer]:
         layers = self._stack[::-1]
-        layers.append(self._pending)
-        if self._in_flight is not None:
-            layers.append(self._in_flight)
+        layers.append(self.pending)
+        if self.flying is not None:
+            layers.append(self.flying)
         return layers

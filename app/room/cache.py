@@ -64,9 +64,8 @@ class RowCache:
     def forget(self, key: bytes) -> None:
         """Do not keep this row."""
         self.complete = False
-        value = self._rows.pop(key, UNKNOWN)
-        if value is not UNKNOWN:
-            self._size -= self._cost(key, value)  # type: ignore[arg-type]  # UNKNOWN was ruled out
+        if key in self._rows:
+            self._size -= self._cost(key, self._rows.pop(key))
 
     def absorb(self, layer: Layer) -> None:
         """Take over a confirmed batch."""
@@ -75,10 +74,11 @@ class RowCache:
             self._rows.clear()
             self._size = 0
             self.complete = True
+        uncached = layer.uncached
         for key, value in layer.entries.items():
             if value is None and self.complete:
                 self._drop(key)
-            elif key in layer.uncached:
+            elif uncached is not None and key in uncached:
                 self.forget(key)
             else:
                 self._store(key, value)
@@ -88,9 +88,15 @@ class RowCache:
             self._size -= self._cost(key, self._rows.pop(key))
 
     def _store(self, key: bytes, value: bytes | None) -> None:
-        self._drop(key)
-        self._rows[key] = value
+        rows = self._rows
+        if key in rows:
+            self._size -= self._cost(key, rows.pop(key))
+        rows[key] = value
         self._size += self._cost(key, value)
+        if self._size > self._limit:
+            self._shrink()
+
+    def _shrink(self) -> None:
         while self._size > self._limit and self._rows:
             self.complete = False
             oldest, dropped = self._rows.popitem(last=False)

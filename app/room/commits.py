@@ -7,6 +7,7 @@ that does not end well breaks the gate for ever and the room with it.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from ..core.clock import Clock
 from ..core.errors import (
@@ -31,12 +32,15 @@ from ..core.values import (
 )
 from .buffer import Layer, WriteBuffer
 from .cache import RowCache
+from .commit_points import CommitPoints
 from .gate import OutputGate
 from .known_alarms import KnownAlarms
 from .limits import RoomLimits
+from .loss import BoundedLoss
 from .open_reads import OpenReads
 from .outputs import Output, bytes_of
 
+_COMMITTED: Final = CommitResult.COMMITTED
 _FAILURES: dict[CommitResult, type[StateroomError]] = {
     CommitResult.LOST: OwnershipLost,
     CommitResult.REFUSED: StorageRefused,
@@ -55,7 +59,6 @@ class CommitLane:
         clock: For the age of unconfirmed writes under `relaxed`.
         deliver: Called with outputs that may leave.
         failed: Called once, when the lane is broken.
-        progress: Called after each confirmed batch.
         alarm_set: See `RoomEnvironment`.
     """
 
@@ -69,7 +72,6 @@ class CommitLane:
         clock: Clock,
         deliver: Callable[[Sequence[Output]], None],
         failed: Callable[[StateroomError], None],
-        progress: Callable[[], None],
         alarm_set: Callable[[int], None],
     ) -> None:
         self.claim = claim
@@ -82,19 +84,21 @@ class CommitLane:
         self.gate: OutputGate[Output] = OutputGate()
         self._commit_seq = claim.commit_seq
         self._committer = committer
-        self._relaxed = durability is Durability.RELAXED
+        self._loss: BoundedLoss | None = None
+        if durability is Durability.RELAXED:
+            self._loss = BoundedLoss(limits, clock, self._catch_up)
         self._limits = limits
-        self._clock = clock
         self._deliver = deliver
         self._failed = failed
-        self._progress = progress
+        self.progress: Callable[[], None] = _ignore
+        """Called after each confirmed batch."""
         self._taken = 0
+        self.congested = False
+        """Whether so much is unconfirmed or held back that sockets should stop reading."""
         self._queued = False
         self._broken = False
         self._restoring: CommitSeq | None = None
-        self._oldest_pending: float | None = None
-        self._oldest_in_flight: float | None = None
-        self._waiters: list[tuple[int, asyncio.Future[Receipt]]] = []
+        self._points = CommitPoints()
 
     @property
     def clean(self) -> bool:
@@ -105,12 +109,6 @@ class CommitLane:
     def commit_seq(self) -> int:
         """The commit number of the object, as far as confirmed."""
         return self._commit_seq
-
-    @property
-    def congested(self) -> bool:
-        """Whether so much is unconfirmed or held back that sockets should stop reading."""
-        waiting = self.buffer.unconfirmed_bytes + self.gate.held_bytes
-        return waiting > self._limits.buffer_bytes
 
     def check_room(self, more_bytes: int) -> None:
         """See that what is unconfirmed stays bounded, however little its writers wait.
@@ -144,11 +142,14 @@ class CommitLane:
     def seal(self, outputs: Sequence[Output]) -> None:
         """End a unit: its writes join the pending batch, its outputs the gate's queue."""
         buffer = self.buffer
-        if buffer.seal() and not (self._relaxed and self._loss_is_bounded()):
+        if buffer.seal() and not (
+            self._loss is not None and self._loss.allows(buffer.unconfirmed_bytes)
+        ):
             self.gate.require(self._taken + 1)
-        if not self._queued and buffer.dirty and not buffer.in_flight:
-            self._queued = True
-            self._committer.enqueue(self)
+        if buffer.dirty:
+            if not self._queued and buffer.flying is None:
+                self._go_on()
+            self._weigh()
         if outputs:
             self.offer(outputs)
 
@@ -159,19 +160,23 @@ class CommitLane:
             self._deliver(outputs)
         else:
             gate.offer(outputs, size_bytes=bytes_of(outputs))
+            self._weigh()
 
     def commit_point(self) -> asyncio.Future[Receipt]:
         """A future for the moment when everything sealed so far is confirmed.
 
         It fails with the error that broke the lane.
         """
+        if self.buffer.dirty and not self._broken:
+            point = self._points.add(self._taken + 1)
+            if not self.buffer.in_flight:
+                self._enqueue()
+            return point
+        if self.buffer.in_flight and not self._broken:
+            return self._points.add(self._taken)
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         if self._broken:
             future.set_exception(RoomAborted())
-        elif self.buffer.dirty:
-            self._waiters.append((self._taken + 1, future))
-        elif self.buffer.in_flight:
-            self._waiters.append((self._taken, future))
         else:
             future.set_result(self.receipt)
         return future
@@ -185,8 +190,7 @@ class CommitLane:
         self.buffer.reserve()
         self._taken += 1
         self._restoring = commit_seq
-        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._waiters.append((self._taken, future))
+        future = self._points.add(self._taken)
         self._enqueue()
         return future
 
@@ -194,7 +198,7 @@ class CommitLane:
         """The batch that restores; it must not overtake any open read."""
         every_row = Layer()
         every_row.wipe()
-        if self.reads and self.reads.bar(every_row):
+        if self.reads.open and self.reads.bar(every_row):
             return None
         self._restoring = None
         claim = self.claim
@@ -213,7 +217,7 @@ class CommitLane:
         self._queued = False
         if self._restoring is not None and not self._broken:
             return self._take_restore(self._restoring)
-        if self._broken or (self.reads and self.reads.bar(self.buffer.pending)):
+        if self._broken or (self.reads.open and self.reads.bar(self.buffer.pending)):
             return None
         layer = self.buffer.freeze()
         if layer is None:
@@ -222,7 +226,8 @@ class CommitLane:
             self._failed(ObjectFrozen())
             return None
         self._taken += 1
-        self._oldest_in_flight, self._oldest_pending = self._oldest_pending, None
+        if self._loss is not None:
+            self._loss.taken()
         claim = self.claim
         return WriteBatch(
             claim.object_id,
@@ -238,60 +243,66 @@ class CommitLane:
         """See `core.ports.BatchSource`."""
         if self._broken:
             return
-        if outcome.result is not CommitResult.COMMITTED:
+        if outcome.result is not _COMMITTED:
             error = outcome.error
             if not isinstance(error, StateroomError):
                 error = _FAILURES[outcome.result]()
             self._failed(error)
             return
         self._commit_seq = outcome.commit_seq
-        self._oldest_in_flight = None
+        if self._loss is not None:
+            self._loss.settled()
         layer = self.buffer.confirm()
         self.cache.absorb(layer)
         if layer.alarms is not None or layer.wiped:
             self.alarms.absorb(layer)
         ready = self.gate.confirm(self._taken)
         if self.buffer.dirty and not self._queued:
-            self._enqueue()
+            self._go_on()
+        self._weigh()
         if ready:
             self._deliver(ready)
-        if self._waiters:
-            self._wake_waiters()
-        self._progress()
+        if self._points:
+            self._points.reached(self._taken, self.receipt)
+        self.progress()
 
     def break_(self, error: StateroomError) -> None:
         """Drop what is held and unconfirmed; nothing is ever delivered or committed again."""
         self._broken = True
         self._queued = True  # it will never be asked for a batch again
         self.gate.break_()
-        for _, future in self._waiters:
-            if not future.done():
-                future.set_exception(error)
-                future.exception()  # a waiter that is gone must not be reported as unread
-        self._waiters.clear()
+        self._weigh()
+        if self._loss is not None:
+            self._loss.end()
+        self._points.fail(error)
+
+    def _weigh(self) -> None:
+        buffer = self.buffer
+        waiting = buffer.pending.size_bytes + self.gate.held_bytes
+        if buffer.flying is not None:
+            waiting += buffer.flying.size_bytes
+        self.congested = waiting > self._limits.buffer_bytes
+
+    def _go_on(self) -> None:
+        """See that what finished units wrote is committed: now, or under `relaxed` in time."""
+        loss = self._loss
+        if (
+            loss is None
+            or self._points
+            or not self.gate.open
+            or not loss.waits(self.buffer.pending)
+        ):
+            self._enqueue()
+
+    def _catch_up(self) -> None:
+        if self.buffer.dirty and not self.buffer.in_flight:
+            self._enqueue()
 
     def _enqueue(self) -> None:
         if not self._queued:
             self._queued = True
             self._committer.enqueue(self)
 
-    def _wake_waiters(self) -> None:
-        still: list[tuple[int, asyncio.Future[Receipt]]] = []
-        for batch, future in self._waiters:
-            if batch > self._taken:
-                still.append((batch, future))
-            elif not future.done():
-                future.set_result(self.receipt)
-        self._waiters = still
 
-    def _loss_is_bounded(self) -> bool:
-        """Under `relaxed`: whether what a crash could lose is still within the setting."""
-        now = self._clock.monotonic()
-        if self._oldest_pending is None:
-            self._oldest_pending = now
-        oldest = self._oldest_pending if self._oldest_in_flight is None else self._oldest_in_flight
-        age_ms = (now - oldest) * 1000
-        return (
-            age_ms <= self._limits.relaxed_loss_ms
-            and self.buffer.unconfirmed_bytes <= self._limits.relaxed_loss_bytes
-        )
+def _ignore() -> None:
+    """Nobody waits for room yet."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import Enum, auto
 from operator import index
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..core.errors import ConnectionClosed, StorageRefused
 from ..core.frames import OutgoingMessage, TextParts, outgoing
@@ -29,6 +29,10 @@ class ConnectionState(Enum):
     OPEN = auto()
     CLOSING = auto()
     CLOSED = auto()
+
+
+OPEN: Final = ConnectionState.OPEN
+"""As a name of its own, for the hottest paths: a look-up in an enum costs as much as a call."""
 
 
 class ConnectionHost(Protocol):
@@ -113,7 +117,7 @@ class RoomConnection:
     @property
     def open(self) -> bool:
         """See `sdk.Connection.open`."""
-        return self.state is ConnectionState.OPEN and not self.deaf
+        return self.state is OPEN and not self.deaf
 
     @property
     def buffered_bytes(self) -> int:
@@ -161,7 +165,7 @@ class RoomConnection:
 
     def send(self, message: str | bytes | TextParts) -> None:
         """See `sdk.Connection.send`."""
-        if self.open:
+        if self.state is OPEN and not self.deaf:
             self._host.stage_send(self, outgoing(message))
         elif self._closed_by_object:
             raise ConnectionClosed
@@ -191,7 +195,7 @@ class RoomConnection:
 
     def receive(self, message: str | bytes) -> None:
         """See `core.sockets.SocketSink.receive`."""
-        if self.state is ConnectionState.OPEN:
+        if self.state is OPEN:
             self._host.take_message(self, message)
 
     def ended(self, code: int, reason: str, *, clean: bool) -> None:
@@ -209,7 +213,7 @@ class RoomConnection:
 
     def shut(self, code: int, reason: str) -> None:
         """Close now, outside any unit: the room itself turns the client away."""
-        if self.state is ConnectionState.OPEN:
+        if self.state is OPEN:
             self.state = ConnectionState.CLOSING
             self.deaf = True
             self.transport.close(code, reason)
@@ -217,7 +221,7 @@ class RoomConnection:
 
     def let_go(self, code: int, reason: str) -> None:
         """The room goes away: close, unless the transport can come back to the next one."""
-        if self.state is ConnectionState.OPEN:
+        if self.state is OPEN:
             self.state = ConnectionState.CLOSING
             self.deaf = True
             self.transport.let_go(code, reason)
@@ -230,15 +234,16 @@ class RoomConnection:
 
         (architecture, section 9 a: a peer past its byte bound is closed with 1013)
         """
-        if self.state is not ConnectionState.OPEN:
+        if self.state is not OPEN:
             return
-        size = self.transport.buffered_bytes
+        transport = self.transport
+        size: int = transport.buffered_bytes
         for message in messages:
             size += message.size
         if size > limit_bytes:
             self.shut(1013, overflow_reason)
         else:
-            self.transport.send(messages)
+            transport.send(messages)
 
 
 def _check_close(code: int, reason: str) -> None:
@@ -254,7 +259,8 @@ class ConnectionSet:
 
     def __init__(self) -> None:
         self._members: dict[int, RoomConnection] = {}
-        self._latest_serial = 0
+        self.latest_serial = 0
+        """The number of the newest member; a broadcast reaches members up to it."""
 
     def __len__(self) -> int:
         return len(self._members)
@@ -265,15 +271,17 @@ class ConnectionSet:
     def __iter__(self) -> Iterator[RoomConnection]:
         return iter(self._members.values())
 
-    @property
-    def latest_serial(self) -> int:
-        """The number of the newest member; a broadcast reaches members up to it."""
-        return self._latest_serial
+    def has_others(self, than: RoomConnection | None) -> bool:
+        """Whether there is any member but this one."""
+        count = len(self._members)
+        if count > 1 or than is None:
+            return count > 0
+        return count > 0 and than.serial not in self._members
 
     def next_serial(self) -> int:
         """The number for the next member."""
-        self._latest_serial += 1
-        return self._latest_serial
+        self.latest_serial += 1
+        return self.latest_serial
 
     def add(self, connection: RoomConnection) -> None:
         """Take a member in."""

@@ -190,7 +190,7 @@ class RoomContext:
         """See `sdk.Context.broadcast`."""
         left_out = exclude if isinstance(exclude, RoomConnection) else None
         members = self._members
-        if len(members) > (left_out in members):
+        if members.has_others(left_out):
             # Whoever carries the tag now: it may be another's when the gate lets the message go.
             only = None if tag is None else frozenset(members.select(tag, (), ()))
             self._host.stage(Broadcast(outgoing(message), left_out, members.latest_serial, only))

@@ -48,14 +48,12 @@ class EventEnds:
         keeping: bool,
     ) -> None:
         self._unit = unit
+        self.well = unit.finish
+        """The event ended well: its unit is finished. For each message, so no call of our own."""
         self._residence = residence
         self._names = names
         self._counters = counters
         self._keeping = keeping
-
-    def well(self) -> None:
-        """The event ended well: its unit is finished."""
-        self._unit.finish()
 
     def step(self) -> None:
         """Code that runs between events, or among them, waits: its unit is finished."""

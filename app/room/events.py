@@ -9,7 +9,7 @@ them, in its turn.
 import asyncio
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ..core.clock import Clock
 from ..core.errors import EventTimedOut, QueuedTooLong, RoomAborted, SectionTimedOut, StateroomError
@@ -81,6 +81,12 @@ class Intake(Enum):
     STOPPED = auto()
 
 
+_FREE: Final = Turn.FREE
+_TAKEN: Final = Turn.TAKEN
+_OPEN: Final = Intake.OPEN
+"""As names of their own: a look-up in an enum costs as much as a call."""
+
+
 class EventLoop:
     """See the module.
 
@@ -111,6 +117,8 @@ class EventLoop:
         self._gate = gate
         self._timeout = timeout_seconds
         self._turn = Turn.FREE
+        self.running = False
+        """Whether code of the author runs or waits at the moment: the turn is taken."""
         self._idle: asyncio.Event = asyncio.Event()
         self._idle.set()
         self._intake = Intake.OPEN
@@ -132,7 +140,7 @@ class EventLoop:
     @property
     def free(self) -> bool:
         """Whether an event could run inline now."""
-        return self._turn is Turn.FREE and not self._mailbox and not self._gate.locks
+        return self._turn is _FREE and not self._mailbox.events and not self._gate.locks
 
     @property
     def quiet(self) -> bool:
@@ -143,11 +151,6 @@ class EventLoop:
     def mark(self) -> int | None:
         """How many events have ended, while one runs or waits."""
         return self.count if self._turn is Turn.TAKEN or self._mailbox else None
-
-    @property
-    def running(self) -> bool:
-        """Whether code of the author runs or waits at the moment."""
-        return self._turn is Turn.TAKEN
 
     def limit_messages(self, seconds: float | None) -> None:
         """Let the messages that come from now on take so long; None as long as any event."""
@@ -175,16 +178,20 @@ class EventLoop:
         hook: Callable[[RoomConnection, str | bytes], Any],
         connection: RoomConnection,
         message: str | bytes,
-    ) -> None:
-        """Run a plain message hook now; only when `free`. Raises nothing of the author's.
+    ) -> bool:
+        """See `RoomEvents.run_inline`.
 
         When the hook turns out to return something to await, the pump takes it from there.
         """
-        self._turn = Turn.TAKEN
+        if self._turn is not _FREE or self._mailbox.events or self._gate.locks:
+            return False
+        self._turn = _TAKEN
+        self.running = True
         try:
             result = hook(connection, message)
             if result is None and not self._gate.locks:
-                self._turn = Turn.FREE
+                self._turn = _FREE
+                self.running = False
                 self.count += 1
                 self._ends.well()
             else:
@@ -193,12 +200,14 @@ class EventLoop:
         except InstanceAborted as error:
             self._aborted(error)
         except BaseException as error:  # noqa: BLE001 - author's code, which may even raise SystemExit
-            self._turn = Turn.FREE
+            self._turn = _FREE
+            self.running = False
             fault = as_blamed(error)
             self._undo(fault)
             self._ends.refuse(connection, fault)
-        if self._intake is not Intake.OPEN:
+        if self._intake is not _OPEN:
             self._rest()
+        return True
 
     def close(self, farewell: Event | None) -> None:
         """Take no more events; those that wait are still run, and the farewell as the last."""
@@ -220,6 +229,7 @@ class EventLoop:
 
     def _rest(self) -> None:
         """No event runs any more."""
+        self.running = False
         self._turn = Turn.FREE if self._intake is Intake.OPEN else Turn.OVER
 
     def _wait_for_turn(self) -> None:
@@ -230,7 +240,8 @@ class EventLoop:
 
     def _start_pump(self, first: Callable[[], Any] | None, fail: Failing) -> None:
         """Let the pump run now; the gate has been locked for it."""
-        self._turn = Turn.TAKEN
+        self._turn = _TAKEN
+        self.running = True
         self._idle.clear()
         self._tasks.start(self._pump(first, fail), name="events")
 

@@ -13,20 +13,31 @@ from typing import Generic, TypeVar
 OutputT = TypeVar("OutputT")
 
 
+class HeldOutputs(Generic[OutputT]):
+    """What waits for one batch, in the order it was made."""
+
+    __slots__ = ("batch", "outputs", "size_bytes")
+
+    def __init__(self, batch: int, outputs: list[OutputT], size_bytes: int) -> None:
+        self.batch = batch
+        self.outputs = outputs
+        self.size_bytes = size_bytes
+
+
 class OutputGate(Generic[OutputT]):
     """Holds outputs back; the caller delivers what `offer` and `confirm` return."""
 
     def __init__(self) -> None:
         self._required = 0  # the batch that outputs made now wait for
         self._confirmed = 0
-        self._held: deque[tuple[int, Sequence[OutputT], int]] = deque()
+        self._held: deque[HeldOutputs[OutputT]] = deque()
         self._broken = False
         self.held_bytes = 0
         """How much is held back, as the caller told it."""
 
     @property
     def held(self) -> int:
-        """How many groups of outputs are held back."""
+        """For how many batches outputs are held back."""
         return len(self._held)
 
     @property
@@ -42,21 +53,31 @@ class OutputGate(Generic[OutputT]):
         """Take outputs in order; returns those that may leave now: all of them or none."""
         if self._broken:
             return ()
-        if not self._held and self._required <= self._confirmed:
+        held, required = self._held, self._required
+        if not held and required <= self._confirmed:
             return outputs
-        self._held.append((self._required, outputs, size_bytes))
+        if held and held[-1].batch == required:
+            last = held[-1]
+            last.outputs.extend(outputs)
+            last.size_bytes += size_bytes
+        else:
+            held.append(HeldOutputs(required, list(outputs), size_bytes))
         self.held_bytes += size_bytes
         return ()
 
     def confirm(self, batch: int) -> list[OutputT]:
         """Note that batches up to `batch` are committed; returns the outputs that may leave."""
         self._confirmed = batch
-        ready: list[OutputT] = []
         held = self._held
-        while held and held[0][0] <= batch:
-            _, outputs, size_bytes = held.popleft()
-            ready.extend(outputs)
-            self.held_bytes -= size_bytes
+        if not held or held[0].batch > batch:
+            return []
+        first = held.popleft()
+        ready = first.outputs
+        self.held_bytes -= first.size_bytes
+        while held and held[0].batch <= batch:
+            more = held.popleft()
+            ready += more.outputs
+            self.held_bytes -= more.size_bytes
         return ready
 
     def break_(self) -> None:

@@ -65,7 +65,8 @@ class InterleavingLoop:
         self._running: dict[Event, int] = {}  # by number, so the oldest is the first
         self.count = 0
         self._tickets = 0
-        self._whole = False
+        self.running = False
+        """See `RoomEvents.running`: a start, or a plain hook that runs inline."""
         self._farewell: Event | None = None
         self._idle = asyncio.Event()
         self._idle.set()
@@ -88,11 +89,6 @@ class InterleavingLoop:
     def quiet(self) -> bool:
         """See `RoomEvents.quiet`."""
         return self._idle.is_set()
-
-    @property
-    def running(self) -> bool:
-        """See `RoomEvents.running`: a start, or a plain hook that runs inline."""
-        return self._whole
 
     @property
     def mark(self) -> int | None:
@@ -129,23 +125,25 @@ class InterleavingLoop:
         hook: Callable[[RoomConnection, str | bytes], Any],
         connection: RoomConnection,
         message: str | bytes,
-    ) -> None:
+    ) -> bool:
         """See `RoomEvents.run_inline`; what returns something to await becomes an event."""
-        self._whole = True
+        if not self.free:
+            return False
+        self.running = True
         self.count += 1
         self._gate.lock()
         try:
             result = hook(connection, message)
         except InstanceAborted as error:
-            self._whole = False
+            self.running = False
             self._host.abort(RoomAborted(str(error)))
         except BaseException as error:  # noqa: BLE001 - author's code, which may even raise SystemExit
-            self._whole = False
+            self.running = False
             fault = as_blamed(error)
             self._ends.kept(fault)
             self._ends.refuse(connection, fault)
         else:
-            self._whole = False
+            self.running = False
             if result is not None or self._gate.sections:
                 self._take_up(
                     Event(
@@ -156,6 +154,7 @@ class InterleavingLoop:
                 )
         self._ends.step()
         self._gate.unlock()
+        return True
 
     def close(self, farewell: Event | None) -> None:
         """See `RoomEvents.close`."""
@@ -244,7 +243,7 @@ class InterleavingLoop:
         if event.good_until is not None and event.good_until < self._clock.monotonic():
             event.fail(QueuedTooLong())
             return None
-        self._whole, self.current = True, event
+        self.running, self.current = True, event
         running_event.set(event)
         try:
             instance = await (self._host.rows_ready() if event.bare else self._host.ready())
@@ -252,7 +251,7 @@ class InterleavingLoop:
             event.fail(error)
             return None
         finally:
-            self._whole, self.current = False, None
+            self.running, self.current = False, None
             running_event.set(None)
             self._ends.step()
         return lambda: event.hook(instance)

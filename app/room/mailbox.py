@@ -59,13 +59,14 @@ class Mailbox:
     """
 
     def __init__(self, *, limit_events: int, limit_bytes: int) -> None:
-        self._events: deque[Event] = deque()
+        self.events: deque[Event] = deque()
+        """Those that wait, the oldest first; for looking only."""
         self._bytes = 0
         self._limit_events = limit_events
         self._limit_bytes = limit_bytes
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self.events)
 
     @property
     def size_bytes(self) -> int:
@@ -75,12 +76,12 @@ class Mailbox:
     @property
     def over_high_water(self) -> bool:
         """Whether sockets should stop reading."""
-        return len(self._events) >= self._limit_events or self._bytes >= self._limit_bytes
+        return len(self.events) >= self._limit_events or self._bytes >= self._limit_bytes
 
     @property
     def under_low_water(self) -> bool:
         """Whether sockets may read again."""
-        return len(self._events) * 2 <= self._limit_events and self._bytes * 2 <= self._limit_bytes
+        return len(self.events) * 2 <= self._limit_events and self._bytes * 2 <= self._limit_bytes
 
     def put(self, event: Event, *, always: bool = False, uncounted: bool = False) -> None:
         """Append an event.
@@ -97,20 +98,20 @@ class Mailbox:
         if not always:
             if self._bytes >= _HARD_FACTOR * self._limit_bytes:
                 raise QueueTooLarge(f"{self._bytes} bytes wait for this object")
-            if len(self._events) >= _HARD_FACTOR * self._limit_events and not uncounted:
-                raise QueueFull(f"{len(self._events)} events wait for this object")
-        self._events.append(event)
+            if len(self.events) >= _HARD_FACTOR * self._limit_events and not uncounted:
+                raise QueueFull(f"{len(self.events)} events wait for this object")
+        self.events.append(event)
         self._bytes += event.size_bytes
 
     def take(self) -> Event:
         """Remove and return the oldest event."""
-        event = self._events.popleft()
+        event = self.events.popleft()
         self._bytes -= event.size_bytes
         return event
 
     def drain(self) -> list[Event]:
         """Remove and return all events."""
-        events = list(self._events)
-        self._events.clear()
+        events = list(self.events)
+        self.events.clear()
         self._bytes = 0
         return events

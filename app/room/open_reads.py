@@ -28,15 +28,13 @@ class OpenReads:
 
     def __init__(self, closed: Callable[[], None]) -> None:
         self._closed = closed
-        self._open: list[Bars] = []
+        self.open: list[Bars] = []
+        """Those under way; while there are none, nothing is barred."""
         self._barred = False
-
-    def __bool__(self) -> bool:
-        return bool(self._open)
 
     def bar(self, pending: Layer) -> bool:
         """Whether these writes must wait; then `closed` is called when to ask again."""
-        self._barred = any(bars(pending) for bars in self._open)
+        self._barred = any(bars(pending) for bars in self.open)
         return self._barred
 
     @contextmanager
@@ -60,11 +58,11 @@ class OpenReads:
         def bars(pending: Layer) -> bool:
             return pending.wiped or touches(pending)
 
-        self._open.append(bars)
+        self.open.append(bars)
         try:
             yield
         finally:
-            self._open.remove(bars)
+            self.open.remove(bars)
             if self._barred:
                 self._barred = False
                 self._closed()

@@ -4,11 +4,11 @@ Recipients of a broadcast are those that were connected when it was made. Messag
 the same time are grouped, so that each socket gets one write.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ..core.frames import OutgoingMessage
-from .connections import ConnectionSet, RoomConnection
+from ..core.frames import Burst, OutgoingMessage
+from .connections import OPEN, ConnectionSet, RoomConnection
 
 
 class Send(NamedTuple):
@@ -62,14 +62,13 @@ Output = Send | Broadcast | Close | Release | Depart
 
 def bytes_of(outputs: Sequence[Output]) -> int:
     """How much memory the messages of some outputs hold; one that goes to many counts once."""
-    return sum(
-        output.message.size
-        if isinstance(output, Send | Broadcast)
-        else output.size_bytes
-        if isinstance(output, Depart)
-        else 0
-        for output in outputs
-    )
+    size = 0
+    for output in outputs:
+        if isinstance(output, (Broadcast, Send)):
+            size += output.message.size
+        elif isinstance(output, Depart):
+            size += output.size_bytes
+    return size
 
 
 class OutputDelivery:
@@ -91,9 +90,53 @@ class OutputDelivery:
         if len(outputs) == 1:
             self._deliver_one(outputs[0])
             return
-        if all(type(output) is Broadcast for output in outputs):
-            self._deliver_broadcasts(outputs)  # type: ignore[arg-type]  # just checked
-            return
+        broadcasts: list[Broadcast] = []
+        for output in outputs:
+            if not isinstance(output, Broadcast) or output.only is not None:
+                self._deliver_mixed(outputs)
+                return
+            broadcasts.append(output)
+        if broadcasts:
+            self._deliver_broadcasts(broadcasts)
+
+    def _deliver_one(self, output: Output) -> None:
+        if isinstance(output, Broadcast):
+            message = output.message
+            recipients = self._recipients(output)
+            self._hand_to_all(recipients, (message,), message.size)
+        elif isinstance(output, Send):
+            self._hand_over(output.to, (output.message,))
+        else:
+            output.run()
+
+    def _deliver_broadcasts(self, broadcasts: list[Broadcast]) -> None:
+        """The common case of a busy room: each member gets all but its own.
+
+        Who said none of them gets the same bytes as all others who did not, joined once.
+        """
+        everything = Burst([output.message for output in broadcasts])
+        senders = {output.exclude for output in broadcasts}
+        upto = min([output.upto for output in broadcasts])
+        listeners: list[RoomConnection] = []
+        others: list[RoomConnection] = []
+        for member in self._members:
+            if member in senders or member.serial > upto:
+                others.append(member)
+            else:
+                listeners.append(member)
+        self._hand_to_all(listeners, everything, everything.size)
+        for member in others:
+            serial = member.serial
+            messages = [
+                output.message
+                for output in broadcasts
+                if output.exclude is not member and serial <= output.upto
+            ]
+            if messages:
+                self._hand_over(member, messages)
+
+    def _deliver_mixed(self, outputs: Sequence[Output]) -> None:
+        """Anything at all: what one socket gets is collected, up to its end."""
         waiting: dict[RoomConnection, list[OutgoingMessage]] = {}
         for output in outputs:
             if isinstance(output, Send):
@@ -108,37 +151,31 @@ class OutputDelivery:
         for member, messages in waiting.items():
             self._hand_over(member, messages)
 
-    def _deliver_one(self, output: Output) -> None:
-        if isinstance(output, Broadcast):
-            messages = (output.message,)
-            for member in self._recipients(output):
-                self._hand_over(member, messages)
-        elif isinstance(output, Send):
-            self._hand_over(output.to, (output.message,))
-        else:
-            output.run()
-
-    def _deliver_broadcasts(self, broadcasts: Sequence[Broadcast]) -> None:
-        """The common case of a busy room: each member gets all but its own."""
-        for member in list(self._members):
-            serial = member.serial
-            messages = [
-                output.message
-                for output in broadcasts
-                if output.exclude is not member
-                and serial <= output.upto
-                and (output.only is None or member in output.only)
+    def _recipients(self, output: Broadcast) -> list[RoomConnection]:
+        exclude, upto, only = output.exclude, output.upto, output.only
+        members = self._members
+        if only is not None:
+            return [
+                member
+                for member in members
+                if member is not exclude and member.serial <= upto and member in only
             ]
-            if messages:
-                self._hand_over(member, messages)
+        if upto >= members.latest_serial:
+            return [member for member in members if member is not exclude]
+        return [member for member in members if member is not exclude and member.serial <= upto]
 
-    def _recipients(self, output: Broadcast) -> Iterable[RoomConnection]:
-        _, exclude, upto, only = output
-        return [
-            member
-            for member in self._members
-            if member is not exclude and member.serial <= upto and (only is None or member in only)
-        ]
+    def _hand_to_all(
+        self, members: list[RoomConnection], messages: Sequence[OutgoingMessage], size_bytes: int
+    ) -> None:
+        """As `RoomConnection.deliver` for each, whose costs would be counted in thousands."""
+        most = self._limit - size_bytes
+        for member in members:
+            if member.state is OPEN:
+                transport = member.transport
+                if transport.buffered_bytes > most:
+                    member.shut(1013, self._reason)
+                else:
+                    transport.send(messages)
 
     def _hand_over(self, member: RoomConnection, messages: Sequence[OutgoingMessage]) -> None:
         member.deliver(messages, limit_bytes=self._limit, overflow_reason=self._reason)

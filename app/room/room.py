@@ -65,9 +65,9 @@ class Room:
         self.object_id, self.mount = claim.object_id, mount
         self.members = ConnectionSet()
         self.touched = True
-        self._lease = environment.lease
-        self._limits = limits
+        self._lease, self._limits = environment.lease, limits
         self._traits = ClassTraits.of(mount.cls)
+        self._plain_message = self._traits.plain_message
         self._mailbox = _mailbox_of(limits)
         self.event_timeout_seconds = limits.event_timeout_seconds
         self._gate = InputGate()
@@ -108,11 +108,10 @@ class Room:
             deliver=self._deliver,
             failed=self.abort,
             alarm_set=environment.alarm_set,
-            progress=lambda: self._brake.relieve(),  # noqa: PLW0108 - it is made later
         )
         self._unit = RunningUnit(
             self.lane,
-            in_event=lambda: self._events.running,
+            events=self._events,
             alive=lambda: not self._life.closed,
         )
         self.asking = Asking(self._unit, self._submit)
@@ -121,6 +120,7 @@ class Room:
             environment, self.object_id, self._unit, self._events, self.asking, beside
         )
         self._brake = ReadingBrake(self.lane, self._mailbox, self._unit)
+        self.lane.progress = self._brake.relieve
         self._auto = AutoResponder(self._unit, self._deliver, environment.database_clock)
         self._residence = Residence(
             mount=mount,
@@ -244,12 +244,11 @@ class Room:
         instance = self._residence.instance
         if (
             instance is not None
-            and self._traits.plain_message
-            and self._events.free
+            and self._plain_message
             and not connection.deaf
             and not self.lane.congested
+            and self._events.run_inline(instance.on_message, connection, message)
         ):
-            self._events.run_inline(instance.on_message, connection, message)
             return
         if self._life.leaving or (connection.deaf and not self._events.running):
             return

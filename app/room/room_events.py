@@ -73,8 +73,11 @@ class RoomEvents(Protocol):
         hook: Callable[[RoomConnection, str | bytes], Any],
         connection: RoomConnection,
         message: str | bytes,
-    ) -> None:
-        """Run a plain message hook now; only when `free`. Raises nothing of the author's."""
+    ) -> bool:
+        """Run a plain message hook now, if `free`; returns whether it was run.
+
+        Raises nothing of the author's.
+        """
         ...
 
     def step_failed(self, error: Exception) -> None:

@@ -246,21 +246,23 @@ class RoomStorage(RoomAlarmStorage):
     ) -> Awaitable[None]:
         self._check_storing()
         lane = self._lane
-        size = lane.buffer.unit_bytes
+        buffer = lane.buffer
+        added = 0
         for raw, stored in writes.items():
-            size += len(raw) + (0 if stored is None else len(stored))
+            added += len(raw) if stored is None else len(raw) + len(stored)
+        size = buffer.unit_bytes + added
         if size > self._parts.unit_bytes:
             raise UnitTooLarge(
                 f"one event wrote {size} bytes, the limit is {self._parts.unit_bytes}"
             )
         if congested := lane.congested:
             lane.check_room(size)
-        top = lane.buffer.top
-        for raw, stored in writes.items():
-            top.set(raw, stored)
+        top = buffer.top
+        top.set_all(writes, added_bytes=added)
         if no_cache:
-            top.uncached.update(writes)
-        top.confirmed = top.confirmed or confirmed
+            top.keep_out(writes)
+        if confirmed:
+            top.confirmed = True
         self._host.wrote()
         return Done(self._wait_for_room) if congested else DONE
 

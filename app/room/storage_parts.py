@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 from ..core.errors import ObjectFrozen, RoomAborted, Unsupported
 from ..core.values import Receipt
@@ -38,6 +38,10 @@ class Use(Enum):
     NOTHING = auto()  # the instance is over; another one may have taken its place
 
 
+_ALL: Final = Use.ALL
+_NOTHING: Final = Use.NOTHING
+
+
 @dataclass(slots=True, kw_only=True)
 class StorageParts:
     """What the storage of one instance is made of, its transactions' included.
@@ -71,7 +75,7 @@ class CheckedStorage:
         self._host = parts.host
 
     def _check_storing(self) -> None:
-        if self._parts.use is not Use.ALL:
+        if self._parts.use is not _ALL:
             self._check_alive()
             if self._parts.use is Use.FROZEN:
                 raise ObjectFrozen
@@ -81,5 +85,5 @@ class CheckedStorage:
             )
 
     def _check_alive(self) -> None:
-        if self._parts.use is Use.NOTHING:
+        if self._parts.use is _NOTHING:
             raise RoomAborted("this instance of the object is over")

@@ -7,6 +7,7 @@ of the loop. Nothing undoes it, so what is said in it before its first write doe
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from ..core.values import Receipt
 from .buffer import TransactionOpen
@@ -14,26 +15,35 @@ from .commits import CommitLane
 from .outputs import Close, Output
 
 
+class Happening(Protocol):
+    """What the unit asks of the events."""
+
+    @property
+    def running(self) -> bool:
+        """Whether an event runs, so that its end will end the unit."""
+        ...
+
+
 class RunningUnit:
     """See the module.
 
     Args:
         lane: Where ended units go.
-        in_event: Whether an event runs, so that its end will end the unit.
+        events: Say whether one runs.
         alive: Whether the room still lives.
     """
 
-    def __init__(
-        self, lane: CommitLane, *, in_event: Callable[[], bool], alive: Callable[[], bool]
-    ) -> None:
+    def __init__(self, lane: CommitLane, *, events: Happening, alive: Callable[[], bool]) -> None:
         self._lane = lane
-        self._in_event = in_event
+        self._events = events
         self._alive = alive
         self._outputs: list[Output] = []
         self._early = 0  # how many of them were said between events, before any write
         self._former: dict[object, Callable[[], None]] = {}
         self._stray: asyncio.Handle | None = None
         self._relief = asyncio.Event()
+        self.starved = False
+        """Whether somebody waits for room."""
 
     @property
     def alive(self) -> bool:
@@ -43,14 +53,14 @@ class RunningUnit:
     def stage(self, output: Output) -> None:
         """Make an output part of the unit."""
         self._outputs.append(output)
-        if not self._in_event():
+        if not self._events.running:
             if not self._lane.buffer.written:
                 self._early = len(self._outputs)
             self.wrote()
 
     def wrote(self) -> None:
         """Note a write; between events this sets the unit's end."""
-        if not self._in_event() and self._stray is None:
+        if self._stray is None and not self._events.running:
             self._stray = asyncio.get_running_loop().call_soon(self._finish_stray)
 
     def remember(self, what: object, put_back: Callable[[], None]) -> None:
@@ -126,13 +136,15 @@ class RunningUnit:
         """Wait until fewer finished units are unconfirmed."""
         while self._lane.congested and self.alive:
             self._relief.clear()
+            self.starved = True
             await self._relief.wait()
 
     def relieve(self) -> None:
         """Wake those that wait for room, to look again."""
+        self.starved = False
         self._relief.set()
 
     def _finish_stray(self) -> None:
         self._stray = None
-        if self.alive and not self._in_event() and not self._lane.buffer.in_transaction:
+        if self.alive and not self._events.running and not self._lane.buffer.in_transaction:
             self.finish()  # after a transaction, its end asks again

@@ -78,7 +78,7 @@ class WriteLane(RuleBasedStateMachine):
         top.set(key, value)
         top.confirmed = True
         if not cached:
-            top.uncached.add(key)
+            top.keep_out([key])
         if value is None:
             self.now.pop(key, None)
         else:
@@ -213,7 +213,7 @@ class WriteLane(RuleBasedStateMachine):
     @invariant()
     def sizes_are_those_of_the_entries(self) -> None:
         buffer = self.bench.lane.buffer
-        for layer in (*buffer._stack, buffer._pending):
+        for layer in (*buffer._stack, buffer.pending):
             size = sum(len(key) + len(value or b"") for key, value in layer.entries.items())
             assert layer.size_bytes == size
 

@@ -60,11 +60,16 @@ class LaneBench:
             clock=self.clock,
             deliver=self._deliver,
             failed=self._fail,
-            progress=self._progress,
             alarm_set=self.alarms_set.append,
         )
-        self.unit = RunningUnit(self.lane, in_event=lambda: self.in_event, alive=lambda: self.alive)
+        self.lane.progress = self._progress
+        self.unit = RunningUnit(self.lane, events=self, alive=lambda: self.alive)
         return self
+
+    @property
+    def running(self) -> bool:
+        """Whether an event runs, for the unit."""
+        return self.in_event
 
     @property
     def rows(self) -> dict[bytes, bytes]:

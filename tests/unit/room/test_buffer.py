@@ -267,10 +267,10 @@ def test_the_buffer_knows_what_is_unfinished_and_what_is_unconfirmed() -> None:
 def test_which_keys_stay_out_of_the_cache_goes_down_with_the_writes() -> None:
     buffer = WriteBuffer()
     _put(buffer, b"a", b"1")
-    buffer.top.uncached.add(b"a")
+    buffer.top.keep_out([b"a"])
     buffer.seal()
     _put(buffer, b"b", b"1")
-    buffer.top.uncached.add(b"b")
+    buffer.top.keep_out([b"b"])
     buffer.seal()
     layer = buffer.freeze()
     assert layer is not None

@@ -101,7 +101,7 @@ def test_a_wipe_with_more_than_fits_leaves_the_cache_incomplete() -> None:
 def test_a_row_written_without_caching_is_forgotten_and_not_taken_for_missing() -> None:
     cache = _complete({b"a": b"1"})
     layer = _layer({b"a": b"2"})
-    layer.uncached.add(b"a")
+    layer.keep_out([b"a"])
     cache.absorb(layer)
     assert cache.lookup(b"a") is UNKNOWN
     assert not cache.complete
@@ -110,7 +110,7 @@ def test_a_row_written_without_caching_is_forgotten_and_not_taken_for_missing() 
 def test_a_row_written_without_caching_behind_a_wipe_is_not_taken_for_missing() -> None:
     cache = _complete({b"a": b"1"})
     layer = _layer({b"a": b"2", b"b": b"3"}, wiped=True)
-    layer.uncached.add(b"a")
+    layer.keep_out([b"a"])
     cache.absorb(layer)
     assert cache.lookup(b"a") is UNKNOWN
     assert cache.lookup(b"b") == b"3"
@@ -120,7 +120,7 @@ def test_a_row_written_without_caching_behind_a_wipe_is_not_taken_for_missing() 
 def test_deleting_an_uncached_row_again_leaves_a_complete_cache_complete() -> None:
     cache = _complete({b"a": b"1"})
     layer = _layer({b"b": None})
-    layer.uncached.add(b"b")
+    layer.keep_out([b"b"])
     cache.absorb(layer)
     assert cache.complete
     assert cache.lookup(b"b") is None

@@ -11,7 +11,7 @@ from app.core.errors import (
 )
 from app.core.frames import OutgoingMessage
 from app.core.mounts import Durability
-from app.core.values import CommitOutcome, CommitResult
+from app.core.values import Alarm, CommitOutcome, CommitResult
 from app.room.limits import RoomLimits
 from app.room.outputs import Send
 from tests.unit.room.benches import LaneBench, a_connection
@@ -253,8 +253,69 @@ async def test_relaxed_units_are_heard_at_once_and_committed_behind() -> None:
     bench.put("a")
     bench.end_unit("at once")
     assert bench.said == ["at once"]
+    bench.clock.advance(0.25)
     bench.committer.commit_now()
     assert bench.rows == {b"a": b"v"}
+
+
+async def test_relaxed_units_share_a_commit_after_a_quarter_of_the_time() -> None:
+    limits = RoomLimits(relaxed_loss_ms=1_000)
+    bench = await LaneBench(durability=Durability.RELAXED, limits=limits).open()
+    for number in range(3):
+        bench.put(str(number))
+        bench.end_unit(str(number))
+        bench.clock.advance(0.08)
+    bench.committer.commit_now()
+    early = dict(bench.rows)
+    bench.clock.advance(0.02)
+    bench.committer.commit_now()
+    assert (early, bench.rows) == ({}, {b"0": b"v", b"1": b"v", b"2": b"v"})
+    assert bench.lane.commit_seq == bench.claim.commit_seq + 1
+    assert bench.said == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("why", ["much", "wipe", "alarm", "asked", "no room for loss"])
+async def test_a_relaxed_commit_does_not_wait_for_its_time(why: str) -> None:
+    limits = RoomLimits(relaxed_loss_bytes=8, relaxed_loss_ms=0 if why == "no room for loss" else 9)
+    bench = await LaneBench(durability=Durability.RELAXED, limits=limits).open()
+    bench.clock.advance(1.0)
+    if why == "wipe":
+        bench.lane.buffer.top.wipe()
+    if why == "alarm":
+        bench.lane.buffer.top.set_alarm("", Alarm(due_ms=1, next_attempt_ms=1))
+    bench.put("a", "12" if why == "much" else "")
+    bench.end_unit()
+    asked = bench.lane.commit_point() if why == "asked" else None
+    if why == "no room for loss":
+        bench.clock.advance(0.0)
+    bench.committer.commit_now()
+    assert bench.lane.commit_seq == bench.claim.commit_seq + 1
+    assert asked is None or asked.done()
+
+
+async def test_relaxed_units_that_end_while_a_commit_is_under_way_follow_by_themselves() -> None:
+    limits = RoomLimits(relaxed_loss_ms=1_000)
+    bench = await LaneBench(durability=Durability.RELAXED, limits=limits).open()
+    bench.put("a")
+    bench.end_unit()
+    bench.clock.advance(0.25)
+    bench.committer.take()
+    bench.put("b")
+    bench.end_unit()
+    bench.committer.settle()
+    bench.clock.advance(0.25)
+    bench.committer.commit_now()
+    assert bench.rows == {b"a": b"v", b"b": b"v"}
+
+
+async def test_a_broken_relaxed_lane_asks_for_no_commit_any_more() -> None:
+    bench = await LaneBench(durability=Durability.RELAXED).open()
+    bench.put("a")
+    bench.end_unit()
+    bench.lane.break_(RoomAborted())
+    bench.clock.advance(10.0)
+    bench.committer.commit_now()
+    assert bench.rows == {}
 
 
 async def test_relaxed_sends_wait_once_more_could_be_lost_than_the_setting_allows() -> None:
@@ -295,6 +356,7 @@ async def test_the_age_of_what_could_be_lost_begins_anew_when_all_is_confirmed()
     for number in range(3):
         bench.put("a", str(number))
         bench.end_unit(str(number))
+        bench.clock.advance(0.25)
         bench.committer.commit_now()
         bench.clock.advance(5.0)
     assert bench.said == ["0", "1", "2"]

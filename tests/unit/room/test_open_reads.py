@@ -28,11 +28,11 @@ def test_a_write_to_a_key_that_is_read_waits_until_the_read_is_over() -> None:
     closed = Closed()
     reads = OpenReads(closed)
     with reads.of_keys([b"a", b"b"]):
-        assert reads
+        assert reads.open
         assert reads.bar(_layer(b"b", b"c"))
         assert closed.count == 0
     assert closed.count == 1
-    assert not reads
+    assert not reads.open
 
 
 def test_a_write_to_another_key_does_not_wait() -> None:

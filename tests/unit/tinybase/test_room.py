@@ -172,6 +172,7 @@ async def test_a_relaxed_room_speaks_at_once_and_stores_behind() -> None:
         alice.tell(3, _CHANGE)
         assert bob.kinds() == [(alice.id, 3)]
         assert harness.stored(ROOM, "a") == {}
+        harness.clock.advance(0.25)
         harness.committer.commit_now()
         assert harness.stored(ROOM, "a")
 
