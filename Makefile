@@ -46,9 +46,9 @@ docs: setup ## Write the pages that are generated from the code
 	$(BIN)/python -m docs.generate_conformance
 
 ##@ Measure
-bench: setup ## Load test, side by side with TinyBase's own servers
+bench: setup ## Measure every goal beside TinyBase's own servers, and write docs/reference/performance.md
 	$(BIN)/python -m bench --install
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench.performance $(ARGS)
 
 soak: setup ## Faults of every kind, then 300 failovers timed (MINUTES=60 KILLS=300; ARGS=--leaks: memory alone)
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) $(ARGS)

@@ -1,8 +1,10 @@
 """Where the time of a server goes: its functions by their own time, sampled while it is loaded.
 
-py-spy looks from outside, a few hundred times a second, native frames included, so nothing is put
-into the server and a compiled module shows as well. The samples are taken in a run of their own:
-the figures of the report are those of servers that nobody looked into.
+py-spy looks from outside, two hundred times a second, native frames included, so nothing is put
+into the server and a compiled module shows as well. Threads that wait do not count, nor does the
+event loop while it asks the kernel for events: nobody can tell there whether it waits. The samples
+are taken in a run of their own: the figures of the report are those of servers that nobody looked
+into.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +26,13 @@ from bench.scenarios import SCENARIOS, Fanout
 from bench.servers import SERVERS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bench.options import Options
 
 RATE = 200
+_WAITING = frozenset(("epoll_wait", "epoll_pwait", "poll", "select", "wait4", "sigwait"))
+_LOCKS = frozenset(("PyThread_acquire_lock_timed", "take_gil"))
 TOP = 10
 SYMBOL_SECONDS = 2.0
 SPARE_SECONDS = 15.0
@@ -61,14 +67,22 @@ def spent(folded: str, top: int = TOP) -> list[Spent]:
     for line in folded.splitlines():
         stack, _, count = line.rpartition(" ")
         frames = [_place(frame) for frame in stack.split(";")]
+        if _waits(frames):
+            continue
         own[frames[-1]] += int(count)
         for frame in set(frames):
             total[frame] += int(count)
-    samples = sum(own.values())
+    samples = max(1, own.total())
     return [
         Spent(place=place, own=count / samples, total=total[place] / samples)
         for place, count in own.most_common(top)
     ]
+
+
+def _waits(frames: Sequence[str]) -> bool:
+    """Tell a thread that waits for work from one that works."""
+    names = [frame.partition(" (")[0] for frame in frames]
+    return names[-1] in _WAITING or not _LOCKS.isdisjoint(names)
 
 
 def _place(frame: str) -> str:
@@ -103,7 +117,7 @@ async def _sampled(spy: Path, name: str, shape: str, folder: Path, options: Opti
             run = FanoutRun(scenario, server, process)
             await run.open()
             await run.burst(options.warmup_seconds)
-            load = run.burst(options.seconds + SYMBOL_SECONDS)
+            load = run.burst(_seconds(options) + SYMBOL_SECONDS)
         else:
             run = JoinRun(scenario, process)
             await run.open()
@@ -118,14 +132,19 @@ async def _sampled(spy: Path, name: str, shape: str, folder: Path, options: Opti
     return "".join(written)
 
 
+def _seconds(options: Options) -> float:
+    """For how long samples are taken: twice a measurement, for there is only one of them."""
+    return max(1.0, 2 * options.seconds)
+
+
 async def _joins(run: JoinRun, options: Options) -> None:
-    await run.measure(options)
+    await run.measure(replace(options, seconds=_seconds(options) + SYMBOL_SECONDS))
 
 
 async def _record(spy: Path, pid: int, folder: Path, options: Options) -> str:
     output = folder / f"{pid}.folded"
     arguments = ["record", "--native", "--function", "--format", "raw", "--rate", str(RATE)]
-    arguments += ["--duration", str(max(1, round(options.seconds))), "--pid", str(pid)]
+    arguments += ["--duration", str(round(_seconds(options))), "--pid", str(pid)]
     process = await asyncio.create_subprocess_exec(
         str(spy),
         *arguments,
@@ -135,7 +154,7 @@ async def _record(spy: Path, pid: int, folder: Path, options: Options) -> str:
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        async with asyncio.timeout(options.seconds + SPARE_SECONDS):
+        async with asyncio.timeout(_seconds(options) + SPARE_SECONDS):
             said = (await process.communicate())[0].decode(errors="replace")
     except TimeoutError:
         process.kill()

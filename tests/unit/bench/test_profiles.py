@@ -18,3 +18,12 @@ def test_the_most_costly_function_comes_first() -> None:
 
 def test_nothing_sampled_is_an_empty_list() -> None:
     assert spent("") == []
+
+
+def test_threads_that_wait_do_not_count() -> None:
+    waiting = """\
+main (app/cli.py:10);uv_run (core.c:464);epoll_pwait (libc.so.6) 50
+worker (thread.py:1);PyThread_acquire_lock_timed (libpython3.11.so);0x7f7ab3ca3f16 (libc.so.6) 50
+"""
+    assert spent(waiting) == []
+    assert spent(FOLDED + waiting) == spent(FOLDED)
