@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rows", type=_names, metavar="A,B", help="which rows (all)")
     parser.add_argument("--rounds", type=int, default=5, help="how often, in turn (5)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="load per measurement (2)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="load per measurement (1.5)")
     parser.add_argument("--warmup", type=float, default=1.0, help="seconds of load before it (1)")
     parser.add_argument(
         "--quick",

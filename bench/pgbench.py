@@ -27,7 +27,7 @@ from app.store.data_directory import DataDirectory
 from app.store.embedded import EmbeddedPostgres
 from bench.rows import Better, Figure, Tick
 
-SECONDS = 2.0
+SECONDS = 1.0
 MANY_CLIENTS = 8
 _SETUP = """
 create schema if not exists bench_pgbench;

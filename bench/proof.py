@@ -52,7 +52,7 @@ class Proof:
         self._steps = plan(grid_of(rows), options, self.seen.outcome)
         self._extras = []
         for extra in extras_of(rows):
-            reason = extra.obstacle() if long or extra.every_round else "left out by --quick, it takes minutes"
+            reason = extra.obstacle() if long or extra.every_round else "left out by --quick"
             if reason is None:
                 self._extras.append(extra)
             else:
