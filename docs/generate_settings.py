@@ -59,6 +59,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "max_connections",
         "socket_ping_seconds",
         "socket_pong_seconds",
+        "socket_engine",
+        "socket_deflate",
         "name_bytes",
     ),
     "Durability": (

@@ -22,12 +22,14 @@ import structlog
 import uvicorn
 import uvloop
 
+from ..core.clock import Clock, SystemClock
+from ..core.handshakes import HandshakeGate
 from ..core.tasks import TaskOwner
-from ..settings import Settings
-from ..transport.direct import DirectWebSocketProtocol
+from ..settings import EngineName, Settings
+from ..transport.engine import SocketEngine
 from .listening import BACKLOG, base_url, bind_socket, start_listening
 
-WEBSOCKET_PROTOCOL = DirectWebSocketProtocol
+SERVERS_OWN_SOCKETS = "websockets-sansio"
 HTTP_PROTOCOL = "httptools"
 LEFTOVER_SECONDS = 5
 _STUBBORN_SECONDS = 2.0
@@ -41,6 +43,11 @@ class Runnable(Protocol):
     @property
     def asgi(self) -> Any:
         """The ASGI application, usable between `start` and `stop`."""
+        ...
+
+    @property
+    def gate(self) -> HandshakeGate | None:
+        """Who decides about WebSockets, between `start` and `stop`."""
         ...
 
     async def start(self) -> None:
@@ -144,7 +151,10 @@ class ServerRun:
         await self._tasks.close()
 
     async def _serve(self, service: Runnable, listener: socket) -> None:
-        server = LoopServer(uvicorn_config(service.asgi, self._settings))
+        engine = socket_engine(service.gate, self._settings, SystemClock())
+        server = LoopServer(uvicorn_config(service.asgi, self._settings, engine))
+        if engine is not None:
+            engine.serve_for(server.server_state)
         start_listening(listener)
         serving = self._tasks.start(server.serve(sockets=[listener]), name="uvicorn")
         try:
@@ -158,6 +168,8 @@ class ServerRun:
             server.should_exit = True
             server.force_exit = self.forced
         await serving
+        if engine is not None:
+            await engine.close()
 
     async def _first_of(self, serving: asyncio.Task[Any], event: asyncio.Event) -> None:
         """Wait for the event, but not longer than the server runs."""
@@ -194,14 +206,30 @@ class ServerRun:
             self._main.cancel()
 
 
-def uvicorn_config(asgi: Any, settings: Settings) -> uvicorn.Config:
+def socket_engine(
+    gate: HandshakeGate | None, settings: Settings, clock: Clock
+) -> SocketEngine | None:
+    """Return our WebSocket engine, or None where the server's own is wanted."""
+    if gate is None or settings.socket_deflate or settings.socket_engine is EngineName.UVICORN:
+        return None
+    return SocketEngine(
+        gate,
+        clock=clock,
+        max_frame_bytes=settings.max_frame_bytes,
+        ping_seconds=settings.socket_ping_seconds,
+        pong_seconds=settings.socket_pong_seconds,
+    )
+
+
+def uvicorn_config(asgi: Any, settings: Settings, engine: SocketEngine | None) -> uvicorn.Config:
     """Return how uvicorn serves us: no loop, log, lifespan or proxy headers of its own."""
+    sockets: Any = SERVERS_OWN_SOCKETS if engine is None else engine.protocol
     return uvicorn.Config(
         asgi,
         http=HTTP_PROTOCOL,
-        ws=WEBSOCKET_PROTOCOL,
+        ws=sockets,
         ws_max_size=settings.max_frame_bytes,
-        ws_per_message_deflate=False,
+        ws_per_message_deflate=settings.socket_deflate,
         ws_ping_interval=settings.socket_ping_seconds,
         ws_ping_timeout=settings.socket_pong_seconds,
         lifespan="off",

@@ -6,7 +6,7 @@ Each call says what it means here and over a link; `finder` knows which of the t
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ..core.errors import LinkBroken, WorkerLeaving
+from ..core.errors import LinkBroken, RoomAborted, WorkerLeaving
 from ..core.handoff import GivableSocket, HandoffAnswer, SocketGiver
 from ..core.ids import ObjectId, ObjectIds
 from ..core.sockets import SocketSink, SocketTransport
@@ -54,6 +54,28 @@ class Locator:
     def is_here(self, object_id: ObjectId) -> bool:
         """See `OwnerFinder.is_here`."""
         return self._finder.is_here(object_id)
+
+    def at_hand(self, object_id: ObjectId) -> bool:
+        """Whether a socket may join in the very step that asks: the instance is here, started."""
+        room = self._registry.at_hand(object_id)
+        return room is not None and room.awake
+
+    def join_at_hand(
+        self,
+        object_id: ObjectId,
+        request: Request,
+        transport: SocketTransport,
+        connection_id: str,
+    ) -> SocketSink:
+        """Bring a socket to its object at once, where `at_hand` says so in the same step.
+
+        Raises:
+            StateroomError: It could not be taken; nothing was sent to the socket.
+        """
+        room = self._registry.at_hand(object_id)
+        if room is None:
+            raise RoomAborted
+        return room.join(request, transport, connection_id)
 
     async def find(self, object_id: ObjectId, offered: GivableSocket | None = None) -> bool:
         """Make sure that the object can be reached: its room is started here, or its link is up.

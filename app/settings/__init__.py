@@ -12,12 +12,13 @@ of a secret is never part of it.
 
 from .children import child_environment
 from .loading import load_settings, unknown_variables
-from .model import DatabasePooler, LogFormat, LogLevel, RoomAccess, Settings
+from .model import DatabasePooler, EngineName, LogFormat, LogLevel, RoomAccess, Settings
 from .mounts import TINYBASE_NAMESPACE, NamespaceSpec, RouteSpec
 
 __all__ = [
     "TINYBASE_NAMESPACE",
     "DatabasePooler",
+    "EngineName",
     "LogFormat",
     "LogLevel",
     "NamespaceSpec",

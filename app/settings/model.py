@@ -49,6 +49,13 @@ class DatabasePooler(StrEnum):
     TRANSACTION = "transaction"
 
 
+class EngineName(StrEnum):
+    """Which code speaks the WebSocket protocol."""
+
+    PICOWS = "picows"
+    UVICORN = "uvicorn"
+
+
 class LogLevel(StrEnum):
     """The least severe log line that is written."""
 
@@ -201,6 +208,11 @@ class Settings(BaseSettings):
     """How often every WebSocket is pinged; it wakes no object."""
     socket_pong_seconds: Seconds = 20.0
     """A client that is silent this long after a ping is taken for gone; its socket is dropped."""
+    socket_engine: EngineName = EngineName.PICOWS
+    """What carries WebSockets: `picows`, the fast one, or `uvicorn`, the server's own."""
+    socket_deflate: bool = False
+    """Offer permessage-deflate. It saves bandwidth and costs CPU and memory for each socket;
+    `picows` has none, so this selects `uvicorn`."""
     max_connections: Count = 32_768
     """Most connections of one room."""
     name_bytes: Annotated[int, Field(ge=1, le=NAME_BYTES)] = NAME_BYTES

@@ -12,6 +12,8 @@ from urllib.parse import unquote_to_bytes
 from ..core.errors import IdInvalid
 
 _OBJECTS = "objects"
+OBJECTS = f"{_OBJECTS}/"
+"""What the address of any object begins with."""
 _SEGMENTS = 3
 
 

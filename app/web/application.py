@@ -18,7 +18,7 @@ from .addresses import is_reserved, raw_path_of
 from .health import HealthEndpoints
 from .objects import ObjectEndpoint
 from .problems import problem, problem_of
-from .sockets import SocketGateway
+from .socket_endpoint import SocketEndpoint
 
 Endpoint = Callable[[HttpRequest], Awaitable[Response]]
 
@@ -27,7 +27,7 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 def build_application(
     *,
-    gateway: SocketGateway,
+    sockets: SocketEndpoint,
     objects: ObjectEndpoint,
     health: HealthEndpoints,
     access: AccessPolicy,
@@ -59,8 +59,7 @@ def build_application(
             Route("/livez", _probed(health.livez, access), methods=["GET", "HEAD"]),
             Route("/readyz", _probed(health.readyz, access), methods=["GET", "HEAD"]),
             Route("/objects/{rest:path}", objects.handle, methods=_METHODS),
-            WebSocketRoute("/objects/{rest:path}", gateway.object),
-            WebSocketRoute("/{path:path}", gateway.room),
+            WebSocketRoute("/{path:path}", sockets.handle),
             *_below_admin(admin),
             Route("/{path:path}", elsewhere, methods=_METHODS),
         ],

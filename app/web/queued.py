@@ -1,19 +1,21 @@
 """A socket on any ASGI server: a bounded outbox and one writer task.
 
-The direct door (app.transport) does better where it is there; this is what everything works
-with. Messages that wait together are still sent one by one: ASGI has no word for several.
+The engine of `stateroom serve` (app.transport) does better; this is what everything works with.
+The handshake's answer is the first thing in the outbox. Messages that wait together are still
+sent one by one: ASGI has no word for several.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.websockets import WebSocketDisconnect
 
 from ..core.clock import Clock
 from ..core.frames import OutgoingMessage
-from ..core.sockets import SocketEnd, SocketSink
+from ..core.handshakes import Refusal
+from ..core.sockets import NO_GOODBYE, SocketEnd, SocketSink
 from ..core.tasks import TaskOwner
 
 Message = MutableMapping[str, Any]
@@ -25,18 +27,14 @@ _BROKEN = frozenset({1002, 1007, 1009})
 may do so too; ASGI does not tell whose the close was."""
 _CLOSE_DEADLINE_SECONDS = 5.0
 _TURN_SECONDS = 0.01
-
-
-class _CloseFrame(NamedTuple):
-    code: int
-    reason: str
+_NO_STATUS = 1005
 
 
 class QueuedSocket:
-    """A `core.sockets.SocketTransport` over ASGI's `send`.
+    """A `core.handshakes.OfferedSocket` over ASGI's `send`, and the socket when it is accepted.
 
     Args:
-        send: ASGI's callable, after the handshake.
+        send: ASGI's callable.
         tasks: Owner of the writer.
         clock: Measures turns and deadlines.
     """
@@ -45,15 +43,37 @@ class QueuedSocket:
         self._send = send
         self._tasks = tasks
         self._clock = clock
-        self._waiting: deque[OutgoingMessage | _CloseFrame] = deque()
+        self._waiting: deque[OutgoingMessage | Message] = deque()
         self._bytes = 0
         self._writer: asyncio.Task[None] | None = None
         self._over = False
         self._readable = asyncio.Event()
         self._readable.set()
         self._life: asyncio.Timeout | None = None
-        self.end: SocketEnd | None = None
-        """How the socket ended, if more is known than ASGI's event says."""
+        self._accepted = False
+        self._sink: SocketSink | None = None
+
+    def accept(self, subprotocol: str | None) -> "QueuedSocket":
+        """See `OfferedSocket.accept`."""
+        self._accepted = True
+        self._waiting.append({"type": "websocket.accept", "subprotocol": subprotocol})
+        self._start_writing()
+        return self
+
+    def refuse(self, refusal: Refusal) -> None:
+        """See `OfferedSocket.refuse`; a server that cannot tell the status closes with 403."""
+        if self._accepted or self._over:
+            return
+        self._over = True
+        event = "websocket.http.response"
+        head = {"status": refusal.status, "headers": list(refusal.headers)}
+        self._waiting.append({"type": f"{event}.start", **head})
+        self._waiting.append({"type": f"{event}.body", "body": refusal.body, "more_body": False})
+        self._start_writing()
+
+    def attach(self, sink: SocketSink) -> None:
+        """See `OpenSocket.attach`; what comes is carried to it by `carry`."""
+        self._sink = sink
 
     @property
     def buffered_bytes(self) -> int:
@@ -73,7 +93,7 @@ class QueuedSocket:
         """See `SocketTransport.close`; a client that reads no more is dropped in the end."""
         if not self._over:
             self._over = True
-            self._waiting.append(_CloseFrame(code, reason))
+            self._waiting.append({"type": "websocket.close", "code": code, "reason": reason})
             self._start_writing()
             self._clock.call_later(_CLOSE_DEADLINE_SECONDS, self._drop_if_stuck)
 
@@ -99,11 +119,24 @@ class QueuedSocket:
         """See `SocketTransport.resume_reading`."""
         self._readable.set()
 
-    async def carry(self, receive: Receive, sink: SocketSink) -> Message | None:
-        """Give every message to the sink; return ASGI's word on the end, None after `abort`.
+    async def carry(self, receive: Receive) -> None:
+        """Give every message to the sink until the socket ends, and tell it how.
 
-        A client that sends much at once gets turns of some milliseconds.
+        A refused offer is over when the refusal has been sent.
         """
+        sink, end = self._sink, NO_GOODBYE
+        if not self._accepted:
+            if self._writer is not None:
+                await asyncio.wait([self._writer])
+            return
+        try:
+            end = await self._carry(receive, sink)
+        finally:
+            if sink is not None:
+                sink.ended(end.code, end.reason, clean=end.clean)
+
+    async def _carry(self, receive: Receive, sink: SocketSink | None) -> SocketEnd:
+        """Carry on until the end. A client that sends much at once gets turns of milliseconds."""
         turn_ends = self._clock.monotonic() + _TURN_SECONDS
         try:
             async with asyncio.timeout(None) as self._life:
@@ -111,22 +144,24 @@ class QueuedSocket:
                     message = await receive()
                     await self._readable.wait()
                     if message["type"] == "websocket.disconnect":
-                        self._judge(message)
-                        return message
+                        return self._judge(message)
                     text = message.get("text")
-                    sink.receive(text if text is not None else message.get("bytes") or b"")
+                    if sink is not None:
+                        sink.receive(text if text is not None else message.get("bytes") or b"")
                     if self._clock.monotonic() >= turn_ends:
                         await self._clock.sleep(0)
                         turn_ends = self._clock.monotonic() + _TURN_SECONDS
         except TimeoutError:
-            return None
+            return NO_GOODBYE
         finally:
             self._life = None
 
-    def _judge(self, message: Message) -> None:
-        code = message.get("code")
-        if code in _BROKEN and not self._over:
-            self.end = SocketEnd(code, message.get("reason") or "", clean=False)
+    def _judge(self, message: Message) -> SocketEnd:
+        """How the socket ended, by ASGI's word: without a reason field nobody said goodbye."""
+        code, reason = message.get("code", _NO_STATUS), message.get("reason")
+        if code == NO_GOODBYE.code or (reason is None and code == _NO_STATUS):
+            return NO_GOODBYE
+        return SocketEnd(code, reason or "", clean=self._over or code not in _BROKEN)
 
     def _start_writing(self) -> None:
         if self._writer is None:
@@ -136,13 +171,11 @@ class QueuedSocket:
         try:
             while self._waiting:
                 entry = self._waiting.popleft()
-                if isinstance(entry, _CloseFrame):
-                    await self._send(
-                        {"type": "websocket.close", "code": entry.code, "reason": entry.reason}
-                    )
-                    return
-                await self._send(_event(entry))
-                self._bytes -= entry.size
+                if isinstance(entry, OutgoingMessage):
+                    await self._send(_event(entry))
+                    self._bytes -= entry.size
+                else:
+                    await self._send(entry)
         except (OSError, RuntimeError, WebSocketDisconnect):
             # The client is gone, which the reader learns by itself.
             self._over = True

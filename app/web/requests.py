@@ -14,17 +14,21 @@ def request_of(
     pieces: AsyncIterable[bytes] | None = None,
 ) -> Request:
     """Build the request an object sees; `path` is what remains after its own address."""
-    headers: dict[str, str] = {}
-    for name, value in connection.headers.items():
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     client = connection.client
     return Request(
         method=connection.scope.get("method", "GET"),
         path=path,
         query=connection.scope["query_string"].decode("latin-1"),
-        headers=headers,
+        headers=headers_of(connection),
         body=body,
         pieces=pieces,
         client=client.host if client is not None else "",
-        subprotocols=tuple(connection.scope.get("subprotocols", ())),
     )
+
+
+def headers_of(connection: HTTPConnection) -> dict[str, str]:
+    """Lower-case names; the values of repeated headers are joined by a comma."""
+    headers: dict[str, str] = {}
+    for name, value in connection.headers.items():
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers

@@ -1,47 +1,62 @@
-"""WebSocket endpoints: check, find the object, shake hands, and get out of the way.
+"""WebSockets: check, find the object, shake hands, and get out of the way.
 
 Everything that can refuse a client does so before the handshake, with an HTTP status. After it
-the room and the transport talk to one another directly; this task only waits for the end.
+the room and the transport talk to one another directly. The engine of `stateroom serve` and the
+ASGI endpoint offer sockets by the same port (`core.handshakes`), so there is one set of rules.
 """
 
 import asyncio
 import re
 import secrets
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from starlette.responses import Response
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ..cluster.locator import Locator
 from ..cluster.routes import RouteTable
 from ..core.clock import Clock
 from ..core.errors import StateroomError
+from ..core.handshakes import Handshake, OfferedSocket, Refusal
 from ..core.ids import ObjectId
-from ..core.sockets import NO_GOODBYE, SocketEnd, SocketSink, SocketTransport
+from ..core.sockets import NO_GOODBYE, SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
 from ..sdk.messages import Request
 from .access import AccessPolicy
-from .addresses import check_name, is_reserved, object_address, raw_path_of
+from .addresses import OBJECTS, check_name, is_reserved, object_address, raw_path_of
 from .channels import ChannelSocket
 from .held import HeldTransport
 from .problems import problem, problem_of
-from .queued import QueuedSocket
-from .requests import request_of
 
 _COMEBACKS = 64
 """How many channels come back to their objects at a time, of all sockets together."""
 _COME_BACK = (1012, "service restart")
-_DIRECT_EXTENSION = "stateroom.direct"
 _CONNECTION_ID_BYTES = 12
-_NO_STATUS = 1005
 _PROTOCOL = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 
 
+class _Target(NamedTuple):
+    """Where an accepted socket goes.
+
+    Attributes:
+        request: What the object is told.
+        name: The object's name; that of a multiplexed socket is where its channels begin.
+        namespace: The object's namespace.
+        routed: Whether the namespace was found by the routes, which then name channels' as well.
+        protocol: The subprotocol to answer, if any.
+    """
+
+    request: Request
+    name: str
+    namespace: str
+    routed: bool
+    protocol: str | None
+
+
 class SocketGateway:
-    """See the module.
+    """See the module; a `core.handshakes.HandshakeGate`.
 
     Args:
         locator: Finds objects.
@@ -52,7 +67,7 @@ class SocketGateway:
         close_for: The close code and reason for an error after the handshake.
         patience_seconds: How long a channel whose object went away is brought back.
         clock: For multiplexers.
-        tasks: Owner of writers and joins.
+        tasks: Owner of joins.
     """
 
     def __init__(
@@ -76,108 +91,127 @@ class SocketGateway:
         self._close_for = close_for
         self._patience = patience_seconds
         self._turns = asyncio.Semaphore(_COMEBACKS)
-        self._multiplexed_sockets: set[ChannelSocket] = set()
+        self._multiplexed_sockets: WeakSet[ChannelSocket] = WeakSet()
         self._clock = clock
         self._tasks = tasks
 
-    async def room(self, websocket: WebSocket) -> None:
-        """`/{path}`: the room of that raw path."""
+    def decide(
+        self, handshake: Handshake, offer: OfferedSocket
+    ) -> Coroutine[Any, Any, None] | None:
+        """See `HandshakeGate.decide`. A room that is at hand needs no further step."""
         try:
-            path = raw_path_of(websocket.scope.get("raw_path") or websocket.url.path.encode())
-            if is_reserved(path, self._reserved):
-                await websocket.send_denial_response(_not_found())
-                return
-            await self._serve(websocket, path, "/" + path)
+            return self._decide(handshake, offer)
         except StateroomError as error:
-            await websocket.send_denial_response(problem_of(error))
+            offer.refuse(_refusal(problem_of(error)))
+            return None
 
-    async def object(self, websocket: WebSocket) -> None:
-        """`/objects/{namespace}/{name}[/rest]`: that object."""
-        try:
-            path = raw_path_of(websocket.scope.get("raw_path") or websocket.url.path.encode())
+    def _decide(
+        self, handshake: Handshake, offer: OfferedSocket
+    ) -> Coroutine[Any, Any, None] | None:
+        found = self._judge(handshake)
+        if isinstance(found, Response):
+            offer.refuse(_refusal(found))
+            return None
+        makers = self._locator.namespaces.mount(found.namespace).cls.multiplexers
+        if found.protocol is not None and found.protocol in makers:
+            self._multiplex(found, offer, makers[found.protocol])
+            return None
+        object_id = self._locator.ids.from_name(found.namespace, found.name)
+        if self._locator.at_hand(object_id):
+            self._join_at_hand(found, offer, object_id)
+            return None
+        return self._join(found, offer, object_id)
+
+    async def leave(self) -> None:
+        """The worker goes away: close the multiplexed sockets, whose channels are elsewhere now.
+
+        Rooms close their own sockets when they leave; these have to be told here.
+        """
+        for sink in list(self._multiplexed_sockets):
+            sink.leave(*_COME_BACK)
+
+    # -- the rules -----------------------------------------------------------------------------
+
+    def _judge(self, handshake: Handshake) -> "_Target | Response":
+        """Where a client may go. Raises StateroomError for an address that is none."""
+        path = raw_path_of(handshake.path)
+        name, rest, namespace = path, "/" + path, None
+        if path.startswith(OBJECTS):
             address = object_address(path)
             if address is None or address.namespace not in self._locator.namespaces:
-                await websocket.send_denial_response(_not_found())
-                return
-            await self._serve(websocket, address.name, address.rest, address.namespace)
-        except StateroomError as error:
-            await websocket.send_denial_response(problem_of(error))
-
-    async def _serve(
-        self, websocket: WebSocket, name: str, path: str, namespace: str | None = None
-    ) -> None:
+                return _not_found()
+            name, rest, namespace = address.name, address.rest, address.namespace
+        elif is_reserved(path, self._reserved):
+            return _not_found()
         check_name(name, limit_bytes=self._name_bytes)
-        request = request_of(websocket, path)
-        refusal = self._access.refuse_surface(request.headers)
-        refusal = refusal or self._access.refuse_room(request.headers, request.query)
+        headers, query = handshake.headers, handshake.query
+        refusal = self._access.refuse_surface(headers) or self._access.refuse_room(headers, query)
         if refusal is not None:
-            await websocket.send_denial_response(refusal)
-            return
+            return refusal
         found = namespace or self._routes.namespace_of(name)
         if found is None:
-            await websocket.send_denial_response(_not_found())
-            return
-        offered = request.subprotocols[0] if request.subprotocols else None
-        protocol = offered if offered and _PROTOCOL.fullmatch(offered) else None
-        makers = self._locator.namespaces.mount(found).cls.multiplexers
-        if protocol is not None and protocol in makers:
-            await self._multiplexed(websocket, request, name, namespace, protocol, makers[protocol])
-        else:
-            object_id = self._locator.ids.from_name(found, name)
-            await self._plain(websocket, request, object_id, protocol)
+            return _not_found()
+        return _Target(
+            request=_request_of(handshake, rest),
+            name=name,
+            namespace=found,
+            routed=namespace is None,
+            protocol=_chosen(handshake.subprotocols),
+        )
 
-    async def _plain(
-        self, websocket: WebSocket, request: Request, object_id: ObjectId, protocol: str | None
-    ) -> None:
-        await self._locator.find(object_id)  # a room that cannot start is refused with a status
-        transport = self._transport(websocket)
-        if not self._locator.is_here(object_id):
-            await self._far(websocket, request, object_id, protocol, transport)
-            return
-        await websocket.accept(subprotocol=protocol)
+    # -- one object ----------------------------------------------------------------------------
+
+    def _join_at_hand(self, target: _Target, offer: OfferedSocket, object_id: ObjectId) -> None:
+        transport = offer.accept(target.protocol)
         try:
-            sink = await self._locator.connect(object_id, request, transport, _new_id())
+            sink = self._locator.join_at_hand(object_id, target.request, transport, _new_id())
         except StateroomError as error:
-            with suppress(WebSocketDisconnect):
-                await websocket.close(*self._close_for(error))
-            return
-        await _pump(websocket, transport, sink)
+            transport.close(*self._close_for(error))
+        else:
+            transport.attach(sink)
 
-    async def _far(
-        self,
-        websocket: WebSocket,
-        request: Request,
-        object_id: ObjectId,
-        protocol: str | None,
-        transport: Any,
-    ) -> None:
-        """Join an object at another worker, then answer the handshake."""
-        held = HeldTransport(transport)
-        sink = await self._locator.connect(object_id, request, held, _new_id())
+    async def _join(self, target: _Target, offer: OfferedSocket, object_id: ObjectId) -> None:
         try:
-            await websocket.accept(subprotocol=protocol)
+            # A room that cannot start is refused with a status.
+            await self._locator.find(object_id)
+            if not self._locator.is_here(object_id):
+                await self._join_far(target, offer, object_id)
+                return
+        except StateroomError as error:
+            offer.refuse(_refusal(problem_of(error)))
+            return
+        transport = offer.accept(target.protocol)
+        try:
+            sink = await self._locator.connect(object_id, target.request, transport, _new_id())
+        except StateroomError as error:
+            transport.close(*self._close_for(error))
+        except BaseException:
+            transport.abort()
+            raise
+        else:
+            transport.attach(sink)
+
+    async def _join_far(self, target: _Target, offer: OfferedSocket, object_id: ObjectId) -> None:
+        """Join an object at another worker, then answer the handshake."""
+        held = HeldTransport()
+        sink = await self._locator.connect(object_id, target.request, held, _new_id())
+        try:
+            transport = offer.accept(target.protocol)
         except BaseException:
             sink.ended(NO_GOODBYE.code, NO_GOODBYE.reason, clean=NO_GOODBYE.clean)
             raise
-        held.release()
-        await _pump(websocket, transport, sink)
+        held.release(transport)
+        transport.attach(sink)
 
-    async def _multiplexed(
-        self,
-        websocket: WebSocket,
-        request: Request,
-        base: str,
-        namespace: str | None,
-        protocol: str,
-        make: Callable[[], Any],
-    ) -> None:
-        await websocket.accept(subprotocol=protocol)
-        transport = self._transport(websocket)
+    # -- several objects -----------------------------------------------------------------------
+
+    def _multiplex(self, target: _Target, offer: OfferedSocket, make: Callable[[], Any]) -> None:
+        transport = offer.accept(target.protocol)
         objects = _ObjectsBelow(
-            base,
-            request,
+            target.name,
+            target.request,
             locator=self._locator,
-            namespace_of=lambda path: namespace or self._routes.namespace_of(path),
+            namespace_of=self._routes.namespace_of if target.routed else lambda _: target.namespace,
             refuse=self._close_for,
             turns=self._turns,
             patience_seconds=self._patience,
@@ -190,24 +224,7 @@ class SocketGateway:
             tasks=self._tasks,
         )
         self._multiplexed_sockets.add(sink)
-        try:
-            await _pump(websocket, transport, sink)
-        finally:
-            self._multiplexed_sockets.discard(sink)
-
-    async def leave(self) -> None:
-        """The worker goes away: close the multiplexed sockets, whose channels are elsewhere now.
-
-        Rooms close their own sockets when they leave; these have to be told here.
-        """
-        for sink in list(self._multiplexed_sockets):
-            sink.leave(*_COME_BACK)
-
-    def _transport(self, websocket: WebSocket) -> Any:
-        direct = websocket.scope.get("extensions", {}).get(_DIRECT_EXTENSION)
-        if direct is not None:
-            return direct["socket"]
-        return QueuedSocket(websocket.send, self._tasks, self._clock)
+        transport.attach(sink)
 
 
 class _ObjectsBelow:
@@ -252,34 +269,29 @@ class _ObjectsBelow:
         return f"{self._base}/{suffix}" if self._base else suffix
 
 
-async def _pump(websocket: WebSocket, transport: Any, sink: SocketSink) -> None:
-    """Carry messages to the sink until the socket ends, and tell it how."""
-    end = NO_GOODBYE
-    try:
-        if isinstance(transport, QueuedSocket):
-            message = await transport.carry(websocket.receive, sink)
-        else:
-            transport.attach(sink)
-            message = await websocket.receive()
-            await transport.delivered()
-        if message is not None:
-            end = transport.end or _end_of(message)
-    finally:
-        sink.ended(end.code, end.reason, clean=end.clean)
+def _request_of(handshake: Handshake, path: str) -> Request:
+    """What an object sees of a handshake; `path` is what remains after its own address."""
+    return Request(
+        path=path,
+        query=handshake.query,
+        headers=handshake.headers,
+        client=handshake.client,
+        subprotocols=handshake.subprotocols,
+    )
 
 
-def _end_of(message: Any) -> SocketEnd:
-    """How the socket ended, by ASGI's word: without a reason field nobody has said goodbye."""
-    code = message.get("code", _NO_STATUS)
-    reason = message.get("reason")
-    if code == NO_GOODBYE.code or (reason is None and code == _NO_STATUS):
-        return NO_GOODBYE
-    return SocketEnd(code, reason or "", clean=True)
+def _chosen(offered: tuple[str, ...]) -> str | None:
+    """A room takes the first protocol that is offered."""
+    return offered[0] if offered and _PROTOCOL.fullmatch(offered[0]) else None
 
 
 def _new_id() -> str:
     """An id for a connection: unique, printable, without line feeds, and never `S`."""
     return secrets.token_urlsafe(_CONNECTION_ID_BYTES)
+
+
+def _refusal(response: Response) -> Refusal:
+    return Refusal(response.status_code, response.raw_headers, bytes(response.body))
 
 
 def _not_found() -> Response:

@@ -8,6 +8,7 @@ from ..web.access import AccessPolicy
 from ..web.application import build_application
 from ..web.health import HealthEndpoints
 from ..web.objects import ObjectEndpoint
+from ..web.socket_endpoint import SocketEndpoint
 from ..web.sockets import SocketGateway
 from .admin import AdminParts, admin_endpoint
 
@@ -20,7 +21,7 @@ class Front(NamedTuple):
 
     Attributes:
         asgi: The ASGI application.
-        gateway: Holds the sockets; `leave` ends them.
+        gateway: Decides about sockets; `leave` ends those that belong to no room.
     """
 
     asgi: Any
@@ -46,7 +47,7 @@ def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> 
         await parts.database.fetch("select 1")
 
     asgi = build_application(
-        gateway=gateway,
+        sockets=SocketEndpoint(gateway, clock=parts.clock, tasks=parts.tasks),
         objects=ObjectEndpoint(
             parts.locator,
             access,

@@ -29,6 +29,7 @@ from ..cluster.steering import Steering
 from ..cluster.stubs import OutsideStubs
 from ..core.clock import DatabaseClock, SystemClock
 from ..core.errors import ConfigurationInvalid, StateroomError, WorkerLeaving
+from ..core.handshakes import HandshakeGate
 from ..core.history import HistoryRule
 from ..core.ids import WorkerId
 from ..core.ports import LeaseCheck
@@ -45,7 +46,7 @@ from ..store.worker_locks import WorkerLock
 from ..store.workers import PostgresWorkerList
 from .admin import AdminParts
 from .configuration import Classes, access_of, history_of, limits_of, mounts_of
-from .front import front_of
+from .front import Front, front_of
 from .handoff import Handoff
 from .housekeeping import keep_house
 from .link_address import link_address, unreachable
@@ -104,6 +105,8 @@ class Service:
         """Takes and gives sockets on one machine; there after `start`."""
         self.asgi: Any = None
         """The ASGI application; there after `start`."""
+        self.gate: HandshakeGate | None = None
+        """Decides about WebSockets; there after `start`."""
 
     async def start(self) -> None:
         """Make everything ready.
@@ -149,7 +152,8 @@ class Service:
         self._tasks.start(self._registry.sweep(every_seconds=_SWEEP_SECONDS), name="sweep")
         end = keep_house(self._tasks, database, settings, others, history, part=place.slot)
         self._stack.push_async_callback(end)
-        self.asgi = self._application(database, membership, database_clock)
+        front = self._front(database, membership, database_clock)
+        self.asgi, self.gate = front.asgi, front.gateway
 
     @property
     def outside(self) -> OutsideStubs:
@@ -287,9 +291,9 @@ class Service:
         self._stack.push_async_callback(self._alarms.close)
         return ringer
 
-    def _application(
+    def _front(
         self, database: Database, membership: Membership, database_clock: DatabaseClock
-    ) -> Any:
+    ) -> Front:
         assert self._registry is not None  # noqa: S101 - made just before; says so to mypy
         assert self.locator is not None  # noqa: S101 - the same
         assert self.mover is not None  # noqa: S101 - the same
@@ -310,7 +314,7 @@ class Service:
         )
         front = front_of(parts, routes=self._routes, access=self._access)
         self._stack.push_async_callback(front.gateway.leave)
-        return front.asgi
+        return front
 
     def _alarm_set(self, attempt_ms: int) -> None:
         if self._alarms is not None:

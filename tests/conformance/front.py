@@ -21,6 +21,7 @@ from app.web.access import AccessPolicy
 from app.web.application import build_application
 from app.web.health import HealthEndpoints
 from app.web.objects import ObjectEndpoint
+from app.web.socket_endpoint import SocketEndpoint
 from app.web.sockets import SocketGateway
 
 
@@ -65,7 +66,7 @@ async def front_of(harness: ObjectHarness) -> AsyncIterator[httpx.AsyncClient]:
         """The database of a harness is always there."""
 
     asgi = build_application(
-        gateway=gateway,
+        sockets=SocketEndpoint(gateway, clock=clock, tasks=tasks),
         objects=ObjectEndpoint(
             locator,
             access,

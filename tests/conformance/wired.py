@@ -1,26 +1,23 @@
-"""A client that speaks bytes to an object of the harness, through the server's own protocol class.
+"""A client that speaks bytes to an object of the harness, through the server's own engine.
 
 No network and no time: bytes go in by hand, what is written is read back as frames, and the
-timers of the keepalive are fired by the test.
+engine's clock is moved by the test.
 """
 
-import asyncio
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.websockets import WebSocket
-from uvicorn.server import ServerState
-
-from app.cli.server import uvicorn_config
+from app.cli.server import socket_engine
+from app.core.handshakes import Handshake, OfferedSocket
 from app.sdk import Request
 from app.settings import load_settings
+from app.testing.clock import FakeClock
 from app.testing.harness import ObjectHarness
-from app.transport.direct import DIRECT_EXTENSION, DirectWebSocketProtocol
-from app.web.sockets import _pump
+from app.transport.shared import NoServer
 from tests.integration.web.wire_socket import upgrade_request
-from tests.unit.transport.direct_bench import Wire
+from tests.unit.transport.socket_bench import Wire, turns
 
 Frame = tuple[int, bytes]
 
@@ -29,17 +26,22 @@ class WiredClient:
     """See the module.
 
     Attributes:
-        protocol: The server's side.
-        wire: What it writes to.
+        wire: What the server's side writes to.
+        clock: The time of the server's side.
     """
 
-    def __init__(self, protocol: DirectWebSocketProtocol, wire: Wire) -> None:
-        self.protocol = protocol
+    def __init__(self, wire: Wire, clock: FakeClock) -> None:
         self.wire = wire
+        self.clock = clock
+
+    @property
+    def protocol(self) -> Any:
+        """The server's side."""
+        return self.wire.protocol
 
     def say(self, data: bytes) -> None:
         """Send bytes to the server."""
-        self.protocol.data_received(data)
+        self.wire.feed(data)
 
     def take(self) -> list[Frame]:
         """The frames that came since the last time: opcode and payload of each."""
@@ -60,22 +62,20 @@ class WiredClient:
         return frames
 
 
-class _Server:
+class _Gate:
     """Brings the socket to its object, as the gateway does."""
 
     def __init__(self, harness: ObjectHarness, name: str) -> None:
         self._harness = harness
         self._name = name
-        self.joined = asyncio.Event()
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        websocket = WebSocket(scope, receive, send)
-        await websocket.accept()
-        door = scope["extensions"][DIRECT_EXTENSION]["socket"]
+    async def decide(self, _handshake: Handshake, offer: OfferedSocket) -> None:
         object_id = self._harness.object_id("hall", self._name)
-        sink = await self._harness.registry.connect(object_id, Request(), door, "wired")
-        self.joined.set()
-        await _pump(websocket, door, sink)
+        await self._harness.registry.room(object_id)
+        transport = offer.accept(None)
+        transport.attach(
+            await self._harness.registry.connect(object_id, Request(), transport, "wired")
+        )
 
 
 @asynccontextmanager
@@ -83,18 +83,20 @@ async def wired(
     harness: ObjectHarness, name: str = "a", **settings: Any
 ) -> AsyncIterator[WiredClient]:
     """A client of an object mounted as `hall`; its connection is gone at the end."""
-    server = _Server(harness, name)
-    config = uvicorn_config(server, load_settings(**settings))
-    config.load()
-    protocol = DirectWebSocketProtocol(config, ServerState(), {})
+    clock, server = FakeClock(), NoServer()
+    engine = socket_engine(_Gate(harness, name), load_settings(**settings), clock)
+    assert engine is not None
+    protocol = engine.protocol(config=None, server_state=server, app_state={})
     wire = Wire()
     protocol.connection_made(wire)
     protocol.data_received(upgrade_request("/room"))
-    await server.joined.wait()
+    wire.set_protocol(protocol)
     await harness.settle()
+    assert wire.written.startswith(b"HTTP/1.1 101 ")
     wire.written = b""
     try:
-        yield WiredClient(protocol, wire)
+        yield WiredClient(wire, clock)
     finally:
-        protocol.connection_lost(None)
-        await asyncio.gather(*protocol.tasks)
+        await turns()
+        wire.lose()
+        await engine.close()

@@ -11,6 +11,7 @@ from app.cluster.membership import Membership
 from app.cluster.stubs import OutsideRoute
 from app.cluster.watchdog import WatchedLife
 from app.core.clock import Clock, SystemClock, Timer
+from app.core.handshakes import OfferedSocket, OpenSocket
 from app.core.ports import (
     BatchSource,
     Committer,
@@ -51,7 +52,8 @@ from app.testing.memory import (
 )
 from app.testing.sockets import MemorySocket
 from app.tinybase.multiplex import Multiplexer
-from app.transport.door import DirectSocket
+from app.transport.pending import PendingSocket
+from app.transport.picows_socket import PicowsSocket
 from app.web.channel import ChannelOwner, ChannelTransport
 from app.web.channels import ChannelSocket
 from app.web.held import HeldTransport
@@ -80,16 +82,19 @@ def channels(socket: ChannelSocket) -> None:
 
 def sockets(
     memory: MemorySocket,
-    direct: DirectSocket,
+    picows: PicowsSocket,
+    pending: PendingSocket,
     queued: QueuedSocket,
     held: HeldTransport,
     channel: ChannelTransport,
     multiplexed: ChannelSocket,
     connection: RoomConnection,
 ) -> None:
-    transports: list[SocketTransport] = [memory, direct, queued, held, channel]
+    transports: list[SocketTransport] = [memory, picows, queued, held, channel]
+    opened: list[OpenSocket] = [picows, queued]
+    offers: list[OfferedSocket] = [pending, queued]
     sinks: list[SocketSink] = [connection, multiplexed]
-    del transports, sinks
+    del transports, sinks, opened, offers
 
 
 def the_store_and_its_twins(

@@ -15,8 +15,10 @@ import uvicorn
 import uvloop
 
 from app.cli.listening import bind_socket, start_listening
-from app.cli.server import LoopServer, uvicorn_config
+from app.cli.server import LoopServer, socket_engine, uvicorn_config
+from app.core.clock import SystemClock
 from app.settings import Settings
+from app.transport.engine import SocketEngine
 from app.wiring import Service
 
 START_SECONDS = 60.0
@@ -100,7 +102,8 @@ class RunningService:
         with bind_socket("127.0.0.1", 0) as listener:
             try:
                 await self.service.start()
-                server = self._server = LoopServer(self._config())
+                engine = self._engine()
+                server = self._server = LoopServer(self._config(engine))
                 start_listening(listener)
                 self.port = listener.getsockname()[1]
                 serving = self._loop.create_task(server.serve(sockets=[listener]))
@@ -115,9 +118,15 @@ class RunningService:
                 with contextlib.suppress(Exception):
                     await self.service.stop()
 
-    def _config(self) -> uvicorn.Config:
+    def _engine(self) -> SocketEngine | None:
+        served = self.kind is ServerKind.DIRECT
+        if not served:
+            return None
+        return socket_engine(self.service.gate, self._settings, SystemClock())
+
+    def _config(self, engine: SocketEngine | None) -> uvicorn.Config:
         if self.kind is ServerKind.DIRECT:
-            return uvicorn_config(self.service.asgi, self._settings)
+            return uvicorn_config(self.service.asgi, self._settings, engine)
         return uvicorn.Config(
             self.service.asgi,
             http="h11" if self.kind is ServerKind.ASGI_H11 else "httptools",

@@ -1,6 +1,5 @@
 """Pings of the server: who answers lives, and who is gone is told as one that vanished."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,7 +11,10 @@ from tests.conformance.hall import Hall, asleep, told
 from tests.conformance.wired import WiredClient, wired
 from tests.integration.web.wire_socket import CLOSE, PING, PONG, close_frame, frame, text_frame
 
-from .direct_bench import attach, end, open_socket
+from .socket_bench import Bench, Gate, turns
+
+A_LITTLE_LATE = 21.0
+"""Looks may be late by one part in 32."""
 
 
 @pytest.fixture
@@ -24,10 +26,7 @@ async def harness() -> AsyncIterator[ObjectHarness]:
 
 def ping(client: WiredClient) -> bytes:
     """Let the time of a ping come; returns its payload."""
-    timer = client.protocol.ping_timer
-    assert timer is not None
-    timer.cancel()
-    client.protocol.send_keepalive_ping()
+    client.clock.advance(A_LITTLE_LATE)
     ((opcode, payload),) = client.take()
     assert opcode == PING
     return payload
@@ -35,10 +34,7 @@ def ping(client: WiredClient) -> bytes:
 
 def wait_in_vain(client: WiredClient) -> None:
     """Let the time go by in which a pong should have come."""
-    timer = client.protocol.pong_timer
-    assert timer is not None
-    timer.cancel()
-    client.protocol.keepalive_timeout()
+    client.clock.advance(A_LITTLE_LATE)
 
 
 async def test_a_sleeping_object_has_its_client_pinged_and_hears_nothing_of_it(
@@ -48,7 +44,6 @@ async def test_a_sleeping_object_has_its_client_pinged_and_hears_nothing_of_it(
         await harness.rest("hall", "a")
         for _ in range(3):
             client.say(frame(PONG, ping(client)))
-            assert client.protocol.pong_timer is None
         await harness.settle()
         assert asleep(harness)
     assert told("message") == []
@@ -69,6 +64,9 @@ async def test_a_client_that_went_silent_is_heard_of_at_once_and_once(
         ((opcode, _),) = client.take()
         assert opcode == CLOSE
         assert client.wire.closing
+        assert not client.wire.is_dropped()
+        client.clock.advance(6)  # nobody takes the close frame
+        assert client.wire.is_dropped()
     await harness.settle()
     assert len(told("close")) == 1
     assert told("error") == []
@@ -80,11 +78,10 @@ async def test_whoever_says_anything_lives_even_if_its_pong_is_late(
     async with wired(harness) as client:
         payload = ping(client)
         client.say(text_frame("a large message that comes slowly")[:-5])
-        wait_in_vain(client)
+        ping(client)  # half a frame is a sign of life: it is asked anew
         await harness.settle()
         assert told("close") == []
         client.say(text_frame("a large message that comes slowly")[-5:] + frame(PONG, payload))
-        assert client.protocol.pong_timer is None
         ping(client)
         wait_in_vain(client)
         await harness.settle()
@@ -113,20 +110,31 @@ async def test_a_client_that_is_not_read_is_not_silent_by_its_own_fault(
         ping(client)
         member.transport.pause_reading()
         wait_in_vain(client)
+        wait_in_vain(client)
         member.transport.resume_reading()
         await harness.settle()
         assert told("close") == []
+        assert client.take() == []
 
 
 async def test_a_client_whose_object_is_still_looked_for_is_not_taken_for_silent() -> None:
-    protocol, wire, application = await open_socket()
-    protocol.data_received(text_frame("early"))
-    assert not wire.is_read()
-    protocol.send_keepalive_ping()
-    protocol.keepalive_timeout()
-    assert not wire.closing
-    await attach(application)
-    await end(protocol)
+    gate = Gate(slow=True)
+    gate.joined.clear()
+    bench = Bench(gate)
+    bench.clock.advance(100)
+    gate.decided.set()
+    await turns()
+    assert not bench.wire.is_read()
+    bench.clock.advance(100)
+    assert not bench.wire.is_closing()
+    gate.joined.set()
+    await turns()
+    assert bench.wire.is_read()
+    bench.clock.advance(60)
+    assert bench.wire.is_closing()
+    assert gate.sink.ends == [NO_PONG]
+    await bench.end()
+    assert len(gate.sink.ends) == 1
 
 
 async def test_a_client_that_has_closed_is_not_taken_for_a_silent_one(
@@ -137,6 +145,5 @@ async def test_a_client_that_has_closed_is_not_taken_for_a_silent_one(
         client.say(close_frame(4001, "bye"))
         wait_in_vain(client)
         wait_in_vain(client)
-        await asyncio.gather(*client.protocol.tasks)
         await harness.settle()
         assert told("close") == [(4001, "bye", True)]

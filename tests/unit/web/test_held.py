@@ -11,11 +11,11 @@ from app.web.held import HeldTransport
 
 def test_what_is_said_waits_for_the_handshake_in_order_and_then_goes_at_once() -> None:
     socket = MemorySocket()
-    held = HeldTransport(socket)
+    held = HeldTransport()
     held.send([OutgoingMessage("one"), OutgoingMessage("two")])
     held.send([OutgoingMessage("three")])
     assert socket.received == []
-    held.release()
+    held.release(socket)
     assert socket.received == ["one", "two", "three"]
     held.send([OutgoingMessage("four")])
     assert socket.received[-1] == "four"
@@ -23,10 +23,10 @@ def test_what_is_said_waits_for_the_handshake_in_order_and_then_goes_at_once() -
 
 def test_what_is_held_counts_as_unsent_until_it_is_released() -> None:
     socket = MemorySocket()
-    held = HeldTransport(socket)
+    held = HeldTransport()
     held.send([OutgoingMessage("x" * 100), OutgoingMessage("x" * 20)])
     assert held.buffered_bytes == 120
-    held.release()
+    held.release(socket)
     assert held.buffered_bytes == socket.buffered_bytes == 0
 
 
@@ -43,10 +43,10 @@ def test_an_end_waits_behind_what_was_said(
     end: Callable[[HeldTransport], None], done: Callable[[MemorySocket], bool]
 ) -> None:
     socket = MemorySocket()
-    held = HeldTransport(socket)
+    held = HeldTransport()
     held.send([OutgoingMessage("last")])
     end(held)
     assert not done(socket)
-    held.release()
+    held.release(socket)
     assert socket.received == ["last"]
     assert done(socket)

@@ -1,0 +1,143 @@
+"""The frame parser of one socket: picows's protocol object, used for its parsing alone.
+
+picows would answer the handshake, close after a broken frame and write by itself. Here it talks
+to a `_Voice`, which lets nothing out: the handshake is over before the parser is made (it is
+shown a request of two lines instead of the client's, which it would keep), and what it wants to
+say about a broken frame is told to the socket.
+
+`picows.picows.WSProtocol` is not exported: picows is pinned to a range, and tests/unit/transport
+holds what is relied upon here.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+import structlog
+from picows import WSAutoPingStrategy, WSListener
+from picows import picows as _engine
+
+_READ_BYTES = 2048
+"""Where the read buffer begins; it doubles when needed, and is given back (`is_large`)."""
+_ROOMY_BYTES = 1 << 14
+_REQUEST = (
+    b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+)
+_CLOSE = 0x88
+_CODE_AT = 2
+
+_log = structlog.get_logger("stateroom.sockets")
+
+
+FrameParser = asyncio.BufferedProtocol
+"""What is used of picows's object."""
+
+
+def make_parser(
+    listener: WSListener, broken: Callable[[int], None], max_frame_bytes: int
+) -> FrameParser:
+    """A parser that gives frames to `listener` and the code for a broken one to `broken`.
+
+    `broken` is called before the whole frame that stands directly before the broken one is
+    given to the listener.
+    """
+    parser = _engine.WSProtocol(  # type: ignore[attr-defined]  # its stub leaves it out
+        *("", "", False, lambda _request: listener, _LOGGER, True),
+        *(None, False, None, None, WSAutoPingStrategy.PING_WHEN_IDLE, False),
+        *(max_frame_bytes, None, _READ_BYTES),
+    )
+    parser.connection_made(_Voice(broken))
+    feed(parser, _REQUEST)
+    return cast("FrameParser", parser)
+
+
+def feed(parser: FrameParser, data: bytes) -> None:
+    """Give bytes to a parser that were not read into its buffer."""
+    at = 0
+    while at < len(data):
+        room = _room(parser)
+        size = min(len(room), len(data) - at)
+        room[:size] = data[at : at + size]
+        at += size
+        parser.buffer_updated(size)
+
+
+def free_bytes(parser: FrameParser) -> int:
+    """How much of the buffer is free; it changes with whatever comes."""
+    return len(_room(parser))
+
+
+def _room(parser: FrameParser) -> memoryview:
+    """Where the next bytes go."""
+    return cast("memoryview", parser.get_buffer(-1))
+
+
+def is_large(free: int) -> bool:
+    """Whether a buffer with so much free is one to give back when it is empty."""
+    return free > _ROOMY_BYTES
+
+
+class _NoSocket:
+    """Options are the server's business, and nothing is sent by descriptor."""
+
+    def setsockopt(self, *_option: object) -> None:
+        """Nothing."""
+
+    def getsockopt(self, *_option: object) -> int:
+        """Nothing."""
+        return 0
+
+    def fileno(self) -> int:
+        """No descriptor."""
+        return -1
+
+
+_NO_SOCKET = _NoSocket()
+
+
+class _Voice:
+    """What the parser takes for its transport."""
+
+    __slots__ = ("_broken",)
+
+    def __init__(self, broken: Callable[[int], None]) -> None:
+        self._broken = broken
+
+    def get_extra_info(self, name: str) -> Any:
+        """`ssl_object` is there, or it would send by descriptor."""
+        return {"socket": _NO_SOCKET, "ssl_object": True}.get(name)
+
+    def get_write_buffer_size(self) -> int:
+        """Nothing waits."""
+        return 0
+
+    def write(self, data: bytes) -> None:
+        """The answer to the handshake, or a close frame for a broken one."""
+        if data[0] == _CLOSE:
+            self._broken(int.from_bytes(data[_CODE_AT : _CODE_AT + 2], "big"))
+
+    def close(self) -> None:
+        """The socket closes itself."""
+
+    abort = close
+
+
+class _Logger:
+    """picows logs each connection and each broken frame; only what must not happen is kept."""
+
+    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 - its name in `logging`
+        """Nothing is."""
+        return False
+
+    def info(self, *_message: object) -> None:
+        """Nothing."""
+
+    log = debug = warning = error = info
+
+    def exception(self, *_message: object) -> None:
+        """A message could not be given on: a fault of ours."""
+        _log.error("socket_fault", exc_info=True)
+
+
+_LOGGER = _Logger()
