@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from .handoff import GivableSocket
 from .sockets import SocketSink, SocketTransport
 
 
@@ -47,8 +48,11 @@ class OpenSocket(SocketTransport, Protocol):
         ...
 
 
-class OfferedSocket(Protocol):
-    """A socket whose handshake is not answered yet. It is not read until it is."""
+class OfferedSocket(GivableSocket, Protocol):
+    """A socket whose handshake is not answered yet. It is not read until it is.
+
+    It is accepted, refused or given away, once.
+    """
 
     def accept(self, subprotocol: str | None) -> OpenSocket:
         """Answer the handshake. A client that is gone by now is told to the sink, as any end."""

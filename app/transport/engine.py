@@ -8,8 +8,6 @@ The handshake goes to the gate and not to the ASGI application; afterwards there
 so uvicorn is pinned to a range (docs/decisions/0031).
 """
 
-import asyncio
-from socket import socket
 from typing import Any
 
 from ..core.clock import Clock
@@ -58,22 +56,18 @@ class SocketEngine:
         """What uvicorn calls for a connection whose request asks for a WebSocket."""
         del config, app_state  # ours are given, and there is no application behind a socket
         self.serve_for(server_state)
-        return self._pending()
+        return self._pending(givable=True)
 
-    async def adopt(self, sock: socket, request: bytes) -> None:
-        """Serve a connection that somebody else accepted, as if its request had come here.
+    def adopted(self) -> PendingSocket:
+        """A protocol object for a connection that another process has accepted and read.
 
-        The caller gives the socket away. Returns when the connection is served or refused as far
-        as can be told at once; the handshake may still be going on.
+        It is given what was read, in one piece, and is not given away again.
         """
-        sock.setblocking(False)  # noqa: FBT003 - it takes nothing by name
-        loop = asyncio.get_running_loop()
-        # In connection_made, not behind the await: the client's next bytes must not come first.
-        await loop.connect_accepted_socket(lambda: self._pending(request), sock)
+        return self._pending(givable=False)
 
     async def close(self) -> None:
         """Give up the handshakes that are still going on."""
         await self._tasks.close()
 
-    def _pending(self, request: bytes = b"") -> PendingSocket:
-        return PendingSocket(self._gate, self._shared, self._tasks, request)
+    def _pending(self, *, givable: bool) -> PendingSocket:
+        return PendingSocket(self._gate, self._shared, self._tasks, givable=givable)

@@ -2,7 +2,7 @@
 
 It gives the request to the gate and is not read until that has decided: what a client sends too
 early waits in the operating system. So the connection may also be given away to another process,
-with the bytes of its request and nothing lost (`descriptor`, `request`, `given_away`).
+with the bytes of its request and nothing lost (`core.handoff.GivableSocket`).
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any, cast
 import structlog
 
 from ..core.clock import Timer
+from ..core.handoff import Lent
 from ..core.handshakes import HandshakeGate, Refusal
 from ..core.tasks import TaskOwner
 from .answers import refusing, switching
@@ -34,19 +35,17 @@ class PendingSocket(asyncio.Protocol):
         gate: Decides.
         shared: What all sockets of the server share.
         tasks: Owner of decisions that take time.
-        request: The request, if somebody else has read it.
-
-    Attributes:
-        request: The bytes of the request's head.
+        givable: Whether it may be given to another process.
     """
 
     def __init__(
-        self, gate: HandshakeGate, shared: Shared, tasks: TaskOwner, request: bytes = b""
+        self, gate: HandshakeGate, shared: Shared, tasks: TaskOwner, *, givable: bool
     ) -> None:
         self._gate = gate
         self._shared = shared
         self._tasks = tasks
-        self.request = request
+        self._request = b""
+        self._givable = givable
         self._transport: asyncio.Transport
         self._accept_key = b""
         self._paused = False
@@ -61,15 +60,13 @@ class PendingSocket(asyncio.Protocol):
         """See `asyncio.Protocol.connection_made`."""
         self._transport = cast("asyncio.Transport", transport)
         self._shared.connections.add(self)
-        if self.request:
-            self._decide(self.request)
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol.data_received`: the whole head first, in one piece."""
         if self._parser is not None:
             feed(self._parser, data)
-        elif not self.request:
-            self.request = data
+        elif not self._request:
+            self._request = data
             self._decide(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -115,20 +112,16 @@ class PendingSocket(asyncio.Protocol):
             clock = self._shared.clock
             self._timer = clock.call_later(_FLUSH_SECONDS, self._transport.abort)
 
-    def descriptor(self) -> int | None:
-        """The connection's file descriptor, if the connection may be given to another process.
-
-        None when the client is gone, or when this process ends its TLS. Once it was sent, call
-        `given_away`.
-        """
+    def lend(self) -> Lent | None:
+        """See `core.handoff.GivableSocket.lend`."""
         transport = self._transport
-        if self._gone or transport.is_closing() or transport.get_extra_info("ssl_object"):
+        ended = self._gone or self._answered or transport.is_closing()
+        if not self._givable or ended or transport.get_extra_info("ssl_object"):
             return None
-        found: int = transport.get_extra_info("socket").fileno()
-        return found
+        return Lent(transport.get_extra_info("socket").fileno(), self._request)
 
-    def given_away(self) -> None:
-        """Another process has the connection: forget it, and tell the client nothing."""
+    def given(self) -> None:
+        """See `core.handoff.GivableSocket.given`."""
         self._answered = True
         self._transport.abort()  # closes this process's descriptor only
 

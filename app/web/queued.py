@@ -71,6 +71,12 @@ class QueuedSocket:
         self._waiting.append({"type": f"{event}.body", "body": refusal.body, "more_body": False})
         self._start_writing()
 
+    def lend(self) -> None:
+        """See `core.handoff.GivableSocket.lend`: ASGI has no word for it."""
+
+    def given(self) -> None:
+        """See `core.handoff.GivableSocket.given`; it never is."""
+
     def attach(self, sink: SocketSink) -> None:
         """See `OpenSocket.attach`; what comes is carried to it by `carry`."""
         self._sink = sink

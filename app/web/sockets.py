@@ -173,7 +173,8 @@ class SocketGateway:
     async def _join(self, target: _Target, offer: OfferedSocket, object_id: ObjectId) -> None:
         try:
             # A room that cannot start is refused with a status.
-            await self._locator.find(object_id)
+            if await self._locator.find(object_id, offer):
+                return
             if not self._locator.is_here(object_id):
                 await self._join_far(target, offer, object_id)
                 return

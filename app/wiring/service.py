@@ -104,9 +104,8 @@ class Service:
         self.handoff: Handoff | None = None
         """Takes and gives sockets on one machine; there after `start`."""
         self.asgi: Any = None
-        """The ASGI application; there after `start`."""
         self.gate: HandshakeGate | None = None
-        """Decides about WebSockets; there after `start`."""
+        """The ASGI application, and who decides about WebSockets; there after `start`."""
 
     async def start(self) -> None:
         """Make everything ready.
