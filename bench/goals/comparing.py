@@ -7,6 +7,7 @@ again. Node saves behind, so the first leaves out most of what its persister cos
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.columns import number
@@ -108,6 +109,11 @@ def rate(seen: Seen, scenario: str, peer: str, *, bound: Bound | None, ours: str
         bound=bound,
         faults=seen.faults(ours, scenario),
     )
+
+
+def renamed(prefix: str, claim: Claim) -> Claim:
+    """Return a claim with more words before it."""
+    return replace(claim, text=prefix + claim.text)
 
 
 def told(seen: Seen, extra: str) -> list[Claim]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.columns import number
 from bench.goals.comparing import (
     BELOW,
     FILE,
@@ -14,6 +15,8 @@ from bench.goals.comparing import (
     at_most,
     cpu,
     latency,
+    rate,
+    renamed,
     told,
 )
 from bench.goals.row import Row
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from bench.seen import Seen
 
 KIB = 1024.0
+TWO = "stateroom-2"
 
 
 def _join(seen: Seen) -> list[Claim]:
@@ -79,11 +83,28 @@ def _active(seen: Seen) -> list[Claim]:
 
 
 def _workers(seen: Seen) -> list[Claim]:
-    names = ("messages a CPU-second, 2 workers : 1", "messages a second, 2 workers : 1")
     return [
-        against(seen, "workers", names[0], at_least(0.85)),
-        *_rest(seen, "workers", names[0]),
+        claim
+        for scenario in ("rooms", "many")
+        for claim in (
+            _work_done(seen, scenario),
+            renamed(f"{scenario}: ", rate(seen, scenario, OURS, bound=None, ours=TWO)),
+        )
     ]
+
+
+def _work_done(seen: Seen, scenario: str) -> Claim:
+    """Messages a CPU-second of our processes, which is the inverse of CPU a message."""
+    text = f"{scenario}: messages a server CPU-second, 2 workers : 1"
+    bound = at_least(0.85)
+    two, one = seen.figures(TWO, scenario), seen.figures(OURS, scenario)
+    faults = seen.faults(TWO, scenario) or seen.faults(OURS, scenario)
+    if two is None or one is None:
+        reason = "one of the two was not measured"
+        return Claim(text=text, measured=reason, value=None, bound=bound, faults=faults)
+    first, second = 1e6 / two.server_us_per_message, 1e6 / one.server_us_per_message
+    notes = f"{number(first)} : {number(second)}"
+    return Claim(text=text, measured=notes, value=first / second, bound=bound, faults=faults)
 
 
 def _commits(seen: Seen) -> list[Claim]:
@@ -152,7 +173,8 @@ HOLDING = (
         wanted="messages per server CPU-second at least 0.85 of one worker's; wall-clock scaling "
         "where cores are free",
         judge=_workers,
-        extras=("workers",),
+        cells={"rooms": (OURS, TWO), "many": (OURS, TWO)},
+        profiled=(TWO, "rooms"),
         decisions=(32,),
     ),
     Row(

@@ -15,6 +15,7 @@ from bench.goals.comparing import (
     cpu,
     latency,
     rate,
+    renamed,
 )
 from bench.goals.row import Row
 from bench.verdicts import Bound, Claim
@@ -122,16 +123,10 @@ def _uvicorn(seen: Seen) -> list[Claim]:
         claim
         for scenario, per in shapes
         for claim in (
-            _told(f"{scenario}: ", cpu(seen, scenario, UVICORN, bound=None, per=per)),
-            _told(f"{scenario}: ", latency(seen, scenario, UVICORN, bound=None)),
+            renamed(f"{scenario}: ", cpu(seen, scenario, UVICORN, bound=None, per=per)),
+            renamed(f"{scenario}: ", latency(seen, scenario, UVICORN, bound=None)),
         )
     ]
-
-
-def _told(prefix: str, claim: Claim) -> Claim:
-    return Claim(
-        text=prefix + claim.text, measured=claim.measured, value=claim.value, unit=claim.unit
-    )
 
 
 TRAFFIC = (

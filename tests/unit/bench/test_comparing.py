@@ -107,3 +107,15 @@ def test_every_row_can_be_judged_when_nothing_was_measured(row: object) -> None:
     assert isinstance(row, type(ROWS["pair"]))
     claims = row.judge(seen())
     assert all(claim.verdict is Verdict.ABSENT for claim in claims)
+
+
+def test_two_workers_are_held_against_one_by_the_cpu_of_a_message() -> None:
+    cells = (
+        cell("stateroom", "rooms", server_cpu_seconds=0.08),
+        cell("stateroom-2", "rooms", server_cpu_seconds=0.1, seconds=0.5),
+    )
+    work, rate_of_both, *_ = ROWS["workers"].judge(seen(*cells))
+    assert work.value == pytest.approx(0.8)
+    assert work.verdict is Verdict.MISSED
+    assert rate_of_both.value == pytest.approx(2)
+    assert rate_of_both.verdict is Verdict.REPORTED
