@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bench.options import Options
     from bench.process import ServerProcess
     from bench.scenarios import Join
+    from bench.servers import Server
 
 ROOM_PATH = "bench/large"
 FEWEST_JOINS = 5
@@ -41,7 +42,8 @@ class _Complete:
 class JoinRun:
     """One large room; use `open`, `measure`, then `close`."""
 
-    def __init__(self, scenario: Join, process: ServerProcess) -> None:
+    def __init__(self, scenario: Join, server: Server, process: ServerProcess) -> None:
+        self._slowly = server.outrun
         self._scenario = scenario
         self._process = process
         self._room = Room(ROOM_PATH, clients=2, rows=scenario.rows, clock=HlcClock())
@@ -60,7 +62,7 @@ class JoinRun:
             TimeoutError: the replica never got everything.
         """
         await self._room.open(self._process.port, replica=True)
-        await self._room.seed(self._process.tree.settle)
+        await self._room.seed(self._process.tree.settle if self._slowly else None)
         missing = self._scenario.rows
         for _ in range(FILL_LOOKS):
             missing = (await self._join()).missing

@@ -86,7 +86,7 @@ class _Measurement:
             if kill and not self.faults:
                 await self._kill_and_look(fanout)
         else:
-            await self._load(JoinRun(self._scenario, process))
+            await self._load(JoinRun(self._scenario, self._server, process))
 
     async def stop(self) -> None:
         """Stop the server if it runs."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
-from bench.memory import CASES, COUNTS, KIB, measure
+from bench.memory import CASES, KIB, measure
 from bench.rows import Figure
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from bench.memory import MemoryFigure
     from bench.rows import Tick
 
+COUNTS = (1_000, 5_000)
+"""The slope is between two; steps between them would only take time."""
 NAMES: Mapping[str, str] = {
     "idle": f"idle connection at {COUNTS[-1]:,}",
     "node-ws": f"idle connection at {COUNTS[-1]:,}, Node ws",

@@ -119,7 +119,7 @@ async def _sampled(spy: Path, name: str, shape: str, folder: Path, options: Opti
             await run.burst(options.warmup_seconds)
             load = run.burst(_seconds(options) + SYMBOL_SECONDS)
         else:
-            run = JoinRun(scenario, process)
+            run = JoinRun(scenario, server, process)
             await run.open()
             load = _joins(run, options)
         pids = process.tree.server_pids()

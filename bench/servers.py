@@ -37,6 +37,8 @@ class Server:
     """Whether the server holds the data and answers questions."""
     durable: bool = True
     """Whether the data is meant to outlive the process."""
+    outrun: bool = False
+    """Whether it loses rows that come faster than it saves; a large room is filled slowly then."""
     ready_path: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     ours: bool = False
@@ -147,6 +149,7 @@ SERVERS: dict[str, Server] = {
             about="TinyBase createWsServer on Node, file persister",
             command=_peer("ws_server.mjs", "file"),
             obstacle=lambda: _peer_obstacle("tinybase", "ws"),
+            outrun=True,
         ),
         Server(
             name="workerd",
