@@ -88,5 +88,6 @@ class DatabaseClock:
         if self._offset_ms is None:
             return 0
         now = int(self._clock.monotonic() * 1000 + self._offset_ms)
-        self._latest_ms = max(self._latest_ms, now)
+        if now > self._latest_ms:  # noqa: PLR1730 - asked for with each change; a call costs more
+            self._latest_ms = now
         return self._latest_ms

@@ -9,29 +9,27 @@ class CommitPoints:
     """See the module. Whoever does not wait any more is passed over."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, asyncio.Future[Receipt]]] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
+        self.waiting: list[tuple[int, asyncio.Future[Receipt]]] = []
+        """Batches and who waits for them; for looking only."""
 
     def add(self, batch: int) -> asyncio.Future[Receipt]:
         """A future for the confirmation of a batch."""
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self._waiting.append((batch, future))
+        self.waiting.append((batch, future))
         return future
 
     def reached(self, batch: int, receipt: Receipt) -> None:
         """Batches up to this one are confirmed."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         for awaited, future in waiting:
             if awaited > batch:
-                self._waiting.append((awaited, future))
+                self.waiting.append((awaited, future))
             elif not future.done():
                 future.set_result(receipt)
 
     def fail(self, error: Exception) -> None:
         """Nothing will be confirmed any more."""
-        waiting, self._waiting = self._waiting, []
+        waiting, self.waiting = self.waiting, []
         for _, future in waiting:
             if not future.done():
                 future.set_exception(error)

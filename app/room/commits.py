@@ -146,21 +146,23 @@ class CommitLane:
             self._loss is not None and self._loss.allows(buffer.unconfirmed_bytes)
         ):
             self.gate.require(self._taken + 1)
-        if buffer.dirty:
-            if not self._queued and buffer.flying is None:
-                self._go_on()
-            self._weigh()
+        if buffer.dirty and not self._queued and buffer.flying is None:
+            self._go_on()
         if outputs:
             self.offer(outputs)
+        elif buffer.dirty:
+            self._weigh()
 
     def offer(self, outputs: Sequence[Output]) -> None:
         """Let outputs leave after those before them and the units that are sealed by now."""
         gate = self.gate
-        if gate.open:
-            self._deliver(outputs)
-        else:
+        if not gate.open:
             gate.offer(outputs, size_bytes=bytes_of(outputs))
             self._weigh()
+            return
+        if self.buffer.dirty:
+            self._weigh()
+        self._deliver(outputs)
 
     def commit_point(self) -> asyncio.Future[Receipt]:
         """A future for the moment when everything sealed so far is confirmed.
@@ -262,7 +264,7 @@ class CommitLane:
         self._weigh()
         if ready:
             self._deliver(ready)
-        if self._points:
+        if self._points.waiting:
             self._points.reached(self._taken, self.receipt)
         self.progress()
 
@@ -288,7 +290,7 @@ class CommitLane:
         loss = self._loss
         if (
             loss is None
-            or self._points
+            or self._points.waiting
             or not self.gate.open
             or not loss.waits(self.buffer.pending)
         ):

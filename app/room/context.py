@@ -8,7 +8,7 @@ import structlog
 
 from ..core.clock import Clock, DatabaseClock, Timer
 from ..core.errors import RoomAborted
-from ..core.frames import TextParts, outgoing
+from ..core.frames import OutgoingMessage, TextParts, outgoing
 from ..core.ids import ObjectId
 from ..core.limits import MESSAGE_TIMEOUT_MS
 from ..core.mounts import Mount
@@ -193,7 +193,9 @@ class RoomContext:
         if members.has_others(left_out):
             # Whoever carries the tag now: it may be another's when the gate lets the message go.
             only = None if tag is None else frozenset(members.select(tag, (), ()))
-            self._host.stage(Broadcast(outgoing(message), left_out, members.latest_serial, only))
+            # Text is what nearly all messages are, and a call is what costs.
+            leaving = OutgoingMessage(message) if type(message) is str else outgoing(message)
+            self._host.stage(Broadcast(leaving, left_out, members.latest_serial, only))
 
     def call_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
         """See `sdk.Context.call_later`."""

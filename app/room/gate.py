@@ -32,6 +32,8 @@ class OutputGate(Generic[OutputT]):
         self._confirmed = 0
         self._held: deque[HeldOutputs[OutputT]] = deque()
         self._broken = False
+        self.open = True
+        """Whether an output made now would leave at once."""
         self.held_bytes = 0
         """How much is held back, as the caller told it."""
 
@@ -40,22 +42,19 @@ class OutputGate(Generic[OutputT]):
         """For how many batches outputs are held back."""
         return len(self._held)
 
-    @property
-    def open(self) -> bool:
-        """Whether an output made now would leave at once."""
-        return not self._broken and not self._held and self._required <= self._confirmed
-
     def require(self, batch: int) -> None:
         """Hold every later output until `batch` is confirmed."""
-        self._required = max(self._required, batch)
+        if batch > self._required:
+            self._required = batch
+            self.open = self.open and batch <= self._confirmed
 
     def offer(self, outputs: Sequence[OutputT], *, size_bytes: int = 0) -> Sequence[OutputT]:
         """Take outputs in order; returns those that may leave now: all of them or none."""
         if self._broken:
             return ()
-        held, required = self._held, self._required
-        if not held and required <= self._confirmed:
+        if self.open:
             return outputs
+        held, required = self._held, self._required
         if held and held[-1].batch == required:
             last = held[-1]
             last.outputs.extend(outputs)
@@ -69,7 +68,10 @@ class OutputGate(Generic[OutputT]):
         """Note that batches up to `batch` are committed; returns the outputs that may leave."""
         self._confirmed = batch
         held = self._held
-        if not held or held[0].batch > batch:
+        if not held:
+            self.open = not self._broken and self._required <= batch
+            return []
+        if held[0].batch > batch:
             return []
         first = held.popleft()
         ready = first.outputs
@@ -78,10 +80,12 @@ class OutputGate(Generic[OutputT]):
             more = held.popleft()
             ready += more.outputs
             self.held_bytes -= more.size_bytes
+        self.open = not held and self._required <= batch
         return ready
 
     def break_(self) -> None:
         """Drop everything that is held, and everything that will be offered."""
         self._broken = True
+        self.open = False
         self._held.clear()
         self.held_bytes = 0
