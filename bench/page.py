@@ -48,8 +48,9 @@ def page(judged: list[Judged], seen: Seen, options: Options) -> str:
     lines = [HEAD, *_busy(seen), "## Conditions", ""]
     lines += [f"- {name}: {value}" for name, value in conditions().items()]
     load = f"{options.seconds:g} s of load after {options.warmup_seconds:g} s of warm-up"
+    turns = f"{options.rounds} rounds in turn, fresh process and data each time"
     lines += [
-        f"- {options.rounds} rounds in turn, fresh process and data each time, {load}",
+        f"- {turns}, {load}; {seen.minutes:.0f} minutes in all",
         *(f"- skipped: {what}: {reason}" for what, reason in seen.outcome.skipped.items()),
         *(f"- not measured: {what}: {_flat(why)}" for what, why in seen.failures.items()),
         "",

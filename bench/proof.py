@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from bench.campaign import Step, plan
@@ -64,6 +65,7 @@ class Proof:
 
     async def measure(self) -> None:
         """Measure all of it; what goes wrong is noted, and the run goes on."""
+        begun = time.perf_counter()
         for number in range(self._options.rounds):
             for step in self._steps:
                 if step.round == number:
@@ -74,6 +76,7 @@ class Proof:
         for extra in self._extras:
             if not extra.every_round:
                 await self._other(extra, min(self._options.rounds, extra.most_rounds))
+        self.seen.minutes = (time.perf_counter() - begun) / 60
 
     async def profile(self, row: Row) -> list[Spent] | str | None:
         """Return where the time goes in what the row measures, or why nobody can tell.

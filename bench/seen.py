@@ -22,11 +22,13 @@ class Seen:
         outcome: The load tests.
         extras: Name of a measurement -> the figures of each time it was made.
         failures: Name of a measurement -> why it brought nothing, or not everything.
+        minutes: How long the run took, without its profiles.
     """
 
     outcome: Outcome = field(default_factory=Outcome)
     extras: dict[str, list[list[Figure]]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    minutes: float = 0.0
 
     def figures(self, server: str, scenario: str) -> Figures | None:
         """Return the medians of a load test, None if it was not measured."""
