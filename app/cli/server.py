@@ -27,6 +27,8 @@ from ..core.handshakes import HandshakeGate
 from ..core.tasks import TaskOwner
 from ..settings import EngineName, Settings
 from ..transport.engine import SocketEngine
+from ..transport.handoff_adoption import Adoption
+from ..wiring import Handoff
 from .listening import BACKLOG, base_url, bind_socket, start_listening
 
 SERVERS_OWN_SOCKETS = "websockets-sansio"
@@ -48,6 +50,11 @@ class Runnable(Protocol):
     @property
     def gate(self) -> HandshakeGate | None:
         """Who decides about WebSockets, between `start` and `stop`."""
+        ...
+
+    @property
+    def handoff(self) -> Handoff | None:
+        """What brings sockets that other workers of this machine have accepted, likewise."""
         ...
 
     async def start(self) -> None:
@@ -155,6 +162,8 @@ class ServerRun:
         server = LoopServer(uvicorn_config(service.asgi, self._settings, engine))
         if engine is not None:
             engine.serve_for(server.server_state)
+            if service.handoff is not None:
+                service.handoff.serve(Adoption(engine.adopted, self._tasks).adopt)
         start_listening(listener)
         serving = self._tasks.start(server.serve(sockets=[listener]), name="uvicorn")
         try:

@@ -8,14 +8,10 @@ that was accepted here, over a link if need be, and is not handed on again.
 """
 
 import socket
-from collections.abc import Callable
 
 from ..core.errors import IdInvalid
-from ..core.handoff import HandoffAnswer, Offer
+from ..core.handoff import Adopt, HandoffAnswer, Offer
 from .registry import RoomRegistry
-
-Adopt = Callable[[socket.socket, bytes], None]
-"""Serves a socket of which these bytes were read. It is not blocking, and is its own from now."""
 
 
 class HandedSockets:

@@ -10,11 +10,15 @@ side; `app.transport` has the channel between them.
 """
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
 from .ids import ObjectId, WorkerId
+
+Adopt = Callable[[socket.socket, bytes], None]
+"""Serves a socket of which these bytes were read. It is not blocking, and is its own from now."""
 
 
 class HandoffAnswer(Enum):

@@ -54,6 +54,11 @@ class OfferedSocket(GivableSocket, Protocol):
     It is accepted, refused or given away, once.
     """
 
+    @property
+    def admitted(self) -> bool:
+        """Whether another worker of this machine has let the client in, and handed it over."""
+        ...
+
     def accept(self, subprotocol: str | None) -> OpenSocket:
         """Answer the handshake. A client that is gone by now is told to the sink, as any end."""
         ...

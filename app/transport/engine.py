@@ -56,18 +56,19 @@ class SocketEngine:
         """What uvicorn calls for a connection whose request asks for a WebSocket."""
         del config, app_state  # ours are given, and there is no application behind a socket
         self.serve_for(server_state)
-        return self._pending(givable=True)
+        return self._pending(admitted=False)
 
     def adopted(self) -> PendingSocket:
-        """A protocol object for a connection that another process has accepted and read.
+        """A protocol object for a connection that another worker of this machine has accepted.
 
-        It is given what was read, in one piece, and is not given away again.
+        It is given what was read, in one piece. The client was let in, and it is not given away
+        again.
         """
-        return self._pending(givable=False)
+        return self._pending(admitted=True)
 
     async def close(self) -> None:
         """Give up the handshakes that are still going on."""
         await self._tasks.close()
 
-    def _pending(self, *, givable: bool) -> PendingSocket:
-        return PendingSocket(self._gate, self._shared, self._tasks, givable=givable)
+    def _pending(self, *, admitted: bool) -> PendingSocket:
+        return PendingSocket(self._gate, self._shared, self._tasks, admitted=admitted)

@@ -35,17 +35,17 @@ class PendingSocket(asyncio.Protocol):
         gate: Decides.
         shared: What all sockets of the server share.
         tasks: Owner of decisions that take time.
-        givable: Whether it may be given to another process.
+        admitted: Whether another worker accepted it and let the client in; it goes to no third.
     """
 
     def __init__(
-        self, gate: HandshakeGate, shared: Shared, tasks: TaskOwner, *, givable: bool
+        self, gate: HandshakeGate, shared: Shared, tasks: TaskOwner, *, admitted: bool
     ) -> None:
         self._gate = gate
         self._shared = shared
         self._tasks = tasks
         self._request = b""
-        self._givable = givable
+        self.admitted = admitted
         self._transport: asyncio.Transport
         self._accept_key = b""
         self._paused = False
@@ -116,7 +116,9 @@ class PendingSocket(asyncio.Protocol):
         """See `core.handoff.GivableSocket.lend`."""
         transport = self._transport
         ended = self._gone or self._answered or transport.is_closing()
-        if not self._givable or ended or transport.get_extra_info("ssl_object"):
+        if self.admitted or ended or transport.get_extra_info("ssl_object"):
+            return None
+        if transport.get_write_buffer_size():  # the end of the answer to an earlier request
             return None
         return Lent(transport.get_extra_info("socket").fileno(), self._request)
 

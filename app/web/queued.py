@@ -39,6 +39,8 @@ class QueuedSocket:
         clock: Measures turns and deadlines.
     """
 
+    admitted = False
+
     def __init__(self, send: Send, tasks: TaskOwner, clock: Clock) -> None:
         self._send = send
         self._tasks = tasks

@@ -108,7 +108,7 @@ class SocketGateway:
     def _decide(
         self, handshake: Handshake, offer: OfferedSocket
     ) -> Coroutine[Any, Any, None] | None:
-        found = self._judge(handshake)
+        found = self._judge(handshake, admitted=offer.admitted)
         if isinstance(found, Response):
             offer.refuse(_refusal(found))
             return None
@@ -132,8 +132,12 @@ class SocketGateway:
 
     # -- the rules -----------------------------------------------------------------------------
 
-    def _judge(self, handshake: Handshake) -> "_Target | Response":
-        """Where a client may go. Raises StateroomError for an address that is none."""
+    def _judge(self, handshake: Handshake, *, admitted: bool) -> "_Target | Response":
+        """Where a client may go; one that was let in already is asked for nothing.
+
+        Raises:
+            StateroomError: The address is none.
+        """
         path = raw_path_of(handshake.path)
         name, rest, namespace = path, "/" + path, None
         if path.startswith(OBJECTS):
@@ -144,9 +148,7 @@ class SocketGateway:
         elif is_reserved(path, self._reserved):
             return _not_found()
         check_name(name, limit_bytes=self._name_bytes)
-        headers, query = handshake.headers, handshake.query
-        refusal = self._access.refuse_surface(headers) or self._access.refuse_room(headers, query)
-        if refusal is not None:
+        if not admitted and (refusal := self._refused(handshake)) is not None:
             return refusal
         found = namespace or self._routes.namespace_of(name)
         if found is None:
@@ -158,6 +160,10 @@ class SocketGateway:
             routed=namespace is None,
             protocol=_chosen(handshake.subprotocols),
         )
+
+    def _refused(self, handshake: Handshake) -> Response | None:
+        headers, query = handshake.headers, handshake.query
+        return self._access.refuse_surface(headers) or self._access.refuse_room(headers, query)
 
     # -- one object ----------------------------------------------------------------------------
 
@@ -174,7 +180,7 @@ class SocketGateway:
         try:
             # A room that cannot start is refused with a status.
             if await self._locator.find(object_id, offer):
-                return
+                return  # the worker that holds the object serves it
             if not self._locator.is_here(object_id):
                 await self._join_far(target, offer, object_id)
                 return

@@ -5,11 +5,13 @@ embedded Postgres, proof of death); `configuration` turns settings into values.
 """
 
 from .configuration import Classes, access_of, limits_of, mounts_of
+from .handoff import Handoff
 from .node import Node, WorkerPlace, former_workers_gone
 from .service import Service, build_service
 
 __all__ = [
     "Classes",
+    "Handoff",
     "Node",
     "Service",
     "WorkerPlace",

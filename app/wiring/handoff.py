@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from ..cluster.handed_sockets import Adopt, HandedSockets
+from ..cluster.handed_sockets import HandedSockets
 from ..cluster.locator import Locator
 from ..cluster.registry import RoomRegistry
 from ..core.clock import Clock
+from ..core.handoff import Adopt
 from ..core.ids import WorkerId
 from ..core.ports import LeaseCheck
 from ..settings import Settings

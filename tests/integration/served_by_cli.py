@@ -34,6 +34,7 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 class TinyService:
     asgi = staticmethod(application)
     gate = None
+    handoff = None
 
     def __init__(self, words: list[str]) -> None:
         self._words = words
