@@ -159,7 +159,9 @@ async def run(effort: Effort) -> None:
     with tempfile.TemporaryDirectory(prefix="stateroom-links-") as name, Progress() as progress:
         folder = Path(name)
         folder.chmod(0o711)  # noqa: ASYNC240 - nothing else runs yet
-        server = ServerProcess(folder, STATEROOM_LEASE_SECONDS="60", **WORKERS)
+        server = ServerProcess(
+            folder, STATEROOM_LEASE_SECONDS="60", STATEROOM_HANDOFF="false", **WORKERS
+        )
         try:
             await server.start()
             places = await measure(Crew.of(server), effort, progress)

@@ -28,6 +28,7 @@ async def server(stage: Stage) -> ServerProcess:
     made = stage.server(
         **LONG_LEASE,
         **WORKERS,
+        STATEROOM_HANDOFF="false",  # or the owner would have all sockets itself
         STATEROOM_NAMESPACES="guests=tests.cluster.guest_book:GuestBook",
         STATEROOM_IDLE_SECONDS="0.5",
         STATEROOM_SOCKET_PING_SECONDS="0.5",
