@@ -19,7 +19,7 @@ from bench.verdicts import Bound, Claim, Verdict, worst
 if TYPE_CHECKING:
     from bench.goals.row import Row
     from bench.options import Options
-    from bench.profiles import Spent
+    from bench.profiles import Profile
     from bench.seen import Seen
 
 DECISIONS = Path(__file__).resolve().parent.parent / "docs" / "decisions"
@@ -40,7 +40,7 @@ class Judged:
 
     row: Row
     claims: list[Claim]
-    profile: list[Spent] | str | None = None
+    profile: Profile | str | None = None
 
 
 def page(judged: list[Judged], seen: Seen, options: Options) -> str:
@@ -134,9 +134,10 @@ def _why(each: Judged) -> list[str]:
         lines += ["", f"Where the time goes: no profile ({_flat(each.profile)})."]
     elif each.profile and each.row.profiled:
         server, scenario = each.row.profiled
-        lines += ["", f"Where the time of `{server}` goes in `{scenario}` (Postgres apart):", ""]
+        told = f"Where the time of `{server}` goes in `{scenario}`, Postgres apart"
+        lines += ["", f"{told} ({each.profile.samples} samples):", ""]
         lines += ["| function | own time | with what it calls |", "|---|---:|---:|"]
-        lines += [f"| `{s.place}` | {s.own:.1%} | {s.total:.1%} |" for s in each.profile]
+        lines += [f"| `{s.place}` | {s.own:.1%} | {s.total:.1%} |" for s in each.profile.top]
     tried = _decisions(each.row.decisions)
     return [*lines, "", f"What was tried: {tried}."] if tried else lines
 

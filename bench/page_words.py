@@ -7,7 +7,6 @@ HEAD = """\
 
 Written by `make bench` from one run; do not edit it by hand. Every figure is printed, met or
 missed, beside the peers of the same run.
-
 """
 
 READING = """\
@@ -36,7 +35,6 @@ READING = """\
   sent, worked out anew. Anything else of ours is a fault, and the measurement does not count.
 * Profiles are samples of a run of their own, so the figures are of servers that nobody looked
   into. Own time of a C function without a file is the kernel's or the C library's.
-
 """
 
 REPEATING = """\

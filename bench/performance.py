@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +47,7 @@ class Wish:
     page: Path
     profiles: bool
     quick: bool
+    begun: str
 
 
 def _names(text: str) -> tuple[Row, ...]:
@@ -92,7 +93,8 @@ def parse(arguments: Sequence[str] | None = None) -> Wish:
     if given.rounds < 1 or given.seconds <= 0 or given.warmup < 0:
         parser.error("--rounds and --seconds must be positive, --warmup not negative")
     whole = given.rows is None and not given.quick
-    partial = given.results / f"performance-{datetime.now(UTC):%Y%m%d-%H%M%S}.md"
+    begun = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
+    partial = given.results / f"performance-{begun}.md"
     rows = given.rows or tuple(ROWS.values())
     scenarios = tuple({name: None for row in rows for name in row.cells})
     return Wish(
@@ -113,20 +115,26 @@ def parse(arguments: Sequence[str] | None = None) -> Wish:
         page=given.page or (PAGE if whole else partial),
         profiles=given.profiles and not given.quick,
         quick=given.quick,
+        begun=begun,
     )
 
 
 async def _measure(wish: Wish, screen: Screen) -> list[Judged]:
     proof = Proof(wish.rows, wish.options, screen, long=not wish.quick)
     await proof.measure()
-    judged = []
-    for row in wish.rows:
-        claims = row.judge(proof.seen)
-        missed = worst(claims) in (Verdict.MISSED, Verdict.FLOOR)
-        profile = await proof.profile(row) if missed and wish.profiles else None
-        judged.append(Judged(row=row, claims=claims, profile=profile))
+    judged = [Judged(row=row, claims=row.judge(proof.seen)) for row in wish.rows]
+    # What took so long is not to be lost if somebody ends the run while profiles are taken.
     _write(wish, judged, proof)
+    if wish.profiles:
+        judged = [await _explained(each, proof) for each in judged]
+        _write(wish, judged, proof)
     return judged
+
+
+async def _explained(each: Judged, proof: Proof) -> Judged:
+    """Add the profile of a row that misses its goal."""
+    missed = worst(each.claims) in (Verdict.MISSED, Verdict.FLOOR)
+    return replace(each, profile=await proof.profile(each.row)) if missed else each
 
 
 def _write(wish: Wish, judged: list[Judged], proof: Proof) -> None:
@@ -134,8 +142,9 @@ def _write(wish: Wish, judged: list[Judged], proof: Proof) -> None:
     wish.page.write_text(page(judged, proof.seen, wish.options), encoding="utf-8")
     results = wish.options.results
     results.mkdir(parents=True, exist_ok=True)
-    stem = datetime.now(UTC).strftime("performance-%Y%m%d-%H%M%S")
-    (results / f"{stem}.json").write_bytes(as_json(judged, proof.seen, wish.options))
+    (results / f"performance-{wish.begun}.json").write_bytes(
+        as_json(judged, proof.seen, wish.options)
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -61,8 +61,16 @@ def sampler() -> Path | None:
     return Path(found) if found else None
 
 
-def spent(folded: str, top: int = TOP) -> list[Spent]:
-    """Read py-spy's raw output (`outer;inner;innermost COUNT` a line): the most costly first."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The most costly functions first, and of how many samples."""
+
+    top: list[Spent]
+    samples: int
+
+
+def spent(folded: str, top: int = TOP) -> Profile:
+    """Read py-spy's raw output (`outer;inner;innermost COUNT` a line)."""
     own, total = Counter[str](), Counter[str]()
     for line in folded.splitlines():
         stack, _, count = line.rpartition(" ")
@@ -72,11 +80,12 @@ def spent(folded: str, top: int = TOP) -> list[Spent]:
         own[frames[-1]] += int(count)
         for frame in set(frames):
             total[frame] += int(count)
-    samples = max(1, own.total())
-    return [
+    samples = own.total()
+    costly = [
         Spent(place=place, own=count / samples, total=total[place] / samples)
         for place, count in own.most_common(top)
     ]
+    return Profile(top=costly, samples=samples)
 
 
 def _waits(frames: Sequence[str]) -> bool:
@@ -91,7 +100,7 @@ def _place(frame: str) -> str:
     return f"{name} ({where.rstrip(')').partition(':')[0]})" if where else name
 
 
-async def profile(server: str, scenario: str, options: Options) -> list[Spent]:
+async def profile(server: str, scenario: str, options: Options) -> Profile:
     """Load a fresh server as the scenario does and sample it.
 
     Raises:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.campaign import Grid
     from bench.goals.row import Row
     from bench.options import Options
-    from bench.profiles import Spent
+    from bench.profiles import Profile
     from bench.rows import Tick
     from bench.screen import Screen
 
@@ -61,7 +61,7 @@ class Proof:
         self._total = len(self._steps) + sum(
             options.rounds if extra.every_round else 1 for extra in self._extras
         )
-        self._profiles: dict[tuple[str, str], list[Spent] | str] = {}
+        self._profiles: dict[tuple[str, str], Profile | str] = {}
 
     async def measure(self) -> None:
         """Measure all of it; what goes wrong is noted, and the run goes on."""
@@ -78,7 +78,7 @@ class Proof:
                 await self._other(extra, min(self._options.rounds, extra.most_rounds))
         self.seen.minutes = (time.perf_counter() - begun) / 60
 
-    async def profile(self, row: Row) -> list[Spent] | str | None:
+    async def profile(self, row: Row) -> Profile | str | None:
         """Return where the time goes in what the row measures, or why nobody can tell.
 
         None if the row is not about processor time.

@@ -134,7 +134,7 @@ def against(
         return Claim(text=name, measured=reason, value=None, bound=bound)
     return Claim(
         text=name,
-        measured=written(figure),
+        measured=figure.note if figure.unit == "x" and figure.note else written(figure),
         value=figure.value / divisor,
         unit=unit or figure.unit,
         bound=bound,

@@ -141,7 +141,7 @@ TRAFFIC = (
     ),
     Row(
         name="relaxed",
-        case="the same, `relaxed`",
+        case="the same with `relaxed`: server CPU a message",
         wanted="at most 1/6 of Node with file persister; below Node without persister",
         judge=_relaxed,
         cells={"pair": (RELAXED, FILE, WORKERD, RELAY)},

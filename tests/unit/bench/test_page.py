@@ -4,7 +4,7 @@ from bench.goals import ROWS
 from bench.options import Options
 from bench.page import Judged, page
 from bench.performance import parse
-from bench.profiles import Spent
+from bench.profiles import Profile, Spent
 from tests.unit.bench.figures_of import cell, seen
 
 
@@ -19,7 +19,7 @@ CELLS = (
 )
 
 
-def written(*, profile: list[Spent] | str | None = None, others_share: float = 0.0) -> str:
+def written(*, profile: Profile | str | None = None, others_share: float = 0.0) -> str:
     found = seen(*CELLS, cell("node-relay", "pair", others_share=others_share))
     row = ROWS["pair"]
     return page([Judged(row=row, claims=row.judge(found), profile=profile)], found, options())
@@ -39,7 +39,9 @@ def test_a_missed_goal_is_printed_with_its_figures() -> None:
 
 
 def test_a_missed_row_is_followed_by_where_the_time_goes() -> None:
-    text = written(profile=[Spent(place="take (app/room/room.py)", own=0.25, total=0.5)])
+    costly = Spent(place="take (app/room/room.py)", own=0.25, total=0.5)
+    text = written(profile=Profile(top=[costly], samples=800))
+    assert "in `pair`, Postgres apart (800 samples)" in text
     assert "| `take (app/room/room.py)` | 25.0% | 50.0% |" in text
     assert "no profile (py-spy is not installed)" in written(profile="py-spy is not installed")
 
