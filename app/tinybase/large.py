@@ -7,7 +7,7 @@ within the one event that runs; everything else never comes this way.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -22,7 +22,7 @@ from .bodies import (
     GET_TABLE_DIFF,
     GET_VALUE_DIFF,
 )
-from .layout import Entry
+from .layout import Entry, is_piece
 from .news import Changes
 from .pacing import PacedSends
 from .refusals import Refusal
@@ -45,6 +45,8 @@ _SHORT_WITHOUT_NEWS: Final = frozenset(
 """What takes no longer with many rows than with few, when their hashes and texts are kept."""
 
 _ENTRIES_AT_ONCE: Final = 1_000
+_ENTRIES_A_SLICE: Final = 500
+_SLICE_BYTES: Final = 1 << 20
 _TEXT_SECONDS: Final = 3.0
 """What one joiner is told is kept so long for others that join."""
 
@@ -82,12 +84,28 @@ def takes_long(replica: Replica | None, message: Message) -> bool:
     return rows > _FEW_ROWS
 
 
-async def load_beside(ctx: Context, replica: Replica, stored: Sequence[tuple[str, bytes]]) -> None:
-    """Fill a new replica with what was stored."""
-    if len(stored) <= _ENTRIES_AT_ONCE:
-        replica.load(stored)
-    else:
-        await ctx.offload(partial(replica.load, stored))
+async def load_bit_by_bit(
+    ctx: Context, replica: Replica, stored: AsyncIterator[tuple[str, bytes]]
+) -> bool:
+    """Fill a new replica with what is stored, in key order; return whether there was anything.
+
+    Entries are taken as they come, in slices of some milliseconds between which other objects
+    run. A thread would be no better: it would hold up every step of theirs for as long.
+    """
+    found = False
+    part: list[tuple[str, bytes]] = []
+    size = 0
+    async for entry in stored:
+        full = len(part) >= _ENTRIES_A_SLICE or size >= _SLICE_BYTES
+        if full and not is_piece(entry[0]):
+            replica.load(part)
+            part, size = [], 0
+            await ctx.breathe()
+        part.append(entry)
+        size += len(entry[1])
+        found = True
+    replica.load(part)
+    return found
 
 
 def store(storage: Storage, entries: Sequence[Entry]) -> None:

@@ -94,6 +94,11 @@ def root_entry(tables_hlc: str, tables_extra: int, values_hlc: str) -> tuple[str
     return (_ROOT, dump_json([tables_hlc, tables_extra, values_hlc]))
 
 
+def is_piece(key: str) -> bool:
+    """Whether a key holds a further piece of the payload under the key before it."""
+    return _CHUNK_KEY.search(key) is not None
+
+
 class Splitter:
     """Turns entries into what storage takes, and storage back into entries.
 

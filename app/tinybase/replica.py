@@ -147,7 +147,9 @@ class Replica:
         return tables, altered(before_values, now_values)
 
     def load(self, stored: Iterable[tuple[str, bytes]]) -> None:
-        """Take the content from storage, given in key order. The replica must be empty.
+        """Take the content from storage, given in key order, at once or in several calls.
+
+        The replica was empty before the first one. The pieces of a payload come in one call.
 
         Raises:
             ValueError: The entries are not of this layout.

@@ -11,7 +11,7 @@ from typing import Final
 from ..sdk.past import Past
 from .clock import ALPHABET, Clock
 from .content_calls import ContentCalls
-from .large import load_beside
+from .large import load_bit_by_bit
 from .layout import MARK
 from .replica import Replica
 
@@ -32,8 +32,7 @@ class RestoredContent(ContentCalls):
         if self._replica is None:
             return
         then = Replica(Clock(_NOBODY))
-        stored = [entry async for entry in past.stream(prefix=MARK)]
-        await load_beside(self.ctx, then, stored)
+        await load_bit_by_bit(self.ctx, then, past.stream(prefix=MARK))
         await self._become_like(then)
 
     async def _restore_own_keys(self, past: Past) -> None:

@@ -24,7 +24,7 @@ from .clock import Clock, random_writer
 from .content_moves import ContentMoves
 from .edits import Edited
 from .hooks import RoomHooks
-from .large import LARGE_CHARS, LargeFrames, is_large, load_beside, store, takes_long
+from .large import LARGE_CHARS, LargeFrames, is_large, load_bit_by_bit, store, takes_long
 from .layout import MARK
 from .multiplex import SUBPROTOCOL, Multiplexer
 from .options import RoomOptions
@@ -273,8 +273,7 @@ class TinyBaseRoom(
     async def _load(self) -> None:
         random = partial(random_text, self.ctx)
         replica = Replica(Clock(random_writer(random)))
-        stored = [entry async for entry in self.ctx.storage.stream(prefix=MARK)]
-        await load_beside(self.ctx, replica, stored)
+        found = await load_bit_by_bit(self.ctx, replica, self.ctx.storage.stream(prefix=MARK))
         self._replica, self._mode = replica, self._options.sync
         self._sync = (ReadOnlySynchronizer if self.ctx.frozen else Synchronizer)(
             replica,
@@ -284,7 +283,7 @@ class TinyBaseRoom(
             tells=self._listens,
             crowded=self._paced.crowded,
         )
-        if not stored and not self.ctx.frozen:
+        if not found and not self.ctx.frozen:
             self._reacting = True
             seeding = self.seed()
             if seeding is not None:
