@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
 import shutil
 import statistics
@@ -26,6 +27,7 @@ from app.store.binaries import find_binaries
 from app.store.data_directory import DataDirectory
 from app.store.embedded import EmbeddedPostgres
 from bench.rows import Better, Figure, Tick
+from bench.usage import ProcessTree
 
 SECONDS = 1.0
 MANY_CLIENTS = 8
@@ -48,10 +50,14 @@ _RATE = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commits:
-    """What one run of pgbench saw: commits a second, and the median time of one."""
+    """What one run of pgbench saw: commits a second, the median time of one, its processor time.
+
+    The last is that of pgbench and of a Postgres that this process has started, together.
+    """
 
     per_second: float
     p50_ms: float
+    cpu_us: float = 0.0
 
 
 def find_pgbench() -> Path:
@@ -100,7 +106,10 @@ async def commits(
         place = Path(folder)
         (place / "script").write_text(SCRIPTS[script])
         options = ["-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2))]
-        options += ["-T", str(max(1, round(seconds))), "-f", "script"]
+        duration = max(1, round(seconds))
+        options += ["-T", str(duration), "-f", "script"]
+        tree = ProcessTree(os.getpid())
+        before = await asyncio.to_thread(tree.cpu)
         process = await asyncio.create_subprocess_exec(
             str(find_pgbench()),
             *options,
@@ -116,7 +125,8 @@ async def commits(
             raise RuntimeError(f"pgbench ended with {process.returncode}: {output[-400:]}")
         rate = float(found[1])
         p50 = _median_ms(place) if timed else clients / rate * 1e3
-        return Commits(per_second=rate, p50_ms=p50)
+        used = await asyncio.to_thread(tree.cpu) - before
+        return Commits(per_second=rate, p50_ms=p50, cpu_us=used.total * 1e6 / (rate * duration))
 
 
 def _median_ms(folder: Path) -> float:
@@ -128,32 +138,39 @@ def _median_ms(folder: Path) -> float:
 async def yardstick(url: str, rounds: int, tick: Tick, seconds: float = SECONDS) -> list[Figure]:
     """Measure both kinds with one client and with eight on a running database.
 
-    The figures: `pgbench NAME, 1 client: p50` (ms) and `pgbench NAME, 8 clients` (commits/s) for
-    the names `upsert` and `insert`, medians over the rounds.
+    The figures, medians over the rounds, for the names `upsert` and `insert`:
+    `pgbench NAME, 1 client: p50` (ms), `pgbench NAME, 8 clients` (commits/s) and
+    `pgbench NAME, 8 clients: CPU` (us a commit, pgbench and Postgres together).
     """
-    alone: dict[str, list[float]] = {name: [] for name in SCRIPTS}
-    together: dict[str, list[float]] = {name: [] for name in SCRIPTS}
+    alone: dict[str, list[Commits]] = {name: [] for name in SCRIPTS}
+    together: dict[str, list[Commits]] = {name: [] for name in SCRIPTS}
     async with tables(url):
         for number in range(rounds):
             for name in SCRIPTS:
                 tick(f"pgbench {name}, round {number + 1}")
-                one = await commits(url, name, clients=1, seconds=seconds, timed=True)
-                alone[name].append(one.p50_ms)
-                many = await commits(url, name, clients=MANY_CLIENTS, seconds=seconds)
-                together[name].append(many.per_second)
-    figures = []
-    for name in SCRIPTS:
-        p50, rate = statistics.median(alone[name]), statistics.median(together[name])
-        figures += [
-            Figure(name=f"pgbench {name}, 1 client: p50", value=p50, unit="ms"),
-            Figure(
-                name=f"pgbench {name}, {MANY_CLIENTS} clients",
-                value=rate,
-                unit="commits/s",
-                better=Better.HIGHER,
-            ),
-        ]
-    return figures
+                alone[name].append(await commits(url, name, clients=1, seconds=seconds, timed=True))
+                together[name].append(
+                    await commits(url, name, clients=MANY_CLIENTS, seconds=seconds)
+                )
+    return [figure for name in SCRIPTS for figure in _figures(name, alone[name], together[name])]
+
+
+def _figures(name: str, alone: list[Commits], together: list[Commits]) -> list[Figure]:
+    many = f"pgbench {name}, {MANY_CLIENTS} clients"
+    rate = statistics.median(each.per_second for each in together)
+    return [
+        Figure(
+            name=f"pgbench {name}, 1 client: p50",
+            value=statistics.median(each.p50_ms for each in alone),
+            unit="ms",
+        ),
+        Figure(name=many, value=rate, unit="commits/s", better=Better.HIGHER),
+        Figure(
+            name=f"{many}: CPU",
+            value=statistics.median(each.cpu_us for each in together),
+            unit="us",
+        ),
+    ]
 
 
 async def measure(rounds: int, tick: Tick) -> list[Figure]:

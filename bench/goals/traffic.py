@@ -91,7 +91,24 @@ def _many(seen: Seen) -> list[Claim]:
     return [
         _against_pgbench(seen, at_least(4.0, 2.5)),
         rate(seen, "many", WORKERD, bound=at_least(10)),
+        _cpu_of_a_commit(seen),
     ]
+
+
+def _cpu_of_a_commit(seen: Seen) -> Claim:
+    """What a durable message costs beside a bare commit, wherever the cores are shared."""
+    text = "CPU a durable message (server, Postgres) : of a commit of pgbench (pgbench, Postgres)"
+    mine = seen.figures(OURS, "many")
+    costs = [
+        figure.value
+        for kind in ("upsert", "insert")
+        if (figure := seen.one_of("pgbench", f"pgbench {kind}, 8 clients: CPU")) is not None
+    ]
+    if mine is None or not costs:
+        return Claim(text=text, measured="one of the two was not measured", value=None)
+    total, least = mine.total_us_per_message, min(costs)
+    notes = f"{total:.1f} us : {least:.1f} us"
+    return Claim(text=text, measured=notes, value=total / least)
 
 
 def _against_pgbench(seen: Seen, bound: Bound) -> Claim:
