@@ -47,6 +47,6 @@ class IdleRooms:
             idle_seconds = now - since.setdefault(key, now)
             if not room.members and idle_seconds >= max(self._evict_seconds, room.idle_seconds):
                 found.leaving.append(room)
-            elif idle_seconds >= room.idle_seconds and room.awake:
+            elif idle_seconds >= room.idle_seconds and (room.awake or room.drowsy):
                 found.resting.append(room)
         return found

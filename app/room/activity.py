@@ -2,11 +2,7 @@
 
 from typing import NamedTuple
 
-from .commits import CommitLane
-from .life import RoomLife
-from .mailbox import Mailbox
-from .residence import Residence
-from .room_events import RoomEvents
+from .parts import RoomParts
 from .states import RoomState
 
 
@@ -34,15 +30,14 @@ class RoomActivity(NamedTuple):
     commit_seq: int
 
 
-def activity_of(
-    lane: CommitLane, mailbox: Mailbox, events: RoomEvents, life: RoomLife, residence: Residence
-) -> RoomActivity:
-    """Look at a room by its parts."""
+def activity_of(parts: RoomParts, first_seq: int) -> RoomActivity:
+    """Look at a room by its parts; `first_seq` is the commit number that it was claimed at."""
+    lane, mailbox = parts.lane, parts.mailbox
     return RoomActivity(
-        state=life.state,
-        awake=residence.instance is not None,
-        events=events.count,
-        commits=lane.commit_seq - lane.claim.commit_seq,
+        state=parts.life.state,
+        awake=parts.residence.instance is not None,
+        events=parts.events.count,
+        commits=lane.commit_seq - first_seq,
         queued_events=len(mailbox),
         queued_bytes=mailbox.size_bytes,
         unconfirmed_bytes=lane.buffer.unconfirmed_bytes,

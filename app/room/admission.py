@@ -69,18 +69,23 @@ class Admission:
         clock: For their age and their number.
         limits: The bounds.
         check: Called for each event; raises when the room takes none.
+        rate: Counts the requests, if they are bounded.
     """
 
     __slots__ = ("_check", "_clock", "_events", "_queue_seconds", "_rate")
 
     def __init__(
-        self, events: RoomEvents, clock: Clock, limits: RoomLimits, check: Callable[[], None]
+        self,
+        events: RoomEvents,
+        clock: Clock,
+        limits: RoomLimits,
+        check: Callable[[], None],
+        rate: RequestRate | None,
     ) -> None:
         self._events = events
         self._clock = clock
         self._queue_seconds = limits.queue_seconds
-        limit = limits.requests_per_10_seconds
-        self._rate = RequestRate(limit) if limit is not None else None
+        self._rate = rate
         self._check = check
 
     def submit(

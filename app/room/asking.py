@@ -89,6 +89,10 @@ class Asking:
         self._submit = submit
         self._questions: dict[Question, None] = {}
 
+    def __bool__(self) -> bool:
+        """Whether any question is open."""
+        return bool(self._questions)
+
     async def ask(self, hook: Callable[[Any], Awaitable[Any] | Any], *, size_bytes: int = 0) -> Any:
         """Run a hook as an event and return its result. Cancelling leaves the event to run.
 

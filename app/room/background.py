@@ -14,10 +14,11 @@ from ..core.clock import Clock
 from ..core.errors import Overloaded
 from ..core.limits import BACKGROUND_TASKS
 from ..core.tasks import TaskOwner
+from ..core.values import Claim
 from .beside import Beside
 from .faults import InstanceAborted
 from .hooks import finish
-from .log_names import log_fault
+from .log_names import log_fault, names_of
 
 _log = structlog.get_logger("stateroom.room")
 
@@ -30,11 +31,11 @@ class Background:
         tasks: Owner of the tasks.
         clock: For the limit.
         seconds: How long each work may take.
-        names: Fields that identify the room in a log line.
+        claim: Whose they are, for log lines.
         counters: Called with the name of what is counted.
     """
 
-    __slots__ = ("_beside", "_clock", "_counters", "_names", "_seconds", "_tasks", "_works")
+    __slots__ = ("_beside", "_claim", "_clock", "_counters", "_seconds", "_tasks", "_works")
 
     def __init__(
         self,
@@ -43,14 +44,14 @@ class Background:
         tasks: TaskOwner,
         clock: Clock,
         seconds: float,
-        names: dict[str, object],
+        claim: Claim,
         counters: Callable[[str], None],
     ) -> None:
         self._beside = beside
         self._tasks = tasks
         self._clock = clock
         self._seconds = seconds
-        self._names = names
+        self._claim = claim
         self._counters = counters
         self._works: dict[asyncio.Task[None], None] = {}
 
@@ -85,11 +86,11 @@ class Background:
         except InstanceAborted:
             return  # the room is over, and has said so
         except asyncio.CancelledError:
-            _log.info("background_cancelled", **self._names)
+            _log.info("background_cancelled", **names_of(self._claim))
             raise
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self._counters("object_faults")
-            log_fault(_log, "background_failed", self._names, error)
+            log_fault(_log, "background_failed", names_of(self._claim), error)
         finally:
             limit.cancel()
 

@@ -32,6 +32,10 @@ class FaultBackoff:
         self._count += 1
         self._latest = now
 
+    def forgotten(self, now: float) -> bool:
+        """Whether what there was at most has no weight any more at `now`."""
+        return not self._count or now - self._latest > _FORGOTTEN_AFTER_SECONDS
+
     def wait_seconds(self, now: float) -> float:
         """How long a start at `now` has to wait."""
         if self._count <= self._free:

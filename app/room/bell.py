@@ -86,7 +86,7 @@ class AlarmBell:
         environment: For clocks and counters.
     """
 
-    __slots__ = ("_alarms", "_asking", "_environment", "_expiry", "_host", "_turn")
+    __slots__ = ("_alarms", "_asking", "_environment", "_expiry", "_host", "_rings", "_turn")
 
     def __init__(
         self,
@@ -102,6 +102,11 @@ class AlarmBell:
         self._alarms = alarms
         self._environment = environment
         self._turn = asyncio.Lock()
+        self._rings = 0
+
+    def __bool__(self) -> bool:
+        """Whether any ring is under way."""
+        return self._rings > 0
 
     async def ring(self, due: DueAlarm, *, early: bool = False) -> RingOutcome:
         """Run `on_alarm` if this attempt still stands; its outcome is committed when told.
@@ -114,6 +119,13 @@ class AlarmBell:
             StateroomError: The room ended, or could not be started for no fault of the
                 author's: nothing is known to have been committed, the alarm stands.
         """
+        self._rings += 1
+        try:
+            return await self._ring(due, early=early)
+        finally:
+            self._rings -= 1
+
+    async def _ring(self, due: DueAlarm, *, early: bool) -> RingOutcome:
         self._alarms.check_thawed()
         if not _same(await self._alarms.find(due.name), due):
             # It may be ours that is out of date, had somebody changed the row by hand.

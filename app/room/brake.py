@@ -24,7 +24,12 @@ class ReadingBrake:
         self._lane = lane
         self._mailbox = mailbox
         self._unit = unit
+        lane.progress = self.relieve
         self._stopped: dict[RoomConnection, None] = {}
+
+    def __bool__(self) -> bool:
+        """Whether any socket has been asked to stop."""
+        return bool(self._stopped)
 
     def test(self, connection: RoomConnection) -> None:
         """Stop the reading of a socket whose message had to be queued in a full room."""

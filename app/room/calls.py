@@ -89,6 +89,10 @@ class RoomCalls:
         self.streams = ResponseStreams(environment.tasks, environment.clock, unit, beside)
         self._instance = 0
 
+    def __bool__(self) -> bool:
+        """Whether any call or answer of the object's is under way."""
+        return bool(self._open) or bool(self.streams)
+
     # -- calls that the object makes -----------------------------------------------------------
 
     def namespace(self, name: str, cls: type[Any] | None = None) -> Namespace:

@@ -106,9 +106,14 @@ class CommitLane:
         return self.buffer.clean and not self.gate.held
 
     @property
-    def commit_seq(self) -> int:
+    def commit_seq(self) -> CommitSeq:
         """The commit number of the object, as far as confirmed."""
         return self._commit_seq
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it is clean, nobody waits for a commit or reads, and none is asked for."""
+        return self.clean and not (self._queued or self._points.waiting or self.reads.open)
 
     def check_room(self, more_bytes: int) -> None:
         """See that what is unconfirmed stays bounded, however little its writers wait.
@@ -137,6 +142,7 @@ class CommitLane:
             worker_id=claim.worker_id,
             epoch=claim.epoch,
             commit_seq=self._commit_seq,
+            frozen=self.frozen,
         )
 
     def seal(self, outputs: Sequence[Output]) -> None:
@@ -277,6 +283,8 @@ class CommitLane:
         if self._loss is not None:
             self._loss.end()
         self._points.fail(error)
+        # Who has kept the lane keeps nobody else by it.
+        self.progress, self.reads, self._loss = _ignore, OpenReads(_ignore), None
 
     def _weigh(self) -> None:
         buffer = self.buffer

@@ -14,10 +14,11 @@ from ..core.errors import (
     TooManyWrites,
     UnitTooLarge,
 )
+from ..core.values import Claim
 from .closing import close_for
 from .connections import RoomConnection
 from .faults import as_fault
-from .log_names import log_fault
+from .log_names import log_fault, names_of
 from .outputs import Close
 from .residence import Residence
 from .unit import RunningUnit
@@ -33,7 +34,7 @@ class EventEnds:
     Args:
         unit: Ended or undone with each event.
         residence: Where the instance lives.
-        names: Fields that identify the room in a log line.
+        claim: The room's, for log lines.
         counters: Called with the name of what is counted.
         keeping: Whether an event that raises is not undone (`interleave`).
     """
@@ -43,7 +44,7 @@ class EventEnds:
         unit: RunningUnit,
         residence: Residence,
         *,
-        names: dict[str, object],
+        claim: Claim,
         counters: Callable[[str], None],
         keeping: bool,
     ) -> None:
@@ -51,7 +52,7 @@ class EventEnds:
         self.well = unit.finish
         """The event ended well: its unit is finished. For each message, so no call of our own."""
         self._residence = residence
-        self._names = names
+        self._claim = claim
         self._counters = counters
         self._keeping = keeping
 
@@ -68,7 +69,9 @@ class EventEnds:
         if isinstance(error, _NOT_TO_BLAME):
             self._unit.discard()
             self._residence.fault(blamed=False)
-            _log.warning("event_undone", **self._names, code=error.code, reason=str(error))
+            _log.warning(
+                "event_undone", **names_of(self._claim), code=error.code, reason=str(error)
+            )
         else:
             self.blamed(error)
 
@@ -85,7 +88,9 @@ class EventEnds:
     def kept(self, error: Exception) -> None:
         """The event raised: what it did stays, and so does the instance."""
         if isinstance(error, _NOT_TO_BLAME):
-            _log.warning("event_failed", **self._names, code=error.code, reason=str(error))
+            _log.warning(
+                "event_failed", **names_of(self._claim), code=error.code, reason=str(error)
+            )
         else:
             self._count_fault(error)
 
@@ -101,9 +106,9 @@ class EventEnds:
         self._counters("object_faults")
         if isinstance(error, UnitTooLarge | TooManyWrites):
             # One clear line: where in the author's code the bound was reached says nothing more.
-            _log.error("object_fault", **self._names, code=error.code, reason=str(error))
+            _log.error("object_fault", **names_of(self._claim), code=error.code, reason=str(error))
         else:
-            log_fault(_log, "object_fault", self._names, error)
+            log_fault(_log, "object_fault", names_of(self._claim), error)
 
 
 def turn_away(connection: RoomConnection, error: Exception) -> None:

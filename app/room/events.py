@@ -137,6 +137,10 @@ class EventLoop:
         self._ends = ends
         self._sections = sections
 
+    def retire(self) -> None:
+        """They are stopped, and whose they were need not be held for them."""
+        del self._host, self._ends, self._sections
+
     @property
     def free(self) -> bool:
         """Whether an event could run inline now."""

@@ -85,6 +85,11 @@ class InputGate:
         """How many wait to pass."""
         return len(self._queue)
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether it is open, and nobody waits or stands behind it."""
+        return not (self.locks or self._queue or self.sections) and self.broken is None
+
     def enter(
         self, admitted: Callable[[], None], refused: Callable[[Exception], None]
     ) -> Ticket | None:

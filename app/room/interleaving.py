@@ -76,9 +76,11 @@ class InterleavingLoop:
 
     def serve(self, host: EventHost, ends: EventEnds, sections: Sections) -> None:
         """Say whose events they are; once, before the first one."""
-        self._host = host
-        self._ends = ends
-        self._sections = sections
+        self._host, self._ends, self._sections = host, ends, sections
+
+    def retire(self) -> None:
+        """See `EventLoop.retire`."""
+        del self._host, self._ends, self._sections
 
     @property
     def free(self) -> bool:

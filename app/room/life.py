@@ -21,6 +21,7 @@ from ..core.errors import (
     StoreUnavailable,
     WorkerLeaving,
 )
+from ..core.mounts import Mount
 from ..sdk.durable_object import DurableObject
 from .asking import Asking
 from .brake import ReadingBrake
@@ -31,6 +32,7 @@ from .environment import RoomEnvironment
 from .event_ends import EventEnds, turn_away
 from .faults import InstanceAborted, as_fault
 from .freezing import Freezing
+from .instance import ClassTraits
 from .log_names import names_of
 from .mailbox import Event
 from .residence import Residence
@@ -54,8 +56,7 @@ class RoomLife:
         events: Stopped when the room is over.
         asking: Those that wait for an answer.
         brake: Released as events leave the mailbox.
-        keeping: Whether an event that raises is not undone.
-        hears_evict: Whether the class has an `on_evict`.
+        mount: The class, and what it hears.
         gone: Called once when the room is over.
     """
 
@@ -70,8 +71,7 @@ class RoomLife:
         events: RoomEvents,
         asking: Asking,
         brake: ReadingBrake,
-        keeping: bool,
-        hears_evict: bool,
+        mount: Mount,
         gone: Callable[[], None],
     ) -> None:
         self._environment = environment
@@ -82,15 +82,9 @@ class RoomLife:
         self._events = events
         self._asking = asking
         self._brake = brake
-        self.ends = EventEnds(
-            unit,
-            residence,
-            names=self.names,
-            counters=environment.counters,
-            keeping=keeping,
-        )
-        self.freezing = Freezing(self, lane, unit, residence)
-        self._hears_evict = hears_evict
+        keeping, counters = mount.cls.interleave, environment.counters
+        self.ends = EventEnds(unit, residence, claim=lane.claim, counters=counters, keeping=keeping)
+        self._hears_evict = ClassTraits.of(mount.cls).hears_evict
         self._gone = gone
         self.state = RoomState.LOADING
         self.cause: StateroomError | None = None
@@ -126,6 +120,11 @@ class RoomLife:
     def names(self) -> dict[str, object]:
         """Fields that identify the room in a log line."""
         return names_of(self._lane.claim)
+
+    @property
+    def freezing(self) -> Freezing:
+        """Freezes and thaws the object."""
+        return Freezing(self, self._lane, self._unit, self._residence)
 
     @property
     def vitals(self) -> Vitals:

@@ -25,7 +25,6 @@ from .context import RoomContext
 from .environment import RoomEnvironment
 from .expiry import RowExpiry
 from .instance import ClassTraits, start_instance
-from .log_names import names_of
 from .outputs import Output
 from .reading import RowReader
 from .rewinding import Rewinding
@@ -141,6 +140,10 @@ class Residence:
         """
         return bool(self.timers) or bool(self._calls.streams) or bool(self.background)
 
+    def at_rest(self, now: float) -> bool:
+        """Whether there is no instance, and nothing of the former that the next must know."""
+        return not (self.instance or self.pending or self._faulted) and self._backoff.forgotten(now)
+
     async def prepare(self) -> None:
         """Sit out the pause after faults, and load the first page of rows.
 
@@ -225,7 +228,7 @@ class Residence:
             tasks=environment.tasks,
             clock=environment.clock,
             seconds=environment.limits.background_seconds,
-            names=names_of(self._lane.claim),
+            claim=self._lane.claim,
             counters=environment.counters,
         )
 

@@ -50,6 +50,11 @@ class RunningUnit:
         """Whether the room still lives: what is staged may leave."""
         return self._alive()
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing is said, noted or about to end."""
+        return not (self._outputs or self._former) and self._stray is None
+
     def stage(self, output: Output) -> None:
         """Make an output part of the unit."""
         self._outputs.append(output)

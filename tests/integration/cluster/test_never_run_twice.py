@@ -75,7 +75,7 @@ async def test_a_room_lost_under_a_running_event_fails_it_and_runs_those_that_wa
         for _ in range(3)
     ]
     async with asyncio.timeout(10):
-        while len(room._mailbox) < 3:  # noqa: ASYNC110 - as above
+        while len(room._parts.mailbox) < 3:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.005)  # noqa: TID251 - as above
     room.abort(RoomAborted("lost"))
     with pytest.raises(RoomAborted):

@@ -190,7 +190,7 @@ async def test_whoever_gives_up_over_a_link_before_its_turn_changes_nothing(pair
     room = pair.one.registry.at_hand(target)
     assert room is not None
     late = _tasks.start(_outcome(pair.by_two.ask(target, "add")), name="late")
-    await until(lambda: len(room._mailbox))
+    await until(lambda: len(room._parts.mailbox))
     late.cancel()
     await asyncio.wait([late])
     await until(lambda: not pair.one.service._under_way)
@@ -221,7 +221,7 @@ async def test_a_change_that_waits_for_its_turn_finds_the_next_owner(pair: Pair)
     second = _tasks.start(_outcome(pair.by_two.ask(target, "add")), name="second")
     room = pair.one.registry.at_hand(target)
     assert room is not None
-    await until(lambda: len(room._mailbox))
+    await until(lambda: len(room._parts.mailbox))
     room.abort(OwnershipLost())
     async with asyncio.timeout(_PATIENCE_SECONDS):
         assert isinstance(await first, StateroomError)

@@ -268,7 +268,7 @@ async def test_a_request_that_had_not_begun_is_not_run_for_a_client_that_is_gone
     (room,) = owner.registry.rooms
     await until(lambda: room._events.running)
     waiting = start(ask(edge, Request(path="/feed")))
-    await until(lambda: len(room._mailbox) == 1)
+    await until(lambda: len(room._parts.mailbox) == 1)
     waiting.cancel()
     await until(lambda: not room.asking._questions or len(room.asking._questions) == 1)
     Far.go.set()

@@ -121,7 +121,7 @@ async def test_calls_keep_their_order_when_the_room_is_lost_with_them(
     await until(lambda: Node.log)
     waiting = [start(stub.note(str(number))) for number in range(50)]
     (room,) = workers[1].registry.rooms
-    await until(lambda: len(room._mailbox) == 50)
+    await until(lambda: len(room._parts.mailbox) == 50)
     room.abort(error())
     waiting += [start(stub.note(str(number))) for number in range(50, 100)]
     with pytest.raises(error):

@@ -91,11 +91,11 @@ async def test_a_mailbox_that_is_full_is_no_fault_of_the_authors(harness: Object
     await harness.settle()
     room = harness.live_room("lab", "a")
     assert room is not None
-    room._mailbox._limit_events = 0
+    room._parts.mailbox._limit_events = 0
     due = DueAlarm(object_id=room.object_id, name="", due_ms=5, attempt_ms=stored.next_attempt_ms)
     with pytest.raises(Overloaded):
         await harness.ringer.ring(due)
-    room._mailbox._limit_events = 9
+    room._parts.mailbox._limit_events = 9
     gate.set_result(None)
     await busy
     assert row(harness) == stored

@@ -1,0 +1,166 @@
+"""The parts of a room, made and joined.
+
+They know one another and, of the room itself, what `PartsHost` says.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from ..core.errors import StateroomError
+from ..core.mounts import Mount
+from ..core.values import Claim
+from .admission import Admission, RequestRate
+from .asking import Asking
+from .auto_response import AutoResponder
+from .beside import Beside
+from .brake import ReadingBrake
+from .calls import RoomCalls
+from .commits import CommitLane
+from .connections import ConnectionSet
+from .environment import RoomEnvironment
+from .events import EventLoop
+from .input_gate import InputGate
+from .interleaving import InterleavingLoop
+from .life import RoomLife
+from .mailbox import Mailbox
+from .outputs import Output
+from .residence import Residence
+from .unit import RunningUnit
+
+
+class PartsHost(ABC):
+    """What the parts ask of their room."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def deliver(self, outputs: Sequence[Output]) -> None:
+        """Let outputs go, if the lease still holds at this very step (invariant 2)."""
+
+    @abstractmethod
+    def abort(self, error: StateroomError) -> None:
+        """Throw the room away; see `RoomLife.abort`."""
+
+    @abstractmethod
+    def admit(self) -> None:
+        """Note an event; raises RoomAborted when the room takes none."""
+
+    @abstractmethod
+    def alive(self) -> bool:
+        """Whether the room still lives."""
+
+    @abstractmethod
+    def take_timer(self, callback: Callable[[], Awaitable[None] | None]) -> None:
+        """Queue a timer's callback as an event."""
+
+    @abstractmethod
+    def over(self) -> None:
+        """The room is over."""
+
+
+class RoomParts(NamedTuple):
+    """All parts of a room that every room has; `submit` queues an event (`Admission.submit`)."""
+
+    lane: CommitLane
+    mailbox: Mailbox
+    gate: InputGate
+    events: EventLoop | InterleavingLoop
+    submit: Callable[..., None]
+    unit: RunningUnit
+    asking: Asking
+    calls: RoomCalls
+    brake: ReadingBrake
+    auto: AutoResponder
+    residence: Residence
+    life: RoomLife
+
+
+def make_parts(
+    host: PartsHost,
+    *,
+    mount: Mount,
+    environment: RoomEnvironment,
+    claim: Claim,
+    members: ConnectionSet,
+    rate: RequestRate | None,
+) -> RoomParts:
+    """Make the parts of a room.
+
+    Args:
+        host: The room.
+        mount: The namespace's class and settings.
+        environment: What all rooms of the class share.
+        claim: The ownership.
+        members: The room's sockets.
+        rate: Counts the requests that come in, if they are bounded.
+    """
+    limits = environment.limits
+    mailbox = Mailbox(limit_events=limits.mailbox_events, limit_bytes=limits.mailbox_bytes)
+    gate = InputGate()
+    events = _events_of(mount, mailbox, environment, gate)
+    submit = Admission(events, environment.clock, limits, host.admit, rate).submit
+    lane = _lane_of(host, mount, environment, claim)
+    unit = RunningUnit(lane, events=events, alive=host.alive)
+    asking, beside = Asking(unit, submit), Beside(gate, unit.end_step, events.step_failed)
+    calls = RoomCalls(environment, claim.object_id, unit, events, asking, beside)
+    auto = AutoResponder(unit, host.deliver, environment.database_clock)
+    brake = ReadingBrake(lane, mailbox, unit)
+    residence = Residence(
+        mount=mount,
+        environment=environment,
+        lane=lane,
+        unit=unit,
+        members=members,
+        beside=beside,
+        fire=host.take_timer,
+        limit_messages=events.limit_messages,
+        abort=host.abort,
+        calls=calls,
+        auto=auto,
+    )
+    life = RoomLife(
+        environment=environment,
+        mount=mount,
+        lane=lane,
+        unit=unit,
+        members=members,
+        residence=residence,
+        events=events,
+        asking=asking,
+        brake=brake,
+        gone=host.over,
+    )
+    events.serve(life, life.ends, residence.sections)
+    return RoomParts(
+        lane, mailbox, gate, events, submit, unit, asking, calls, brake, auto, residence, life
+    )
+
+
+def _lane_of(
+    host: PartsHost, mount: Mount, environment: RoomEnvironment, claim: Claim
+) -> CommitLane:
+    return CommitLane(
+        claim=claim,
+        committer=environment.committer,
+        durability=mount.durability,
+        limits=environment.limits,
+        clock=environment.clock,
+        deliver=host.deliver,
+        failed=host.abort,
+        alarm_set=environment.alarm_set,
+    )
+
+
+def _events_of(
+    mount: Mount, mailbox: Mailbox, environment: RoomEnvironment, gate: InputGate
+) -> EventLoop | InterleavingLoop:
+    """The events of a class: one at a time, or as the input gate lets them."""
+    tasks, clock, limits = environment.tasks, environment.clock, environment.limits
+    seconds = limits.event_timeout_seconds
+    if mount.cls.interleave:
+        most = limits.running_events
+        return InterleavingLoop(
+            mailbox, tasks, clock, gate, timeout_seconds=seconds, most_running=most
+        )
+    return EventLoop(mailbox, tasks, clock, gate, timeout_seconds=seconds)
