@@ -4,15 +4,22 @@ ARG PYTHON_VERSION=3.13
 
 FROM python:${PYTHON_VERSION}-slim-bookworm AS build
 WORKDIR /build
+# The compiler stays in this stage. STATEROOM_BUILD=pure needs none and compiles nothing.
+ARG STATEROOM_BUILD=native
+# hadolint ignore=DL3008
+RUN test "$STATEROOM_BUILD" = pure \
+    || { apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*; }
 COPY constraints.txt ./
 RUN python -m venv /opt/stateroom \
-    && /opt/stateroom/bin/pip install --no-cache-dir --constraint constraints.txt hatchling
-COPY pyproject.toml hatch_build.py README.md LICENSE CHANGELOG.md ./
+    && /opt/stateroom/bin/pip install --no-cache-dir --constraint constraints.txt \
+        hatchling mypy setuptools
+COPY pyproject.toml hatch_build.py build_native.py README.md LICENSE CHANGELOG.md ./
 COPY app app
 COPY stateroom stateroom
 COPY migrations migrations
-# Every dependency comes as a wheel: the final image needs no compiler, and neither does this one.
-RUN /opt/stateroom/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
+# Every dependency comes as a wheel: the final image needs no compiler.
+RUN STATEROOM_BUILD="$STATEROOM_BUILD" /opt/stateroom/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
     && python -m venv --clear /opt/stateroom \
     && /opt/stateroom/bin/pip install --no-cache-dir --only-binary :all: \
         --constraint constraints.txt dist/*.whl \

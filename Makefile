@@ -11,7 +11,7 @@ MINUTES ?= 10
 KILLS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench soak mutants docs image clean
+.PHONY: help run setup native test check format bench soak mutants docs image clean
 .NOTPARALLEL:
 
 ##@ Use
@@ -20,6 +20,9 @@ run: setup ## Serve on 127.0.0.1:8000 with an embedded Postgres (ARGS="--port 80
 
 ##@ Develop
 setup: .venv/.installed ## Make .venv with everything in it, the `stateroom` command too
+
+native: setup ## Compile the hottest modules into this checkout (ARGS=--remove: not any more)
+	$(BIN)/python build_native.py $(ARGS)
 
 test: setup ## Run the whole test suite (ARGS="tests/unit -k settings", JOBS=4)
 	@$(BIN)/python -c 'from tests.interop.node_toolchain import ensure_packages as go; go()'
@@ -47,6 +50,7 @@ docs: setup ## Write the pages that are generated from the code
 
 ##@ Measure
 bench: setup ## Measure every goal beside TinyBase's own servers, and write docs/reference/performance.md
+	-$(BIN)/python build_native.py
 	$(BIN)/python -m bench --install
 	$(BIN)/python -m bench.performance $(ARGS)
 
@@ -63,7 +67,8 @@ image: ## Build the container image with docker or podman
 	$$engine build --tag stateroom:dev .
 
 clean: ## Remove what setup, tests and tools have made (not .stateroom, the data)
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache app/native.sha256
+	find app -name '*.so' -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## Show this list

@@ -5,4 +5,11 @@ The tree is drawn in docs/concepts.md: `core` (vocabulary), `sdk` (what authors 
 rooms), `web` and `transport` (the outside), `wiring` (puts it together).
 """
 
+from pathlib import Path
+
+from .native import choose
+
 __version__ = "0.1.0"
+
+BUILD = choose(__name__, Path(__file__).parent)
+"""Whether compiled modules are used."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import structlog
 import typer
 
-from .. import __version__
+from .. import BUILD, __version__
 from ..core.clock import SystemClock
 from ..core.errors import DatabaseUnreachable
 from ..logs import configure_logs
@@ -169,7 +169,7 @@ def check(
 @cli.command()
 def version() -> None:
     """Tell the version."""
-    typer.echo(f"stateroom {__version__} (Python {platform.python_version()})")
+    typer.echo(f"stateroom {__version__} (Python {platform.python_version()}; {BUILD.value})")
 
 
 def announce(settings: Settings, url: str) -> None:

@@ -9,13 +9,14 @@ import platform
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
-from .. import __version__
+from .. import BUILD, __version__
 from ..core.errors import (
     ConfigurationInvalid,
     DataDirectoryInUse,
     PortTaken,
     StateroomError,
 )
+from ..native import Build
 from ..settings import Settings, unknown_variables
 from ..store.binaries import find_binaries
 from ..store.data_directory import DataDirectory
@@ -31,7 +32,8 @@ from .listening import bind_socket
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at everything in turn; what takes long is yielded when it is known."""
     python = f"{platform.python_version()} ({platform.python_implementation()})"
-    yield good("stateroom", __version__)
+    told = good if BUILD is not Build.STALE else doubtful
+    yield told("stateroom", f"{__version__}, {BUILD.value}")
     yield good("python", python)
     for variable, probably in unknown_variables().items():
         meant = f"; {probably} was meant?" if probably else ""

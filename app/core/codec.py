@@ -28,7 +28,7 @@ _LONG_INT_DIGITS = 20
 _INT_MIN = -(1 << 63)
 _INT_END = 1 << 64
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTAINERS = frozenset({dict, list})
 
 
@@ -129,7 +129,7 @@ def _exact_float(digits: str) -> float:
     return number
 
 
-def _exact_int(digits: str) -> float:
+def _exact_int(digits: str) -> Any:  # not float: compiled code would make one of an int
     if len(digits) <= _SHORT_INT_DIGITS:
         return int(digits)
     if len(digits) <= _LONG_INT_DIGITS:

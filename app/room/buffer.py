@@ -19,6 +19,7 @@ from enum import Enum, auto
 from typing import Final
 
 from ..core.values import Alarm
+from .transaction_open import TransactionOpen
 
 
 class Absence(Enum):
@@ -32,10 +33,6 @@ _ALARM_BYTES: Final = 64
 
 UNKNOWN: Final = Absence.UNKNOWN
 DELETED: Final = Absence.DELETED
-
-
-class TransactionOpen(RuntimeError):
-    """A unit cannot end inside a transaction."""
 
 
 class Layer:

@@ -19,7 +19,6 @@ from ..sdk.namespace import Namespace, check_class
 from .admission import Origin
 from .asking import Asking, Question
 from .beside import Beside
-from .buffer import TransactionOpen
 from .call_result import CallResult
 from .environment import RoomEnvironment
 from .exchange import CallLane
@@ -32,6 +31,7 @@ from .outputs import Depart
 from .response_streams import ResponseStreams, collect
 from .room_events import RoomEvents
 from .standing import running_event
+from .transaction_open import TransactionOpen
 from .unit import RunningUnit
 
 _OVER = "this instance of the object is over"

@@ -16,7 +16,6 @@ from typing import Any
 from ..core.clock import Clock
 from ..core.errors import QueuedTooLong, RoomAborted
 from ..core.tasks import TaskOwner
-from .buffer import TransactionOpen
 from .connections import RoomConnection
 from .event_ends import EventEnds
 from .events import EventHost, Intake
@@ -27,6 +26,7 @@ from .mailbox import Event, Mailbox
 from .sections import Sections
 from .standing import Standing, Walker, running_event, standing, standing_in
 from .stepping import Stepped
+from .transaction_open import TransactionOpen
 
 
 class InterleavingLoop:

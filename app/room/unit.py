@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ..core.values import Receipt
-from .buffer import TransactionOpen
 from .commits import CommitLane
 from .outputs import Close, Output
+from .transaction_open import TransactionOpen
 
 
 class Happening(Protocol):

@@ -45,8 +45,11 @@ def hlc_of(leaf: Leaf) -> str:
     return hlc
 
 
-def canonical_number(number: float) -> float:
-    """Return the one form in which a double is kept."""
+def canonical_number(number: Any) -> Any:
+    """Return the one form in which a double is kept.
+
+    Any stands for `int | float`, which compiled code must not take for a float.
+    """
     if type(number) is int:
         if -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
             return number

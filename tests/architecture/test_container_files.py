@@ -37,8 +37,10 @@ def test_the_final_image_runs_as_a_numbered_ordinary_user_and_checks_its_health(
     assert "import urllib.request" in FINAL_STAGE
 
 
-def test_no_stage_installs_a_compiler_and_the_embedded_database_is_left_out() -> None:
-    assert not re.search(r"apt-get|gcc|build-essential|\[embedded\]", DOCKERFILE)
+def test_the_compiler_stays_in_the_first_stage_and_the_embedded_database_is_left_out() -> None:
+    assert not re.search(r"apt-get|gcc|build-essential|mypy", FINAL_STAGE)
+    assert "ARG STATEROOM_BUILD=native\n" in DOCKERFILE
+    assert "[embedded]" not in DOCKERFILE
     assert "--only-binary :all:" in DOCKERFILE
 
 

@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from app import BUILD
 from app.core.clock import SystemClock
+from app.native import Build
 from tests.mutants.registry import MUTANTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,6 +83,8 @@ def table_of(verdicts: list[Verdict]) -> Table:
 
 def main(names: list[str]) -> int:
     """Judge the named mutants, or all; returns the exit status."""
+    if BUILD is Build.NATIVE:  # compiled code does not ask a class for what was put into it later
+        raise SystemExit("mutants are made of the sources: run `make native ARGS=--remove` first")
     unknown = set(names) - set(MUTANTS)
     if unknown:
         raise SystemExit(f"no such mutant: {', '.join(sorted(unknown))}")

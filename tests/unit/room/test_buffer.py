@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.room.buffer import DELETED, UNKNOWN, Layer, TransactionOpen, WriteBuffer
+from app.room.buffer import DELETED, UNKNOWN, Layer, WriteBuffer
+from app.room.transaction_open import TransactionOpen
 
 
 def _put(buffer: WriteBuffer, key: bytes, value: bytes | None, *, confirmed: bool = True) -> None:

@@ -7,10 +7,10 @@ import pytest
 from app.core.errors import OwnershipLost
 from app.core.tasks import TaskOwner
 from app.core.values import CommitResult
-from app.room.buffer import TransactionOpen
 from app.room.connections import RoomConnection
 from app.room.limits import RoomLimits
 from app.room.outputs import Close
+from app.room.transaction_open import TransactionOpen
 from app.testing.sockets import MemorySocket
 from tests.unit.room.benches import LaneBench, Notes
 
