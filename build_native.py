@@ -22,7 +22,6 @@ from sysconfig import get_config_var
 
 MODULES = (
     "core/codec",
-    "core/frames",
     "core/storage_codec",
     "room/buffer",
     "room/cache",
