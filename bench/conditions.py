@@ -11,6 +11,7 @@ from pathlib import Path
 
 import orjson
 
+import app
 from bench.servers import PEERS, find_node, node_version
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -59,9 +60,13 @@ def _git(*arguments: str) -> str | None:
 
 
 def _modules() -> str:
-    """Whether the hot modules are compiled in this checkout."""
-    native = sorted(path.name.partition(".")[0] for path in (ROOT / "app").rglob("*.so"))
-    return f"native ({', '.join(native)})" if native else "pure Python"
+    """Whether the modules that every message goes through are compiled in this checkout."""
+    build = getattr(app, "BUILD", None)
+    if build is None:
+        return "pure Python"
+    listed = ROOT / "app" / "native.sha256"
+    count = len(listed.read_text("utf-8").splitlines()) if listed.is_file() else 0
+    return f"{build.value} ({count} modules)" if build.name == "NATIVE" else str(build.value)
 
 
 def _cpu() -> str:

@@ -50,6 +50,6 @@ EXTRAS = {
             Extra(name=name, module="bench.memory_figures", function=name, most_rounds=1)
             for name in ("idle", "hibernated", "active")
         ),
-        Extra(name="commits", module="bench.commits", most_rounds=1),
+        Extra(name="commits", module="bench.commits", most_rounds=3),
     )
 }
