@@ -101,6 +101,7 @@ class EventLoop:
     _host: EventHost
     _ends: EventEnds
     _sections: Sections
+    __deletable__ = ["_ends", "_host", "_sections"]  # noqa: RUF012 - so that mypyc lets go of them
 
     def __init__(
         self,
