@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from app.core.frames import (
+    Burst,
     OutgoingMessage,
     PartedMessage,
     TextParts,
@@ -115,3 +116,23 @@ def test_messages_leave_in_one_write_and_shared_parts_are_not_copied() -> None:
         [plain.frame * 2],
     ]
     assert all(transport.writes[at][-1] is shared for at in (1, 2))
+
+
+def test_a_burst_is_joined_once_for_all_who_get_it() -> None:
+    burst = Burst([OutgoingMessage("one"), OutgoingMessage(b"two")])
+    transports = [Written(), Written()]
+    for transport in transports:
+        write_frames(transport, burst)
+    (first,), (second,) = (transport.writes[0] for transport in transports)
+    assert first == b"".join(message.frame for message in burst)
+    assert first is second
+    assert burst.size == len("one") + len(b"two")
+
+
+def test_a_burst_with_parts_is_not_joined() -> None:
+    shared = b"x" * 1_000
+    burst = Burst([OutgoingMessage("plain"), PartedMessage(TextParts((b"own", shared)))])
+    transport = Written()
+    write_frames(transport, burst)
+    assert transport.writes[0][-1] is shared
+    assert len(transport.writes[0]) == 4
