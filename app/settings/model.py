@@ -219,10 +219,8 @@ class Settings(BaseSettings):
     """Longest object name; a longer one is refused before the handshake."""
 
     relaxed_loss_ms: Count = 1_000
-    """With `durability=relaxed`: how far behind, in milliseconds, the commits may be.
-
-    A commit is asked for after a quarter of it, or of the bytes below.
-    """
+    """With `durability=relaxed`: how far behind, in milliseconds, the commits may be. One is asked
+    for after a quarter of it, or of the bytes below."""
     relaxed_loss_bytes: Count = 1 << 20
     """With `durability=relaxed`: how many bytes of one room may wait for their commit."""
 
