@@ -126,6 +126,8 @@ def alarm_bytes(name: str, alarm: Alarm | None) -> int:
 class WriteBuffer:
     """See the module."""
 
+    __slots__ = ("_stack", "dirty", "flying", "pending", "undone")
+
     def __init__(self) -> None:
         self._stack: list[Layer] = [Layer()]  # the unit, then one layer a savepoint
         self.pending = Layer()

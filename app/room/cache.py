@@ -20,6 +20,8 @@ class RowCache:
         limit_bytes: Keys and values added up; over it, rows are dropped.
     """
 
+    __slots__ = ("_limit", "_rows", "_size", "complete", "generation")
+
     def __init__(self, limit_bytes: int = CACHE_BYTES) -> None:
         self._limit = limit_bytes
         self._rows: OrderedDict[bytes, bytes | None] = OrderedDict()

@@ -8,6 +8,8 @@ from ..core.values import Receipt
 class CommitPoints:
     """See the module. Whoever does not wait any more is passed over."""
 
+    __slots__ = ("waiting",)
+
     def __init__(self) -> None:
         self.waiting: list[tuple[int, asyncio.Future[Receipt]]] = []
         """Batches and who waits for them; for looking only."""

@@ -48,6 +48,30 @@ _FAILURES: dict[CommitResult, type[StateroomError]] = {
 }
 
 
+_FIELDS: Final = (
+    "_broken",
+    "_commit_seq",
+    "_committer",
+    "_deliver",
+    "_failed",
+    "_limits",
+    "_loss",
+    "_points",
+    "_queued",
+    "_restoring",
+    "_taken",
+    "alarms",
+    "buffer",
+    "cache",
+    "claim",
+    "congested",
+    "frozen",
+    "gate",
+    "progress",
+    "reads",
+)
+
+
 class CommitLane:
     """See the module. It is the `BatchSource` that the committer knows.
 
@@ -61,6 +85,8 @@ class CommitLane:
         failed: Called once, when the lane is broken.
         alarm_set: See `RoomEnvironment`.
     """
+
+    __slots__ = _FIELDS
 
     def __init__(
         self,
@@ -88,15 +114,13 @@ class CommitLane:
         if durability is Durability.RELAXED:
             self._loss = BoundedLoss(limits, clock, self._catch_up)
         self._limits = limits
-        self._deliver = deliver
-        self._failed = failed
+        self._deliver, self._failed = deliver, failed
         self.progress: Callable[[], None] = _ignore
         """Called after each confirmed batch."""
         self._taken = 0
         self.congested = False
         """Whether so much is unconfirmed or held back that sockets should stop reading."""
-        self._queued = False
-        self._broken = False
+        self._queued = self._broken = False
         self._restoring: CommitSeq | None = None
         self._points = CommitPoints()
 

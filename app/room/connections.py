@@ -257,6 +257,8 @@ def _check_close(code: int, reason: str) -> None:
 class ConnectionSet:
     """The connections of a room in the order they joined."""
 
+    __slots__ = ("_members", "latest_serial")
+
     def __init__(self) -> None:
         self._members: dict[int, RoomConnection] = {}
         self.latest_serial = 0

@@ -39,6 +39,8 @@ class EventEnds:
         keeping: Whether an event that raises is not undone (`interleave`).
     """
 
+    __slots__ = ("_claim", "_counters", "_keeping", "_residence", "_unit", "well")
+
     def __init__(
         self,
         unit: RunningUnit,

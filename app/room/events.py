@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from ..core.clock import Clock
 from ..core.errors import EventTimedOut, QueuedTooLong, RoomAborted, SectionTimedOut, StateroomError
+from ..core.flag import Flag
 from ..core.tasks import TaskOwner
 from ..core.workshop import breathe
 from .connections import RoomConnection
@@ -87,6 +88,26 @@ _OPEN: Final = Intake.OPEN
 """As names of their own: a look-up in an enum costs as much as a call."""
 
 
+_FIELDS: Final = (
+    "_clock",
+    "_ends",
+    "_gate",
+    "_host",
+    "_idle",
+    "_intake",
+    "_mailbox",
+    "_sections",
+    "_tasks",
+    "_timeout",
+    "_turn",
+    "allowed_seconds",
+    "count",
+    "current",
+    "message_timeout_seconds",
+    "running",
+)
+
+
 class EventLoop:
     """See the module.
 
@@ -97,6 +118,8 @@ class EventLoop:
         gate: The room's gate.
         timeout_seconds: The longest a hook may take.
     """
+
+    __slots__ = _FIELDS
 
     _host: EventHost
     _ends: EventEnds
@@ -120,8 +143,7 @@ class EventLoop:
         self._turn = Turn.FREE
         self.running = False
         """Whether code of the author runs or waits at the moment: the turn is taken."""
-        self._idle: asyncio.Event = asyncio.Event()
-        self._idle.set()
+        self._idle = Flag(up=True)
         self._intake = Intake.OPEN
         self.current: Event | None = None
         """The event that runs now, if it came through the mailbox."""

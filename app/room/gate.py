@@ -6,7 +6,6 @@ wait to go into batch n is held until n is confirmed; one made before those writ
 wait for. A broken gate never heals (architecture, invariant 5).
 """
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
@@ -27,10 +26,12 @@ class HeldOutputs(Generic[OutputT]):
 class OutputGate(Generic[OutputT]):
     """Holds outputs back; the caller delivers what `offer` and `confirm` return."""
 
+    __slots__ = ("_broken", "_confirmed", "_held", "_required", "held_bytes", "open")
+
     def __init__(self) -> None:
         self._required = 0  # the batch that outputs made now wait for
         self._confirmed = 0
-        self._held: deque[HeldOutputs[OutputT]] = deque()
+        self._held: list[HeldOutputs[OutputT]] = []  # of a batch or two
         self._broken = False
         self.open = True
         """Whether an output made now would leave at once."""
@@ -73,11 +74,11 @@ class OutputGate(Generic[OutputT]):
             return []
         if held[0].batch > batch:
             return []
-        first = held.popleft()
+        first = held.pop(0)
         ready = first.outputs
         self.held_bytes -= first.size_bytes
         while held and held[0].batch <= batch:
-            more = held.popleft()
+            more = held.pop(0)
             ready += more.outputs
             self.held_bytes -= more.size_bytes
         self.open = not held and self._required <= batch

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..core.clock import Clock
 from ..core.errors import QueuedTooLong, RoomAborted
+from ..core.flag import Flag
 from ..core.tasks import TaskOwner
 from .connections import RoomConnection
 from .event_ends import EventEnds
@@ -68,8 +69,7 @@ class InterleavingLoop:
         self.running = False
         """See `RoomEvents.running`: a start, or a plain hook that runs inline."""
         self._farewell: Event | None = None
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle = Flag(up=True)
         self.current: Event | None = None
         """The event that an instance is started for, while it is."""
         self.message_timeout_seconds: float | None = None

@@ -58,8 +58,10 @@ class Mailbox:
         limit_bytes: The high-water mark, in bytes.
     """
 
+    __slots__ = ("_bytes", "_limit_bytes", "_limit_events", "events")
+
     def __init__(self, *, limit_events: int, limit_bytes: int) -> None:
-        self.events: deque[Event] = deque()
+        self.events: deque[Event] | tuple[()] = ()
         """Those that wait, the oldest first; for looking only."""
         self._bytes = 0
         self._limit_events = limit_events
@@ -100,18 +102,26 @@ class Mailbox:
                 raise QueueTooLarge(f"{self._bytes} bytes wait for this object")
             if len(self.events) >= _HARD_FACTOR * self._limit_events and not uncounted:
                 raise QueueFull(f"{len(self.events)} events wait for this object")
-        self.events.append(event)
+        if isinstance(self.events, deque):
+            self.events.append(event)
+        else:
+            self.events = deque((event,))
         self._bytes += event.size_bytes
 
     def take(self) -> Event:
         """Remove and return the oldest event."""
-        event = self.events.popleft()
+        events = self.events
+        if not isinstance(events, deque):
+            raise IndexError("no event waits")
+        event = events.popleft()
+        if not events:
+            self.events = ()  # a queue has room for sixty-four, and mostly nothing waits
         self._bytes -= event.size_bytes
         return event
 
     def drain(self) -> list[Event]:
         """Remove and return all events."""
         events = list(self.events)
-        self.events.clear()
+        self.events = ()
         self._bytes = 0
         return events

@@ -26,6 +26,8 @@ class OpenReads:
         closed: Called when a read that a batch waits for is over.
     """
 
+    __slots__ = ("_barred", "_closed", "open")
+
     def __init__(self, closed: Callable[[], None]) -> None:
         self._closed = closed
         self.open: list[Bars] = []

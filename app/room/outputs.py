@@ -80,6 +80,8 @@ class OutputDelivery:
         overflow_reason: The close reason of a socket beyond that.
     """
 
+    __slots__ = ("_limit", "_members", "_reason")
+
     def __init__(self, members: ConnectionSet, *, limit_bytes: int, overflow_reason: str) -> None:
         self._members = members
         self._limit = limit_bytes

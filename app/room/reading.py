@@ -33,6 +33,8 @@ class RowReader:
         gate: The room's gate.
     """
 
+    __slots__ = ("_database_clock", "_gate", "_lane", "_object_id", "_store")
+
     def __init__(
         self,
         lane: CommitLane,

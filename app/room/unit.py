@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from ..core.flag import Flag
 from ..core.values import Receipt
 from .commits import CommitLane
 from .outputs import Close, Output
@@ -33,6 +34,18 @@ class RunningUnit:
         alive: Whether the room still lives.
     """
 
+    __slots__ = (
+        "_alive",
+        "_early",
+        "_events",
+        "_former",
+        "_lane",
+        "_outputs",
+        "_relief",
+        "_stray",
+        "starved",
+    )
+
     def __init__(self, lane: CommitLane, *, events: Happening, alive: Callable[[], bool]) -> None:
         self._lane = lane
         self._events = events
@@ -41,7 +54,7 @@ class RunningUnit:
         self._early = 0  # how many of them were said between events, before any write
         self._former: dict[object, Callable[[], None]] = {}
         self._stray: asyncio.Handle | None = None
-        self._relief = asyncio.Event()
+        self._relief = Flag()
         self.starved = False
         """Whether somebody waits for room."""
 

@@ -16,6 +16,8 @@ class Assemblers:
         timeout_seconds: How long a message may take from its first fragment.
     """
 
+    __slots__ = ("_by_client", "_timeout", "_timetable")
+
     def __init__(self, timetable: Timetable, *, timeout_seconds: float) -> None:
         self._timetable = timetable
         self._timeout = timeout_seconds

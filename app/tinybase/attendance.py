@@ -33,6 +33,8 @@ class Attendance:
         watcher: Who is told, or None.
     """
 
+    __slots__ = ("_here", "_path_id", "_path_is_told", "_watcher")
+
     def __init__(self, ctx: Context, watcher: Watcher | None) -> None:
         self._here: dict[str, Connection] = {each.id: each for each in ctx.connections()}
         self._watcher = watcher

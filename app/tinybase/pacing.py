@@ -32,6 +32,8 @@ class PacedSends:
         send: Sends a remainder to a client.
     """
 
+    __slots__ = ("_awaits_turn", "_ctx", "_find", "_passed_over", "_send", "_under_way")
+
     def __init__(
         self,
         ctx: Context,

@@ -51,6 +51,8 @@ class Returning:
         answer: Answers what was held, and tells the client the replica's hashes.
     """
 
+    __slots__ = ("_answer", "_compare", "_ctx", "_timetable", "clients")
+
     def __init__(
         self,
         ctx: Context,

@@ -22,6 +22,8 @@ class Timetable:
         ctx: Gives timers and the time.
     """
 
+    __slots__ = ("_ctx", "_wakes")
+
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._wakes: dict[str, _Wake] = {}

@@ -30,6 +30,8 @@ class Voice:
         overhear: Told of every message, or None.
     """
 
+    __slots__ = ("_clients", "_ctx", "_fragment_size", "_overhear")
+
     def __init__(
         self,
         ctx: Context,
