@@ -12,10 +12,13 @@ Every flight that is given to `commit` is settled or given back as busy; there i
   replicated. The same fenced write is sent again on a new connection. If an earlier copy is
   found to be in, an empty commit on top of it settles the matter.
 
+A group that meets none of this needs no task: it is launched, and its answer settles it within
+the event loop's call for what arrived (`launch`).
+
 All of that goes on while the lease holds; after that the flights are UNAVAILABLE.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -30,8 +33,10 @@ from ..core.ports import LeaseCheck
 from ..core.values import CommitOutcome, CommitResult
 from .commit_history import CommitCalls
 from .commit_statement import SESSION, STATE, Flight
-from .driver import ConnectTarget, DriverConnection
+from .driver import ConnectTarget
 from .failures import DRIVER_ERRORS, NEW_CONNECTION, Fault, classify, label, translated
+from .wire import Answer, Row
+from .wire_connection import CommitConnection, WireConnection, open_for_commits
 
 _log = structlog.get_logger(__name__)
 
@@ -39,6 +44,7 @@ _FIRST_PAUSE_SECONDS: Final = 0.02
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 
 Settle = Callable[[Flight, CommitOutcome], None]
+Landed = Callable[[list[Flight], Answer | Exception | None], None]
 
 
 class CommitPath:
@@ -69,8 +75,11 @@ class CommitPath:
         self._clock = clock
         self._settle = settle
         self._calls = calls
-        self._connection: DriverConnection | None = None
+        self._connection: CommitConnection | None = None
         self._failures = 0
+        self._flying: list[Flight] = []
+        self._statement = ""
+        self._landed: Landed | None = None
 
     async def connect(self) -> None:
         """Open the connection now rather than at the first commit.
@@ -87,6 +96,58 @@ class CommitPath:
         """Close the connection; nothing may be under way."""
         if self._connection is not None:
             await self._connection.close()
+
+    def abandon(self) -> None:
+        """Tell nobody what becomes of a group that was launched."""
+        if self._landed is not None and isinstance(self._connection, WireConnection):
+            self._connection.abandon()
+
+    def launch(self, flights: list[Flight], landed: Landed) -> bool:
+        """Commit a group without a task, if the connection stands and all goes well.
+
+        Returns False when it must be given to `commit` instead: nothing was sent then. Otherwise
+        `landed` is called at its end, from within the event loop's call for what arrived: with
+        None when all of it is committed, else with what `resume` needs.
+        """
+        connection = self._connection
+        if not isinstance(connection, WireConnection):
+            return False
+        self._statement, arguments = self._calls.call(self._worker_id, flights)
+        self._flying, self._landed = flights, landed
+        try:
+            return connection.submit(self._statement, arguments, self._answered)
+        except ValueError:
+            return False  # as it is not sent, `commit` finds out whose it is
+
+    def _answered(self, answer: Answer, error: Exception | None) -> None:
+        landed, self._landed = self._landed, None
+        flights, self._flying = self._flying, []
+        if landed is None:
+            return
+        if error is not None or len(answer.rows) != len(flights):
+            landed(flights, error or answer)
+            return
+        self._failures = 0
+        try:
+            for flight in flights:
+                self._committed(flight)
+        except Exception as fault:  # noqa: BLE001 - handed on
+            landed(flights, fault)
+        else:
+            landed(flights, None)
+
+    async def resume(self, flights: list[Flight], found: Answer | Exception) -> list[Flight]:
+        """Go on with a group whose launch ended otherwise than well; see `commit`."""
+        busy: list[Flight] = []
+        if isinstance(found, Exception):
+            if not isinstance(found, DRIVER_ERRORS):
+                raise found
+            flights = await self._after_error(found, flights, busy, sent=True)
+        elif isinstance(self._connection, WireConnection):
+            rows = self._connection.rows(self._statement, found)
+            self._failures = 0
+            flights = await self._after_answer(rows, flights, busy)
+        return busy + await self.commit(flights)
 
     async def commit(self, flights: list[Flight]) -> list[Flight]:
         """Commit a group; returns those whose rows are locked by somebody else."""
@@ -105,17 +166,17 @@ class CommitPath:
                 flights = await self._after_answer(answer, flights, busy)
         return busy
 
-    async def _connected(self) -> DriverConnection:
+    async def _connected(self) -> CommitConnection:
         connection = self._connection
         if connection is None or connection.closed:
             self._drop()
-            connection = self._connection = await DriverConnection.open(
+            connection = self._connection = await open_for_commits(
                 self._target, session=SESSION, keep_waiting=self._lease.holds
             )
         return connection
 
     async def _after_answer(
-        self, answer: list[asyncpg.Record], flights: list[Flight], busy: list[Flight]
+        self, answer: Sequence[Row | asyncpg.Record], flights: list[Flight], busy: list[Flight]
     ) -> list[Flight]:
         """Settle what was committed; returns what must be sent again at once."""
         if len(answer) == len(flights):

@@ -1,9 +1,10 @@
 """Group commit: the Postgres side of `core.ports.Committer`.
 
-One committer serves one life of one worker. Sources say that they have something; the loop
-takes their batches at the last moment, when the connection is free, and sends them in one
-statement. There is no gathering wait: whatever becomes dirty while a commit is in flight goes
-into the next, so groups grow by themselves under load and a lone room waits for nobody.
+One committer serves one life of one worker. Sources say that they have something; their batches
+are taken at the last moment, when the connection is free, and sent in one statement. There is no
+gathering wait: whatever becomes dirty while a commit is in flight goes into the next, so groups
+grow by themselves under load and a lone room waits for nobody. All that the event loop found in
+one turn goes together, and no task is woken on the way out nor on the way back.
 
 A batch that is large would hold up the small ones, so large ones go over a second connection.
 A room whose row somebody else has locked is sent again after a pause, with the groups of then.
@@ -11,6 +12,7 @@ A room whose row somebody else has locked is sent again after a pause, with the 
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -26,6 +28,7 @@ from .commit_history import CommitCalls
 from .commit_path import CommitPath
 from .commit_statement import Flight
 from .database import Database
+from .wire import Answer
 
 _log = structlog.get_logger(__name__)
 
@@ -80,7 +83,9 @@ class PostgresCommitter:
         self._again: set[BatchSource] = set()
         self._due: deque[Flight] = deque()
         self._large_due: deque[Flight] = deque()
-        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scheduled = False
+        self._flying = False
         self._wake_large = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
@@ -93,7 +98,8 @@ class PostgresCommitter:
             StoreUnavailable: The database is away.
         """
         await self._small.connect()
-        self._tasks.start(self._run_small(), name="small")
+        self._loop = asyncio.get_running_loop()
+        self._schedule()
         self._tasks.start(self._run_large(), name="large")
 
     async def close(self, *, seconds: float = 5.0) -> None:
@@ -104,6 +110,7 @@ class PostgresCommitter:
         except TimeoutError:
             _log.warning("committer_not_drained", rooms=len(self._in_flight) + len(self._waiting))
         self._closed = True
+        self._small.abandon()
         await self._tasks.close()
         for flight in list(self._in_flight.values()):
             self._unavailable(flight)
@@ -123,14 +130,44 @@ class PostgresCommitter:
             self._queued.add(source)
             self._waiting.append(source)
             self._drained.clear()
-            self._wake.set()
+            self._schedule()
 
-    async def _run_small(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while group := self._gather():
-                await self._commit(self._small, group, self._due, self._wake)
+    def _schedule(self) -> None:
+        """Send the next group when this turn of the event loop has heard of all that arrived."""
+        if not self._scheduled and not self._flying and self._loop is not None:
+            self._scheduled = True
+            self._loop.call_soon(self._launch)
+
+    def _launch(self) -> None:
+        self._scheduled = False
+        if self._flying or self._closed or not (group := self._gather()):
+            return
+        self._flying = True
+        try:
+            launched = self._small.launch(group, self._landed)
+        except Exception as error:  # noqa: BLE001 - see `_commit`
+            self._failed(group, error)
+            self._flew()
+        else:
+            if not launched:
+                self._tasks.start(self._fly(group, self._small.commit(group)), name="small")
+
+    def _landed(self, group: list[Flight], found: Answer | Exception | None) -> None:
+        if found is None:
+            self._flew()
+        elif not self._closed:
+            self._tasks.start(self._fly(group, self._small.resume(group, found)), name="small")
+
+    async def _fly(self, group: list[Flight], rest: Awaitable[list[Flight]]) -> None:
+        try:
+            await self._commit(rest, group, self._due, self._schedule)
+        finally:
+            self._flew()
+
+    def _flew(self) -> None:
+        self._flying = False
+        if self._waiting or self._due:
+            self._schedule()
 
     async def _run_large(self) -> None:
         while True:
@@ -138,22 +175,30 @@ class PostgresCommitter:
             self._wake_large.clear()
             while self._large_due:
                 group = [self._large_due.popleft()]
-                await self._commit(self._large, group, self._large_due, self._wake_large)
+                rest = self._large.commit(group)
+                await self._commit(rest, group, self._large_due, self._wake_large.set)
 
     async def _commit(
-        self, path: CommitPath, group: list[Flight], due: deque[Flight], wake: asyncio.Event
+        self,
+        rest: Awaitable[list[Flight]],
+        group: list[Flight],
+        due: deque[Flight],
+        wake: Callable[[], None],
     ) -> None:
         try:
-            busy = await path.commit(group)
-        except Exception:  # noqa: BLE001 - logged, and answered below
-            # A fault of ours must not stop the commits of every other room.
-            _log.exception("commit_failed_unexpectedly", rooms=len(group))
-            for flight in group:
-                if self._in_flight.get(flight.source) is flight:
-                    self._unavailable(flight)
+            busy = await rest
+        except Exception as error:  # noqa: BLE001 - logged, and answered
+            self._failed(group, error)
             return
         for flight in busy:
             self._defer(flight, due, wake)
+
+    def _failed(self, group: list[Flight], error: Exception) -> None:
+        """A fault of ours must not stop the commits of every other room."""
+        _log.error("commit_failed_unexpectedly", rooms=len(group), exc_info=error)
+        for flight in group:
+            if self._in_flight.get(flight.source) is flight:
+                self._unavailable(flight)
 
     def _gather(self) -> list[Flight]:
         """Freeze the next group, as late as possible."""
@@ -190,7 +235,7 @@ class PostgresCommitter:
             _log.exception("batch_source_failed")
             return None
 
-    def _defer(self, flight: Flight, due: deque[Flight], wake: asyncio.Event) -> None:
+    def _defer(self, flight: Flight, due: deque[Flight], wake: Callable[[], None]) -> None:
         """Send a flight again after a pause, for as long as the lease holds."""
         if not self._lease.holds():
             self._unavailable(flight)
@@ -198,7 +243,7 @@ class PostgresCommitter:
 
         def again() -> None:
             due.append(flight)
-            wake.set()
+            wake()
 
         seconds = _BUSY_FIRST_SECONDS * 2 ** min(flight.tries - 1, 10)
         self._clock.call_later(min(seconds, _BUSY_LONGEST_SECONDS), again)

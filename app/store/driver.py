@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from asyncpg.prepared_stmt import PreparedStatement
 
 _SCHEMES: Final = ("postgresql", "postgres", "postgresql+asyncpg")
-_CLOSE_SECONDS: Final = 2.0
-_TICK_SECONDS: Final = 0.5
+CLOSE_SECONDS: Final = 2.0
+TICK_SECONDS: Final = 0.5
 # The server gives up a little after we did, so that what we dropped does not linger there.
 _SERVER_GRACE_SECONDS: Final = 2.0
 _LINEAGE: Final = """
 select system_identifier as cluster, left(pg_walfile_name(pg_current_wal_lsn()), 8) as timeline
 from pg_control_system()
 """
-_STANDBY_WAIT: Final = "SyncRepWaitForLSN"
+STANDBY_WAIT: Final = "SyncRepWaitForLSN"
 
 
 class Pooler(Enum):
@@ -194,7 +194,7 @@ class DriverConnection:
         self._expired = False
         self._unreplicated = False
         raw.add_log_listener(self._warned)
-        self._tick_seconds = min(_TICK_SECONDS, self._statement_seconds)
+        self._tick_seconds = min(TICK_SECONDS, self._statement_seconds)
         self._waited = 0.0
         self._timer: asyncio.TimerHandle
         self._call_later = asyncio.get_running_loop().call_later
@@ -263,7 +263,7 @@ class DriverConnection:
 
         The text may be in any language; where in the server it was said tells it apart.
         """
-        if getattr(message, "server_source_function", None) == _STANDBY_WAIT:
+        if getattr(message, "server_source_function", None) == STANDBY_WAIT:
             self._unreplicated = True
 
     def _tick(self) -> None:
@@ -285,6 +285,6 @@ class DriverConnection:
         if self._raw.is_closed():
             return
         try:
-            await self._raw.close(timeout=_CLOSE_SECONDS)
+            await self._raw.close(timeout=CLOSE_SECONDS)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self._raw.terminate()

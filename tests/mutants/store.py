@@ -14,6 +14,7 @@ from app.store.driver import DriverConnection
 from app.store.failures import Fault, classify
 from app.store.hosts import Hosts
 from app.store.storage import PostgresObjectStore
+from app.store.wire_connection import WireConnection
 from tests.mutants.commits import edit_commits
 
 _LOCK = "    for no key update of o skip locked\n"
@@ -168,12 +169,18 @@ def unreplicated_commit_counts() -> None:
     def warned(self: DriverConnection, *_: object) -> None:
         assert self is not None
 
+    def never(self: WireConnection, *_: object) -> bool:
+        assert self is not None
+        return False
+
     _replace(DriverConnection, "_warned", warned)
+    _replace(WireConnection, "_warned", never)
 
 
 def overtaken_connections_are_used() -> None:
     """A connection is good as long as it is open, wherever it leads by now."""
     _replace(DriverConnection, "closed", property(lambda self: self._raw.is_closed()))
+    _replace(WireConnection, "closed", property(lambda self: self._lost))
 
 
 def former_primary_is_believed() -> None:
