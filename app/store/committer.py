@@ -106,7 +106,7 @@ class PostgresCommitter:
         """Commit what is enqueued, then stop; what is not done in time is UNAVAILABLE."""
         try:
             async with asyncio.timeout(seconds):
-                await self._drained.wait()
+                await self.drained()
         except TimeoutError:
             _log.warning("committer_not_drained", rooms=len(self._in_flight) + len(self._waiting))
         self._closed = True
@@ -119,6 +119,10 @@ class PostgresCommitter:
         self._queued.clear()
         await self._small.close()
         await self._large.close()
+
+    async def drained(self) -> None:
+        """Wait until nothing is enqueued and nothing on its way; the caller has the deadline."""
+        await self._drained.wait()
 
     def enqueue(self, source: BatchSource) -> None:
         """See `Committer.enqueue`."""
