@@ -21,7 +21,8 @@ empty tables, where the planner takes a walk through a whole index for as good a
 and it is kept while the tables grow. So a step that finds rows of a table asks for them one by
 one, in forms that leave the planner nothing to turn round: `= any(array[...])` of another step's
 column can be looked up in an index, and neither that nor `is not distinct from` can be hashed or
-merged. What is joined without a table is hashed (`SESSION`), or its cost would grow with the
+merged; and no order of a table is asked for, or its index would be walked to get it. What is
+joined without a table is hashed (`SESSION`), or its cost would grow with the
 square of the group.
 """
 
@@ -42,7 +43,7 @@ with want as materialized (
     where o.worker_id = $1
       and o.epoch is not distinct from want.epoch
       and o.commit_seq is not distinct from want.expected
-    order by o.object_id
+    order by want.object_id
     for no key update of o skip locked
 )"""
 

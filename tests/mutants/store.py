@@ -18,7 +18,7 @@ from app.store.wire_connection import WireConnection
 from tests.mutants.commits import edit_commits
 
 _LOCK = "    for no key update of o skip locked\n"
-_ORDER = "    order by o.object_id\n"
+_ORDER = "    order by want.object_id\n"
 _NUMBER = "\n      and o.commit_seq is not distinct from want.expected"
 _NUMBER_ONE = " and o.commit_seq = $4"
 _SAME_VERSION = (
