@@ -147,18 +147,30 @@ class Gate:
 class Bench:
     """One connection to an engine of its own."""
 
-    def __init__(self, gate: Any, *, request: bytes | None = None) -> None:
+    def __init__(
+        self,
+        gate: Any,
+        *,
+        request: bytes | None = None,
+        wire: Wire | None = None,
+        adopted: bool = False,
+    ) -> None:
         self.clock = FakeClock()
         self.server = NoServer()
-        self.engine = SocketEngine(
+        engine = self.engine = SocketEngine(
             gate, clock=self.clock, max_frame_bytes=LARGEST, ping_seconds=20.0, pong_seconds=20.0
         )
-        self.engine.serve_for(self.server)
-        self.wire = Wire()
-        protocol = self.engine.protocol(config=None, server_state=self.server, app_state={})
-        protocol.connection_made(self.wire)
+        engine.serve_for(self.server)
+        wire = self.wire = wire or Wire()
+        if adopted:
+            protocol = engine.adopted()
+            wire.set_protocol(protocol)
+        else:
+            protocol = engine.protocol(config=None, server_state=self.server, app_state={})
+        protocol.connection_made(wire)
         protocol.data_received(upgrade_request("/room") if request is None else request)
-        self.wire.set_protocol(protocol)  # as uvicorn does, behind the request
+        if not adopted:  # uvicorn does it behind the request
+            wire.set_protocol(protocol)
 
     async def end(self) -> None:
         """Let the connection be over, and everything that waits for it."""
