@@ -20,6 +20,7 @@ from picows import picows as _engine
 _READ_BYTES = 2048
 """Where the read buffer begins; it doubles when needed, and is given back (`is_large`)."""
 _ROOMY_BYTES = 1 << 14
+_SMALL_READ_BYTES = 1 << 16
 _REQUEST = (
     b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -71,6 +72,41 @@ def free_bytes(parser: FrameParser) -> int:
 def _room(parser: FrameParser) -> memoryview:
     """Where the next bytes go."""
     return cast("memoryview", parser.get_buffer(-1))
+
+
+class SmallReads(asyncio.BufferedProtocol):
+    """A parser that is given no more than 64 KiB at a time.
+
+    The parser doubles its buffer whenever a read has filled it, so somebody who sends without a
+    pause would make it as large as what the operating system holds for them.
+
+    Args:
+        parser: The parser.
+    """
+
+    def __init__(self, parser: FrameParser) -> None:
+        self._parser = parser
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """See `asyncio.BufferedProtocol.get_buffer`."""
+        del sizehint  # it is the loop's wish, which is always the same
+        return _room(self._parser)[:_SMALL_READ_BYTES]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """See `asyncio.BufferedProtocol.buffer_updated`."""
+        self._parser.buffer_updated(nbytes)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.BaseProtocol.connection_lost`."""
+        self._parser.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """See `asyncio.BaseProtocol.pause_writing`."""
+        self._parser.pause_writing()
+
+    def resume_writing(self) -> None:
+        """See `asyncio.BaseProtocol.resume_writing`."""
+        self._parser.resume_writing()
 
 
 def is_large(free: int) -> bool:

@@ -13,7 +13,7 @@ from ..core.frames import OutgoingMessage, write_frames
 from .backlog import TURN_SECONDS, monotonic
 from .closing import read_close
 from .discard import Discard
-from .frame_parser import FrameParser, make_parser
+from .frame_parser import FrameParser, SmallReads, free_bytes, is_large, make_parser
 from .pieces import MessageBroken, Pieces
 from .shared import Shared
 from .socket_end import SocketState
@@ -35,11 +35,12 @@ _NO_TURN = 0.0
 class PicowsSocket(PulsingSocket):
     """See the module."""
 
-    __slots__ = ("_choked", "_owed_pong", "_turn_ends")
+    __slots__ = ("_choked", "_owed_pong", "_reads_little", "_turn_ends")
 
     def __init__(self, transport: asyncio.Transport, shared: Shared, *, reads: bool) -> None:
         super().__init__(transport, shared, reads=reads)
         self._turn_ends = _NO_TURN
+        self._reads_little = False
         self._choked = False
         self._owed_pong: bytes | None = None
         self.parser = self._new_parser()
@@ -174,6 +175,7 @@ class PicowsSocket(PulsingSocket):
         """Others have their turn when the messages of one read have taken too long."""
         if self._turn_ends == _NO_TURN:
             self._turn_ends = monotonic() + TURN_SECONDS
+            self._watch_buffer()
         self.deliver(message)
         if monotonic() >= self._turn_ends:
             self._turn_ends = _NO_TURN
@@ -188,10 +190,22 @@ class PicowsSocket(PulsingSocket):
     def _renew_parser(self, frame: WSFrame) -> None:
         """Give a grown read buffer back, when nothing stands in it behind this frame."""
         transport = self._transport
-        self._renew = bool(frame.tail_size) or transport.get_protocol() is not self.parser
-        if not self._renew:
+        self._renew = bool(frame.tail_size) or not self._has_connection()
+        if self._renew:
+            self._watch_buffer()
+        else:
             self.parser = self._new_parser()
+            self._reads_little = False
             transport.set_protocol(self.parser)
+
+    def _watch_buffer(self) -> None:
+        """Let a buffer that has grown grow no more than the frames in it make necessary."""
+        if not self._reads_little and is_large(free_bytes(self.parser)) and self._has_connection():
+            self._renew = self._reads_little = True
+            self._transport.set_protocol(SmallReads(self.parser))
+
+    def _has_connection(self) -> bool:
+        return self._reads_little or self._transport.get_protocol() is self.parser
 
     def _parser_broke(self, code: int) -> None:
         """The parser is ahead by one frame: what it holds is heard before its breach."""
