@@ -29,6 +29,7 @@ from ..settings import EngineName, Settings
 from ..transport.engine import SocketEngine
 from ..transport.handoff_adoption import Adoption
 from ..wiring import Handoff
+from .allocator import give_memory_back
 from .listening import BACKLOG, base_url, bind_socket, start_listening
 
 SERVERS_OWN_SOCKETS = "websockets-sansio"
@@ -264,6 +265,7 @@ def run_server(
     Raises:
         StartupError: The service cannot start.
     """
+    give_memory_back()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         run = ServerRun(settings, build, announce, listener, supervised=supervised)
         runner.run(run.run())
