@@ -11,7 +11,8 @@ from pathlib import Path
 
 import orjson
 
-import app
+from app import BUILD
+from app.native import LIST_NAME, Build
 from bench.servers import PEERS, find_node, node_version
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -61,12 +62,9 @@ def _git(*arguments: str) -> str | None:
 
 def _modules() -> str:
     """Whether the modules that every message goes through are compiled in this checkout."""
-    build = getattr(app, "BUILD", None)
-    if build is None:
-        return "pure Python"
-    listed = ROOT / "app" / "native.sha256"
+    listed = ROOT / "app" / LIST_NAME
     count = len(listed.read_text("utf-8").splitlines()) if listed.is_file() else 0
-    return f"{build.value} ({count} modules)" if build.name == "NATIVE" else str(build.value)
+    return f"{BUILD.value} ({count} modules)" if BUILD is Build.NATIVE else BUILD.value
 
 
 def _cpu() -> str:
