@@ -1,0 +1,141 @@
+"""`python -m bench.churn`: clients come and go, each in a room of its own, and nothing may stay.
+
+Waves of connections, every one the activation of another room, some with a row to store; then all
+leave, and the rooms are released. After each wave the memory of the server is read. What a million
+of them would leave behind is the slope over the last two thirds; the first third is warm-up. Exit
+status 1 when that is more than the bound and more than readings differ by themselves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from statistics import fmean, linear_regression
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench.held import TOKEN_SETTING, wait_until_held
+from bench.hlc import HlcClock, digits
+from bench.idlers import IdlerCrowd, allow_descriptors
+from bench.measurement import free_port
+from bench.messages import broadcast, many_rows
+from bench.process import ServerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+CONNECTS = 60_000
+FULL = 1_000_000
+WAVE = 2_000
+SPEAKERS = 10
+"""One of so many stores a row."""
+GROWTH_SHARE = 0.04
+MOST_BYTES_EACH = 64.0
+MIB = 1 << 20
+_SETTINGS = {
+    "STATEROOM_IDLE_SECONDS": "1",
+    "STATEROOM_EVICT_SECONDS": "1",
+    "STATEROOM_LEASE_SECONDS": "60",
+    "STATEROOM_LOG_LEVEL": "warning",
+}
+
+Reading = tuple[int, int]
+"""How many have come by then, and the bytes of the server."""
+
+
+class Churn:
+    """One run. The server's data and log lie in `folder`."""
+
+    def __init__(self, folder: Path, connects: int, tick: Progress) -> None:
+        folder.chmod(0o711)  # Postgres may run as another user below it
+        self._folder = folder
+        self._connects = connects
+        self._tick = tick
+        self._port = free_port()
+        self._clock = HlcClock()
+
+    async def run(self) -> list[Reading]:
+        """Let them come and go; return the readings."""
+        command = [sys.executable, "-m", "stateroom", "serve", "--port", str(self._port)]
+        command += ["--host", "127.0.0.1", "--data-dir", str(self._folder / "data")]
+        env = {**_SETTINGS, **TOKEN_SETTING}
+        log = self._folder / "log"
+        server = ServerProcess(command, port=self._port, log=log, env=env)
+        task = self._tick.add_task("connections, each in a room of its own", total=self._connects)
+        readings: list[Reading] = []
+        try:
+            await server.ready("/readyz")
+            for first in range(0, self._connects, WAVE):
+                await self._wave(first, lambda: self._tick.advance(task))
+                readings.append((first + WAVE, server.tree.memory().server))
+        except Exception as error:
+            raise RuntimeError(f"{error}; it said {server.last_words()}") from error
+        finally:
+            await server.stop()
+        return readings
+
+    async def _wave(self, first: int, opened: Callable[[], None]) -> None:
+        crowd = IdlerCrowd(self._port, lambda number: f"churn/room-{first + number}", self._message)
+        await crowd.grow_to(WAVE, opened)
+        crowd.shrink_to_none()
+        await wait_until_held(self._port, lambda held: not (held.rooms or held.connections))
+
+    def _message(self, number: int) -> bytes:
+        if number % SPEAKERS:
+            return b""
+        return broadcast(many_rows(0, 1, digits(1, 5), self._clock).remainder)
+
+
+def left_by_each(readings: Sequence[Reading]) -> float:
+    """Bytes that one connection leaves behind: the slope of the last two thirds."""
+    late = readings[len(readings) // 3 :]
+    slope, _ = linear_regression([count for count, _ in late], [size for _, size in late])
+    return slope
+
+
+def verdict(readings: Sequence[Reading]) -> str | None:
+    """Why this is a leak; None when it is none."""
+    third = len(readings) // 3
+    before = fmean(size for _, size in readings[third : 2 * third])
+    after = fmean(size for _, size in readings[2 * third :])
+    each = left_by_each(readings)
+    if each > MOST_BYTES_EACH and after - before > GROWTH_SHARE * before:
+        return f"each leaves {each:.0f} bytes behind"
+    return None
+
+
+def main() -> int:
+    """Run, print, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.churn",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--connects", type=int, default=CONNECTS, help=f"how many ({CONNECTS:,})")
+    parser.add_argument("--full", action="store_true", help=f"{FULL:,}: a day of a busy server")
+    given = parser.parse_args()
+    connects = FULL if given.full else given.connects
+    if connects < 6 * WAVE:
+        parser.error(f"fewer than {6 * WAVE:,} say nothing")
+    allow_descriptors(WAVE)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with (
+        tempfile.TemporaryDirectory(prefix="churn-", ignore_cleanup_errors=True) as folder,
+        Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as tick,
+    ):
+        readings = asyncio.run(Churn(Path(folder), connects, tick).run())
+    for count, size in readings[:: max(1, len(readings) // 20)]:
+        print(f"{count:>10,} connections: {size / MIB:8.1f} MiB")
+    print(f"each leaves {left_by_each(readings):.1f} bytes behind (last two thirds)")
+    leak = verdict(readings)
+    print(leak or "flat")
+    return 1 if leak else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
