@@ -38,11 +38,11 @@ class ClassTraits:
     @classmethod
     def of(cls, author_class: Any) -> "ClassTraits":
         """Look at a class; what was found is shared by all its rooms."""
-        return _traits_of(author_class)
+        return _traits_of(author_class, author_class.wakes_on_close)
 
 
 @lru_cache(maxsize=256)
-def _traits_of(author_class: Any) -> ClassTraits:
+def _traits_of(author_class: Any, wakes_on_close: bool) -> ClassTraits:  # noqa: FBT001 - a key
     base = DurableObject
     return ClassTraits(
         plain_message=not inspect.iscoroutinefunction(author_class.on_message),
@@ -51,7 +51,7 @@ def _traits_of(author_class: Any) -> ClassTraits:
         hears_evict=author_class.on_evict is not base.on_evict,
         hears_alarm=author_class.on_alarm is not base.on_alarm,
         hears_restore=author_class.on_restore is not base.on_restore,
-        wakes_on_close=author_class.wakes_on_close,
+        wakes_on_close=wakes_on_close,  # an attribute, which may be set later
     )
 
 
