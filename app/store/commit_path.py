@@ -113,11 +113,13 @@ class CommitPath:
         if not isinstance(connection, WireConnection):
             return False
         self._statement, arguments = self._calls.call(self._worker_id, flights)
-        self._flying, self._landed = flights, landed
         try:
-            return connection.submit(self._statement, arguments, self._answered)
+            if not connection.submit(self._statement, arguments, self._answered):
+                return False
         except ValueError:
             return False  # as it is not sent, `commit` finds out whose it is
+        self._flying, self._landed = flights, landed
+        return True
 
     def _answered(self, answer: Answer, error: Exception | None) -> None:
         landed, self._landed = self._landed, None
