@@ -22,6 +22,9 @@ _CODES_OF_AUTHORS = range(3000, 5000)
 """What may stand in a close frame (RFC 6455, section 7.4, and the registry of IANA): clients take
 any other code for a broken frame."""
 
+_NO_TAGS: Final[frozenset[str]] = frozenset()
+"""One for all: an empty set of its own would be a good part of a connection."""
+
 
 class ConnectionState(Enum):
     """OPEN, then CLOSING once a close was handed to the transport, then CLOSED."""
@@ -95,7 +98,7 @@ class RoomConnection:
         self.state = ConnectionState.OPEN
         self.deaf = False
         """Whether a close is staged: it waits for the gate, but nothing more is heard or said."""
-        self.tags: frozenset[str] = frozenset()
+        self.tags = _NO_TAGS
         self.auto_responded_at: int | None = None
         """See `sdk.Connection.auto_responded_at`."""
         self.path = ""
@@ -191,7 +194,7 @@ class RoomConnection:
 
     def forget(self) -> None:
         """The last event of the connection is over: nothing of it is kept."""
-        self.tags, self._attachment = frozenset(), None
+        self.tags, self._attachment = _NO_TAGS, None
 
     def receive(self, message: str | bytes) -> None:
         """See `core.sockets.SocketSink.receive`."""
