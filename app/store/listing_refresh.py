@@ -32,6 +32,7 @@ from ..core.errors import StateroomError
 from ..core.workshop import breathe
 from .database import Database
 from .listing_measure import SMALL_ROWS, Measured, measure_large, measure_small
+from .listing_rests import Rest, Rests
 from .listing_statements import MISSED, REFRESH, STRAY
 
 _log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ class ListingRefresher:
         self._due: list[tuple[float, int, UUID]] = []
         self._waiting: dict[UUID, float] = {}
         self._serial = 0
-        self._rested: dict[UUID, tuple[float, float]] = {}
+        self._rests = Rests()
         self._large: dict[UUID, Measured] = {}
         self._block = 0
         self._strays = False
@@ -156,7 +157,7 @@ class ListingRefresher:
         waiting = list(self._waiting)
         self._waiting.clear()
         self._due.clear()
-        self._rested.clear()
+        self._rests.clear()
         with suppress(StateroomError, TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._collect(waiting)
@@ -209,8 +210,7 @@ class ListingRefresher:
         for number, uuid in enumerate(objects):
             if number % _AT_A_BREATH == _AT_A_BREATH - 1:
                 await breathe()
-            rest_ends, _ = self._rested.get(uuid, (now, now))
-            self._wait(uuid, max(now, rest_ends))
+            self._wait(uuid, max(now, self._rests.of(uuid, now).entry))
 
     def _wait(self, uuid: UUID, at: float) -> None:
         known = self._waiting.get(uuid)
@@ -222,8 +222,8 @@ class ListingRefresher:
 
     async def _write(self, objects: list[UUID]) -> None:
         now = self._clock.monotonic()
-        rested = self._rested
-        wanted = [uuid for uuid in objects if rested.get(uuid, (now, now))[1] <= now]
+        rests = self._rests
+        wanted = [uuid for uuid in objects if rests.of(uuid, now).size <= now]
         found = await measure_small(self._database, wanted) if wanted else []
         small = {each.uuid: each for each in found if each.rows <= SMALL_ROWS}
         await self._refresh(objects, small)
@@ -234,11 +234,11 @@ class ListingRefresher:
                 self._large[each.uuid] = each
         resting = now + REST_SECONDS
         for uuid in objects:
-            size_due = rested.get(uuid, (now, now))[1]
+            size_due = rests.of(uuid, now).size
             if uuid not in small and size_due > now:  # its size was put off
                 self._wait(uuid, size_due)
-            rested[uuid] = (resting, size_due)
-        self._forget_the_rested(now)
+            rests.begin(uuid, Rest(resting, size_due))
+        rests.forget(now)
 
     async def _refresh(self, objects: list[UUID], sizes: dict[UUID, Measured]) -> None:
         known = [sizes.get(uuid) for uuid in objects]
@@ -254,8 +254,4 @@ class ListingRefresher:
     def _rest(self, uuid: UUID, rows: int) -> None:
         now = self._clock.monotonic()
         seconds = min(max(REST_SECONDS, rows * REST_OF_A_ROW_SECONDS), LONGEST_REST_SECONDS)
-        self._rested[uuid] = (now + REST_SECONDS, now + seconds)
-
-    def _forget_the_rested(self, now: float) -> None:
-        if len(self._rested) > 2 * NOTES:
-            self._rested = {uuid: times for uuid, times in self._rested.items() if max(times) > now}
+        self._rests.begin(uuid, Rest(now + REST_SECONDS, now + seconds))

@@ -86,7 +86,9 @@ class PingWheel:
                 self.add(watched, seconds)
         if slot:
             self._timer = self._clock.call_later(0, self._work)
-        elif self._size:
+            return
+        self._slots[self._at] = set()  # an emptied one keeps the memory of its fullest time
+        if self._size:
             self._wait()
         else:
             self._timer = None
