@@ -3,6 +3,9 @@
 It gives the request to the gate and is not read until that has decided: what a client sends too
 early waits in the operating system. So the connection may also be given away to another process,
 with the bytes of its request and nothing lost (`core.handoff.GivableSocket`).
+
+A handshake that comes before an earlier request of its connection is answered (HTTP pipelining)
+ends the connection: our answer would stand before that one, and that one between our frames.
 """
 
 import asyncio
@@ -53,6 +56,7 @@ class PendingSocket(asyncio.Protocol):
         self._gone = False
         self._parser: FrameParser | None = None
         self._timer: Timer | None = None
+        self._unanswered: asyncio.BaseProtocol | None = None
 
     # -- the protocol object -------------------------------------------------------------------
 
@@ -60,6 +64,10 @@ class PendingSocket(asyncio.Protocol):
         """See `asyncio.Protocol.connection_made`."""
         self._transport = cast("asyncio.Transport", transport)
         self._shared.connections.add(self)
+        http = self._transport.get_protocol()  # uvicorn's, until ours has the request
+        cycle = getattr(http, "cycle", None)
+        if cycle is not None and not cycle.response_complete:
+            self._unanswered = http
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol.data_received`: the whole head first, in one piece."""
@@ -67,7 +75,10 @@ class PendingSocket(asyncio.Protocol):
             feed(self._parser, data)
         elif not self._request:
             self._request = data
-            self._decide(data)
+            if self._unanswered is None:
+                self._decide(data)
+            else:
+                self._give_up(self._unanswered)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `asyncio.Protocol.connection_lost`."""
@@ -108,9 +119,7 @@ class PendingSocket(asyncio.Protocol):
         self._answered = True
         if not self._gone:
             self._transport.write(refusing(refusal, self._shared.headers))
-            self._transport.close()
-            clock = self._shared.clock
-            self._timer = clock.call_later(_FLUSH_SECONDS, self._transport.abort)
+            self._hang_up()
 
     def lend(self) -> Lent | None:
         """See `core.handoff.GivableSocket.lend`."""
@@ -128,6 +137,16 @@ class PendingSocket(asyncio.Protocol):
         self._transport.abort()  # closes this process's descriptor only
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _give_up(self, http: asyncio.BaseProtocol) -> None:
+        self._answered = True
+        self._hang_up()
+        http.connection_lost(None)  # the earlier request ends as if its client had gone
+
+    def _hang_up(self) -> None:
+        self._transport.close()
+        clock = self._shared.clock
+        self._timer = clock.call_later(_FLUSH_SECONDS, self._transport.abort)
 
     def _decide(self, data: bytes) -> None:
         peer = self._transport.get_extra_info("peername")

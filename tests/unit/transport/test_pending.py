@@ -182,3 +182,31 @@ async def test_what_was_adopted_is_not_given_on() -> None:
     await bench.end()
     wire.socket.close()
     wire.other.close()
+
+
+class EarlierRequest(asyncio.Protocol):
+    """What uvicorn's protocol shows of a request before the handshake."""
+
+    def __init__(self, *, response_complete: bool) -> None:
+        self.cycle = self
+        self.response_complete = response_complete
+        self.ended = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended = True
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_handshake_behind_an_unanswered_request_ends_the_connection(
+    answered: bool,
+) -> None:
+    gate, wire = Gate(), Wire()
+    wire.protocol = earlier = EarlierRequest(response_complete=answered)
+    bench = Bench(gate, wire=wire)
+    assert len(gate.asked) == answered
+    assert wire.written.startswith(b"HTTP/1.1 101 ") is answered
+    assert wire.is_closing() is not answered
+    assert earlier.ended is not answered
+    bench.clock.advance(6)  # a client that reads nothing
+    assert wire.is_dropped() is not answered
+    await bench.end()
