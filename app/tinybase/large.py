@@ -194,8 +194,8 @@ class LargeFrames(ABC):
 
     def _say_much(self, outcome: Outcome) -> None:
         """Send what is paced. After a large answer others have their turn, and may get the same."""
-        for recipient, remainders in outcome.paced:
-            self._paced.begin(recipient, remainders)
+        for paced in outcome.paced:
+            self._paced.begin(paced)
         self._paced.took_turn()
         self._timetable.wake_at(self.ctx.monotonic() + _TEXT_SECONDS, self._forget_text)
 

@@ -63,10 +63,20 @@ class Send(NamedTuple):
 
 
 class Paced(NamedTuple):
-    """Many remainders for one client, each to be taken when the one before has gone out."""
+    """Many remainders for one client, each to be taken when the one before has gone out.
+
+    Attributes:
+        recipient: The client's id.
+        pieces: What it lacks, as changes.
+        answer: The answer to its question; what it lacks has to come first.
+        announcement: Makes what has to come last, what the replica has: the asker may have given
+            up meanwhile and ignore the answer, and this makes it compare again.
+    """
 
     recipient: str
-    remainders: Iterator[Remainder]
+    pieces: Iterator[Remainder]
+    answer: Remainder
+    announcement: Callable[[], Remainder]
 
 
 class Outcome(NamedTuple):
@@ -275,20 +285,22 @@ class Synchronizer:
         if missing <= LARGE_BYTES:
             return self._respond(sender, message, given.body())
         if missing > PACED_OVER_BYTES or self._crowded():
-            return Outcome(paced=(Paced(sender, self._paced(message.request_id, given)),))
+            return Outcome(paced=(self._paced(sender, message.request_id, given),))
         remainder = parted_remainder(message.request_id, RESPONSE, given.parts())
         return Outcome(sends=(Send(sender, remainder),), large=True)
 
-    def _paced(self, request_id: str | None, given: Answer) -> Iterator[Remainder]:
-        """The missing content, then the small answer, then the hashes.
+    def _paced(self, client: str, request_id: str | None, given: Answer) -> Paced:
+        rest = given.without_missing().body()
+        return Paced(
+            client,
+            self._pieces(given),
+            message_remainder(request_id, RESPONSE, rest),
+            self._announcement,
+        )
 
-        The asker may have given up meanwhile and ignore the answer; the hashes make it compare
-        again.
-        """
+    def _pieces(self, given: Answer) -> Iterator[Remainder]:
         for body in given.pieces(PIECE_BYTES):
             yield parted_remainder(self._random(_TRANSACTION_CHARS), CONTENT_DIFF, body)
-        yield message_remainder(request_id, RESPONSE, given.without_missing().body())
-        yield self._announcement()
 
     def _respond(self, recipient: str, message: Message, body: bytes) -> Outcome:
         remainder = message_remainder(message.request_id, RESPONSE, body)

@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import orjson
 import pytest
 
+from app.tinybase.bodies import RESPONSE
 from tests.integration.web.patience import until
 from tests.integration.web.wire_socket import WireSocket, text_frame
 
@@ -278,11 +280,12 @@ async def test_a_busy_asker_waits_while_another_is_served(
     rows = ",".join(f'"{n}":[{{"":[1]}}]' for n in range(20_000))
     await wire.say(change(f'"t":[{{{rows}}}]'))
     async with undisturbed(server, "200 questions for 20,000 rows in one packet"):
-        await wire.say(*['S\n["q",4,{}]'] * 200, 'S\n["end",1,""]')
-        answers = 0
-        while '["end",0' not in str(await wire.read_message()):
-            answers += 1
-    assert answers >= 200
+        await wire.say(*[f'S\n["q{n}",4,{{}}]' for n in range(200)], 'S\n["end",1,""]')
+        unanswered = {"end", *(f"q{n}" for n in range(200))}
+        while unanswered:
+            request_id, kind, _ = orjson.loads(str(await wire.read_message()).partition("\n")[2])
+            if kind == RESPONSE:
+                unanswered.remove(request_id)
 
 
 async def test_answers_do_not_pile_up_while_the_database_stands_still(
@@ -298,10 +301,11 @@ async def test_answers_do_not_pile_up_while_the_database_stands_still(
         # One change holds the gate; then thousands of questions of 40 bytes for 600 KB each.
         await wire.say('\n["d",3,[[{}],[{"v":[1]}],1]]')
         wire.write(b"".join(text_frame('S\n["q",4,{}]') for _ in range(5_000)))
-        await until(lambda: server.rss_bytes() > rss + 6 * MB)
         await until(server.settled_rss, seconds=5)
         grown = server.rss_bytes() - rss
     print(f"grown by {grown // MB} MB")  # noqa: T201 - for the report
     assert grown < 64 * MB
+    while '["q",0' not in str(await wire.read_message()):
+        pass  # they were heard all the while: the change, content, then the answers
     wire.vanish()
     assert (await hashes(server.port, room))[0] == before[0]

@@ -58,7 +58,8 @@ def test_whatever_comes_in_is_handled_or_refused(texts: list[str]) -> None:
         if isinstance(parsed, Message):
             outcome = server.handle("A", parsed, now_ms=NOW, now=0.0)
             for paced in outcome.paced:
-                list(paced.remainders)
+                list(paced.pieces)
+                paced.announcement()
 
 
 @unhurried

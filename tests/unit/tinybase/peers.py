@@ -111,7 +111,7 @@ class ThinkingPeer:
         for send in outcome.sends:
             self.socket.say(f"{send.recipient}\n{remainder_text(send.remainder)}")
         for paced in outcome.paced:
-            for remainder in paced.remainders:
+            for remainder in (*paced.pieces, paced.answer, paced.announcement()):
                 self.socket.say(f"{paced.recipient}\n{remainder_text(remainder)}")
 
 

@@ -325,17 +325,23 @@ async def test_a_large_join_ends_with_the_client() -> None:
         assert not room.awake, "nothing keeps it awake"
 
 
-async def test_the_same_question_again_replaces_the_join_under_way() -> None:
+async def test_the_same_question_again_replaces_the_pieces_under_way_and_both_are_answered() -> (
+    None
+):
     async with ObjectHarness(mounted()) as harness:
         await _filled_room(harness, _large(6))
         joiner = await Peer.join(harness)
         for name in ("first", "second"):
             joiner.tell(4, {}, to="S", request_id=name)
+        kinds: list[int] = []
         answers: list[str | None] = []
         for _ in range(20):
             await harness.advance(0.011)
-            answers += [frame.id for frame in joiner.take() if frame.kind == 0]
-        assert answers == ["second"]
+            frames = joiner.take()
+            kinds += [frame.kind for frame in frames]
+            answers += [frame.id for frame in frames if frame.kind == 0]
+        assert answers == ["first", "second"]
+        assert kinds[-3:] == [0, 0, 2]
 
 
 async def test_a_join_under_way_when_an_event_fails_is_begun_again_by_the_clients_comparison() -> (

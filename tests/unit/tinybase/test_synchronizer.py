@@ -260,8 +260,10 @@ def test_a_very_large_answer_comes_in_pieces_before_a_small_one_and_the_hashes()
     outcome = handle(synchronizer(content), 4, {}, "Q")
     assert not outcome.sends
     client = replica()
-    remainders = [parse_json(remainder_text(each)) for each in outcome.paced[0].remainders]
-    assert outcome.paced[0].recipient == "A"
+    (paced,) = outcome.paced
+    told = (*paced.pieces, paced.answer, paced.announcement())
+    remainders = [parse_json(remainder_text(each)) for each in told]
+    assert paced.recipient == "A"
     assert [kind for _, kind, _ in remainders] == [3] * (len(remainders) - 2) + [0, 2]
     for _, _, body in remainders[:-2]:
         assert client.apply(body, NOW) is not None
