@@ -132,7 +132,7 @@ async def test_mutated_frames_do_what_the_gate_says_and_no_more(options: str) ->
             for _ in range(VOLLEYS // 1_000):
                 await room.attack([mutator.volley() for _ in range(1_000)])
             await room.witness()
-            await harness.settle()
+            await harness.advance(1.0)  # a relaxed room commits within its bound on loss
             if options != "none":
                 await assert_stored_is_what_is_shown(harness)
     assert not [line for line in logs if line["event"] in FAULTS]
