@@ -5,6 +5,7 @@ one frame, the same content comes as several changes, each complete in itself, b
 merge in any order.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -16,6 +17,11 @@ PIECE_BYTES: Final = 1 << 20
 
 _LEAF_OVERHEAD_BYTES = 8
 _NO_TABLES = b"[{}]"
+_TEXT: Final = rb'"(?:[^"\\]|\\.)*+"'
+_plain_cell: Final = re.compile(
+    rb"%b:\[(?:%b|[^\[\]{}\",]++)(?:,\"[^\"\\]*+\")?\]" % (_TEXT, _TEXT), re.DOTALL
+).match
+"""A cell whose value is no container."""
 
 
 class TableRows(NamedTuple):
@@ -84,13 +90,31 @@ def _packed_rows(tables: Iterable[TableRows], piece_bytes: int) -> Iterator[list
 
 
 def _row_parts(row: bytes, piece_bytes: int) -> Iterator[bytes]:
-    """Yield the row, or rows of some of its cells each when it alone is too large."""
+    """Yield the row, or rows of some of its cells each when it alone is too large.
+
+    A large row is cut between its cells as it lies there: taking it apart at once would hold up
+    everybody else. From the first cell that holds more than a plain value on it is decoded.
+    """
     if len(row) <= piece_bytes:
         yield row
         return
-    cells, hlc = decode_row(row)
-    for part in _packed_leaves(cells, piece_bytes):
-        yield encode_row(part, hlc)
+    tail = b"}]" if row.endswith(b"}]") else row[row.rindex(b'},"') :]
+    start = at = len(b"[{")
+    stop = len(row) - len(tail)
+    while at < stop:
+        cell = _plain_cell(row, at, stop)
+        if cell is None:
+            break
+        if at > start and cell.end() - start > piece_bytes:
+            yield b"[{%b%b" % (row[start : at - 1], tail)
+            start = at
+        at = cell.end() + 1
+    if at > start:
+        yield b"[{%b%b" % (row[start : at - 1], tail)
+    if at < stop:
+        cells, hlc = decode_row(b"[{%b%b" % (row[at:stop], tail))
+        for part in _packed_leaves(cells, piece_bytes):
+            yield encode_row(part, hlc)
 
 
 def _packed_leaves(leaves: Leaves, piece_bytes: int) -> Iterator[Leaves]:
