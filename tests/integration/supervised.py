@@ -4,7 +4,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -88,7 +88,9 @@ class Supervised:
         trace: TracebackType | None,
     ) -> None:
         for process in self.tree():
-            process.send_signal(signal.SIGCONT)
+            # Children of a supervisor that was killed end by themselves, also between these lines.
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
         self._stack.__exit__(kind, error, trace)
 
     def ask(self, name: str, path: str = "") -> httpx.Response:
@@ -136,9 +138,9 @@ class Supervised:
 
     def tree(self) -> list[psutil.Process]:
         """Every process of the service that lives, the supervisor too."""
-        if not self.supervisor.is_running():
-            return []
-        return [self.supervisor, *self.supervisor.children(recursive=True)]
+        with suppress(psutil.NoSuchProcess):
+            return [self.supervisor, *self.supervisor.children(recursive=True)]
+        return []
 
     def ended(self) -> Ended:
         """Wait until it has ended by itself."""
