@@ -24,8 +24,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from bench.faults import SCENARIOS, Scenario, outage
-from bench.haproxy import MISSING, find_haproxy
 from bench.nodes import Machines
+from bench.proxies import HaProxy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,8 +115,8 @@ def _load() -> str:
 
 def _chosen(words: Sequence[str], console: Console) -> list[Scenario]:
     chosen = [each for each in SCENARIOS if all(word in str(each) for word in words)]
-    if find_haproxy() is None:
-        console.print(f"left out, what goes through a proxy: {MISSING}", style="red")
+    if HaProxy.find() is None:
+        console.print(f"left out, what goes through a proxy: {HaProxy.missing()}", style="red")
         chosen = [each for each in chosen if not each.proxied]
     return chosen
 

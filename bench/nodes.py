@@ -16,9 +16,9 @@ import asyncpg
 from app.store.data_directory import DataDirectory
 from app.store.embedded import EmbeddedPostgres
 from app.store.migration import migrate
-from bench.haproxy import HaProxy, find_haproxy
 from bench.measurement import free_port
 from bench.process import ServerProcess
+from bench.proxies import HaProxy
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -187,7 +187,8 @@ class Machines:
             self.nodes.append(node)
             self._stack.push_async_callback(node.stop)
         await asyncio.gather(*(node.start() for node in self.nodes))
-        if find_haproxy() is not None:
-            self.proxy = HaProxy(free_port(), [node.port for node in self.nodes])
+        if HaProxy.find() is not None:
+            ports = [node.port for node in self.nodes]
+            self.proxy = HaProxy(self._folder / "proxy", free_port(), ports)
             self._stack.push_async_callback(self.proxy.stop)
             await self.proxy.start()

@@ -26,7 +26,7 @@ from app.store.driver import ConnectTarget
 from app.store.embedded import EmbeddedPostgres
 from app.store.migration import migrate
 from app.testing.logs import log_plainly
-from bench import haproxy as haproxy_bench
+from bench.proxies import ALL as ALL_PROXIES
 from tests.doubles import pgbouncer as pgbouncer_double
 from tests.doubles import replicated_postgres
 from tests.doubles.pgbouncer import PgBouncer
@@ -48,7 +48,7 @@ truncate object, object_row, object_history, history_account, object_alarm, obje
 _TOOLS: Final[dict[str, tuple[Callable[[], object], str]]] = {
     "pgbouncer": (pgbouncer_double.find_pgbouncer, pgbouncer_double.MISSING),
     "faketime": (replicated_postgres.find_faketime, replicated_postgres.MISSING),
-    "haproxy": (haproxy_bench.find_haproxy, haproxy_bench.MISSING),
+    **{proxy.program: (proxy.find, proxy.missing()) for proxy in ALL_PROXIES},
 }
 _numbers = itertools.count(1)
 
@@ -160,10 +160,13 @@ def pgbouncer(postgres_server: PostgresServer, open_folder: Path) -> Iterator[Pg
 @pytest.fixture(scope="session")
 def haproxy() -> str:
     """The proxy's binary."""
-    binary = haproxy_bench.find_haproxy()
-    if binary is None:
-        pytest.fail(haproxy_bench.MISSING)
-    return binary
+    return _program_of("haproxy")
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The proxy's binary."""
+    return _program_of("nginx")
 
 
 @pytest.fixture(scope="session")
@@ -200,6 +203,14 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         yield opened
     finally:
         await opened.close()
+
+
+def _program_of(name: str) -> str:
+    found, remedy = _TOOLS[name]
+    program = found()
+    if program is None:
+        pytest.fail(remedy)
+    return str(program)
 
 
 async def _make_migrated(server: PostgresServer) -> None:
