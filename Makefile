@@ -11,7 +11,7 @@ MINUTES ?= 10
 KILLS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup native test check format bench soak mutants docs image clean
+.PHONY: help run setup native test check format bench soak mutants docs site image clean
 .NOTPARALLEL:
 
 ##@ Use
@@ -47,6 +47,10 @@ docs: setup ## Write the pages that are generated from the code
 	$(BIN)/python -m docs.generate_tinybase_room
 	$(BIN)/python -m docs.generate_admin_api
 	$(BIN)/python -m docs.generate_conformance
+
+site: setup ## Build the site of docs/ into build/site; a link that leads nowhere fails (SITE=serve: show it)
+	$(BIN)/python -m docs.stage_site
+	$(BIN)/zensical $(or $(SITE),build --clean --strict)
 
 ##@ Measure
 bench: setup ## Measure every goal beside TinyBase's own servers, and write docs/reference/performance.md
