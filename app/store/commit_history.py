@@ -30,6 +30,7 @@ from .commit_statement import (
     PLAIN,
     PUT,
     PUT_ONE,
+    PUT_VALUE,
     CommitForms,
     Flight,
     commit_call,
@@ -81,6 +82,13 @@ _KEPT_ONE: Final = """, kept as (
            (select r.value from object_row r where r.object_id = $2 and r.key = p.key),
            now(), f.history_bytes
     from fenced f, unnest($5::bytea[]) as p (key)"""
+
+_KEPT_VALUE: Final = """, kept as (
+    insert into object_history (object_id, commit_seq, key, value, made_at, total_bytes)
+    select f.object_id, f.commit_seq, $5,
+           (select r.value from object_row r where r.object_id = $2 and r.key = $5),
+           now(), f.history_bytes
+    from fenced f"""
 
 _KEPT_OF_DELETES_ONE: Final = """
     union all
@@ -158,6 +166,7 @@ def history_forms(without: Collection[str] = ()) -> CommitForms:
         head + PUT + DELETE + ALARMS + kept_all + _END + ANSWER,
         head_one + PUT_ONE + _KEPT_ONE + _END + ANSWER,
         head_one + PUT_ONE + DELETE_ONE + _KEPT_ONE + _KEPT_OF_DELETES_ONE + _END + ANSWER,
+        head_one + PUT_VALUE + _KEPT_VALUE + _END + ANSWER,
     )
 
 

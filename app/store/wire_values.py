@@ -73,13 +73,24 @@ _ARRAYS: Final[Mapping[int, int]] = MappingProxyType(
 """Type of an array to the type of its elements."""
 
 
-def _one(element: int) -> Callable[[Any], bytes]:
-    encode = _ELEMENTS[element]
+def _uuid_alone(value: UUID | None) -> bytes:
+    return _NULL if value is None else _SIXTEEN + value.bytes
 
-    def encoded(value: object) -> bytes:
-        return b"".join(encode((value,)))
 
-    return encoded
+def _bigint_alone(value: int | None) -> bytes:
+    return _NULL if value is None else _SIZED_INT8.pack(8, value)
+
+
+def _bytes_alone(value: bytes | None) -> bytes:
+    return _NULL if value is None else _INT4.pack(len(value)) + value
+
+
+def _integer_alone(value: int | None) -> bytes:
+    return _NULL if value is None else _SIZED_INT4.pack(4, value)
+
+
+def _text_alone(value: str | None) -> bytes:
+    return _NULL if value is None else _sized(value.encode())
 
 
 def _many(element: int) -> Callable[[Any], bytes]:
@@ -98,7 +109,13 @@ def _many(element: int) -> Callable[[Any], bytes]:
 
 
 ENCODERS: Final[Mapping[int, Callable[[Any], bytes]]] = MappingProxyType(
-    {element: _one(element) for element in _ELEMENTS}
+    {
+        _BYTES: _bytes_alone,
+        _BIGINT: _bigint_alone,
+        _INTEGER: _integer_alone,
+        _TEXT: _text_alone,
+        _UUID: _uuid_alone,
+    }
     | {array: _many(element) for array, element in _ARRAYS.items()}
 )
 """By the type of a parameter: a value, with its size in front."""

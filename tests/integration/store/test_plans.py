@@ -20,6 +20,7 @@ from app.store.commit_statement import (
     COMMIT_DELETES_ONE,
     COMMIT_PUTS,
     COMMIT_PUTS_ONE,
+    COMMIT_VALUE_ONE,
     SESSION,
     STATE,
     CommitForms,
@@ -76,6 +77,7 @@ COMMITS = {
     ),
     "puts_one": (COMMIT_PUTS_ONE, "uuid, uuid, int8, int8, bytea[], bytea[]"),
     "deletes_one": (COMMIT_DELETES_ONE, "uuid, uuid, int8, int8, bytea[], bytea[], bytea[]"),
+    "value_one": (COMMIT_VALUE_ONE, "uuid, uuid, int8, int8, bytea, bytea"),
 }
 KEEPING_COMMITS = {
     f"{name} {kind}": (getattr(forms, name), COMMITS[name][1])

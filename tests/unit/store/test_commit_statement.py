@@ -20,6 +20,7 @@ from app.store.commit_statement import (
     COMMIT_DELETES_ONE,
     COMMIT_PUTS,
     COMMIT_PUTS_ONE,
+    COMMIT_VALUE_ONE,
     Flight,
     commit_call,
 )
@@ -100,6 +101,13 @@ def test_a_room_alone_takes_the_forms_without_arrays_of_rooms() -> None:
     assert commit_call(WORKER, [flight("a", {}, alarms={"": None})])[0] == COMMIT_ALL
 
 
+def test_a_single_value_of_a_room_alone_takes_no_arrays() -> None:
+    value, erased = flight("a", {b"x": b"1"}), flight("a", {b"x": None})
+    fence = (WORKER, value.batch.object_id.uuid, 7, 3)
+    assert commit_call(WORKER, [value]) == (COMMIT_VALUE_ONE, (*fence, b"x", b"1"))
+    assert commit_call(WORKER, [erased]) == (COMMIT_DELETES_ONE, (*fence, [], [], [b"x"]))
+
+
 def test_alarms_that_are_set_and_those_that_are_deleted_stand_in_lists_of_their_own() -> None:
     due = Alarm(due_ms=5, next_attempt_ms=7, counted_attempts=1, uncounted_attempts=2)
     failure = AlarmFailure(error_class="ValueError", error_text="no", at_ms=8)
@@ -154,6 +162,6 @@ def test_a_restoration_that_was_not_answered_is_settled_by_an_empty_commit() -> 
 
 def test_groups_without_history_take_the_forms_without() -> None:
     calls = CommitCalls(HistoryRule(seconds=60, size_bytes=1, without=frozenset({"notes"})))
-    assert calls.call(WORKER, [flight("a", {b"x": b"1"})])[0] == COMMIT_PUTS_ONE
+    assert calls.call(WORKER, [flight("a", {b"x": b"1"})])[0] == COMMIT_VALUE_ONE
     off = CommitCalls(HistoryRule(seconds=0, size_bytes=1))
     assert off.call(WORKER, [flight("a", {b"x": None})])[0] == COMMIT_DELETES_ONE

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.store.wire import Answer, Statement, prepare
+from app.store.wire_values import ENCODERS
 
 UUID_BYTES = bytes(range(16))
 
@@ -126,3 +127,22 @@ def test_what_belongs_to_no_answer_is_passed_over() -> None:
 def test_what_no_server_says_is_an_error() -> None:
     with pytest.raises(asyncpg.ProtocolError):
         Answer().feed(message(b"G", b"copy"))
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "raw"),
+    [
+        (17, b"xy", b"xy"),
+        (20, -1, pack("!q", -1)),
+        (23, 7, pack("!i", 7)),
+        (25, "é", "é".encode()),
+        (2950, asyncpg.pgproto.pgproto.UUID(UUID_BYTES), UUID_BYTES),
+    ],
+    ids=["bytes", "bigint", "integer", "text", "id"],
+)
+def test_a_value_has_its_size_in_front_and_null_has_none(
+    type_: int, value: object, raw: bytes
+) -> None:
+    encode = ENCODERS[type_]
+    assert encode(value) == pack("!i", len(raw)) + raw
+    assert encode(None) == pack("!i", -1)
