@@ -108,15 +108,19 @@ def _many(element: int) -> Callable[[Any], bytes]:
     return encoded
 
 
+_ALONE: Final[Mapping[int, Callable[[Any], bytes]]] = MappingProxyType(
+    dict[int, Callable[[Any], bytes]](
+        (
+            (_BYTES, _bytes_alone),
+            (_BIGINT, _bigint_alone),
+            (_INTEGER, _integer_alone),
+            (_TEXT, _text_alone),
+            (_UUID, _uuid_alone),
+        )
+    )
+)
 ENCODERS: Final[Mapping[int, Callable[[Any], bytes]]] = MappingProxyType(
-    {
-        _BYTES: _bytes_alone,
-        _BIGINT: _bigint_alone,
-        _INTEGER: _integer_alone,
-        _TEXT: _text_alone,
-        _UUID: _uuid_alone,
-    }
-    | {array: _many(element) for array, element in _ARRAYS.items()}
+    {**_ALONE} | {array: _many(element) for array, element in _ARRAYS.items()}
 )
 """By the type of a parameter: a value, with its size in front."""
 
