@@ -56,6 +56,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "outbox_bytes",
         "max_frame_bytes",
         "max_streamed_body_bytes",
+        "head_seconds",
+        "head_bytes",
         "max_connections",
         "socket_ping_seconds",
         "socket_pong_seconds",

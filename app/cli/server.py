@@ -15,6 +15,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
+from functools import partial
 from socket import socket
 from typing import Any, Protocol
 
@@ -28,12 +29,13 @@ from ..core.tasks import TaskOwner
 from ..settings import EngineName, Settings
 from ..transport.engine import SocketEngine
 from ..transport.handoff_adoption import Adoption
+from ..transport.head_watch import HeadWatch
+from ..transport.http_connection import HttpConnection
+from ..transport.servers_socket import ServersSocket
 from ..wiring import Handoff
 from .allocator import give_memory_back
 from .listening import BACKLOG, base_url, bind_socket, start_listening
 
-SERVERS_OWN_SOCKETS = "websockets-sansio"
-HTTP_PROTOCOL = "httptools"
 LEFTOVER_SECONDS = 5
 _STUBBORN_SECONDS = 2.0
 
@@ -233,10 +235,12 @@ def socket_engine(
 
 def uvicorn_config(asgi: Any, settings: Settings, engine: SocketEngine | None) -> uvicorn.Config:
     """Return how uvicorn serves us: no loop, log, lifespan or proxy headers of its own."""
-    sockets: Any = SERVERS_OWN_SOCKETS if engine is None else engine.protocol
+    sockets: Any = ServersSocket if engine is None else engine.protocol
+    heads = HeadWatch(SystemClock(), seconds=settings.head_seconds)
+    connections: Any = partial(HttpConnection, heads=heads, head_bytes=settings.head_bytes)
     return uvicorn.Config(
         asgi,
-        http=HTTP_PROTOCOL,
+        http=connections,
         ws=sockets,
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=settings.socket_deflate,

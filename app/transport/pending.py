@@ -2,7 +2,8 @@
 
 It gives the request to the gate and is not read until that has decided: what a client sends too
 early waits in the operating system. So the connection may also be given away to another process,
-with the bytes of its request and nothing lost (`core.handoff.GivableSocket`).
+with the bytes of its request and nothing lost (`core.handoff.GivableSocket`). What has come in one
+packet with the request waits here, and such a connection is not given away.
 
 A handshake that comes before an earlier request of its connection is answered (HTTP pipelining)
 ends the connection: our answer would stand before that one, and that one between our frames.
@@ -48,6 +49,7 @@ class PendingSocket(asyncio.Protocol):
         self._shared = shared
         self._tasks = tasks
         self._request = b""
+        self._early = b""
         self.admitted = admitted
         self._transport: asyncio.Transport
         self._accept_key = b""
@@ -71,7 +73,9 @@ class PendingSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol.data_received`: the whole head first, in one piece."""
-        if self._parser is not None:
+        if self._paused:
+            self._early += data  # what stood in one packet with the request: one read at most
+        elif self._parser is not None:
             feed(self._parser, data)
         elif not self._request:
             self._request = data
@@ -106,10 +110,10 @@ class PendingSocket(asyncio.Protocol):
             return opened
         more = self._shared.headers
         self._transport.write(switching(self._accept_key, subprotocol, more))
-        if self._paused:
-            self._hand_over()
-        else:  # uvicorn makes us the protocol when this call returns
+        if not self._paused:  # uvicorn makes us the protocol when this call returns
             asyncio.get_running_loop().call_soon(self._hand_over)
+        elif not self._early:  # else when that is heard
+            self._hand_over()
         return opened
 
     def refuse(self, refusal: Refusal) -> None:
@@ -127,7 +131,8 @@ class PendingSocket(asyncio.Protocol):
         ended = self._gone or self._answered or transport.is_closing()
         if self.admitted or ended or transport.get_extra_info("ssl_object"):
             return None
-        if transport.get_write_buffer_size():  # the end of the answer to an earlier request
+        # The end of the answer to an earlier request, or what came too early.
+        if transport.get_write_buffer_size() or self._early:
             return None
         return Lent(transport.get_extra_info("socket").fileno(), self._request)
 
@@ -176,6 +181,14 @@ class PendingSocket(asyncio.Protocol):
         except Exception:
             self.refuse(_INTERNAL)
             raise
+        self._hear_early()
+
+    def _hear_early(self) -> None:
+        """In the step in which the object has the socket: nothing was read behind it yet."""
+        early, self._early = self._early, b""
+        if early and self._parser is not None and not self._gone:
+            feed(self._parser, early)
+            self._hand_over()
 
     def _hand_over(self) -> None:
         """The connection is the open socket's from now on."""

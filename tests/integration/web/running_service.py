@@ -1,7 +1,7 @@
 """Our service in this process, on a loop and in a thread of its own, behind a real server.
 
-Three servers: the one that `stateroom serve` uses, with the direct door, and uvicorn as anybody
-may start it, where sockets take the way through ASGI's queue.
+Three servers: the one of `stateroom serve` with either socket engine, and uvicorn as anybody may
+start it. But for the first one sockets take the way through ASGI's queue.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class ServerKind(StrEnum):
     """Which server carries the service."""
 
     DIRECT = "direct"
-    ASGI_HTTPTOOLS = "asgi-httptools"
+    SERVERS_OWN = "servers-own"
     ASGI_H11 = "asgi-h11"
 
 
@@ -125,11 +125,11 @@ class RunningService:
         return socket_engine(self.service.gate, self._settings, SystemClock())
 
     def _config(self, engine: SocketEngine | None) -> uvicorn.Config:
-        if self.kind is ServerKind.DIRECT:
+        if self.kind is not ServerKind.ASGI_H11:
             return uvicorn_config(self.service.asgi, self._settings, engine)
         return uvicorn.Config(
             self.service.asgi,
-            http="h11" if self.kind is ServerKind.ASGI_H11 else "httptools",
+            http="h11",
             ws="websockets-sansio",
             ws_max_size=self._settings.max_frame_bytes,
             ws_per_message_deflate=False,

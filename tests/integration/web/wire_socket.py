@@ -248,9 +248,10 @@ def request_text(
     headers: Sequence[tuple[str, str]] = (),
     body: bytes = b"",
     host: str = "127.0.0.1",
+    close: bool = True,
 ) -> bytes:
-    """Return a plain HTTP request that asks for the connection to be closed."""
-    lines = [("Host", host), ("Connection", "close"), *headers]
+    """Return a plain HTTP request that asks for the connection to be closed, or does not."""
+    lines = [("Host", host), *([("Connection", "close")] if close else []), *headers]
     if body:
         lines.append(("Content-Length", str(len(body))))
     head = "".join(f"{name}: {value}\r\n" for name, value in lines)
