@@ -206,7 +206,7 @@ class Settings(BaseSettings):
     """How long a client may take to send the head of a request, from its connection on, or from
     the first byte of a further request; then it is answered with 408, or dropped in silence."""
     head_bytes: Annotated[int, Field(ge=4_096, le=1 << 20)] = 1 << 16
-    """Largest head of a request, a WebSocket's too; a larger one is answered with 431."""
+    """Largest head of a request, a WebSocket's too; a larger one is answered with 431, or 414."""
     max_streamed_body_bytes: Count = 1 << 30
     """Largest body of a request that its object reads as a stream; else `max_frame_bytes`."""
     socket_ping_seconds: Seconds = 20.0

@@ -21,6 +21,7 @@ from .head_watch import HeadWatch
 _PLAIN = ((b"content-type", b"text/plain; charset=utf-8"),)
 _TOO_SLOW = Refusal(408, _PLAIN, b"The request's head took too long.\n")
 _NO_REQUEST = Refusal(400, _PLAIN, b"Invalid HTTP request received.\n")
+_LONG_TARGET = Refusal(414, _PLAIN, b"The request's target is too long.\n")
 _TOO_LONG = Refusal(431, _PLAIN, b"The request's head is too long.\n")
 
 
@@ -80,7 +81,7 @@ class HttpConnection(HttpToolsProtocol):
             self._upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             too_long = isinstance(error.__context__, _HeadTooLong)
-            self._refuse(_TOO_LONG if too_long else _NO_REQUEST)
+            self._refuse(self._too_long() if too_long else _NO_REQUEST)
         else:
             self._wait_for_more(data)
 
@@ -101,8 +102,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """A piece of its target."""
-        self._count(len(url))
         super().on_url(url)
+        self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header, or a trailer behind the body."""
@@ -136,7 +137,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _wait_for_more(self, data: bytes) -> None:
         if self._unseen > self._head_bytes:
-            self._refuse(_TOO_LONG)
+            self._refuse(self._too_long())
         elif self._in_head and (self._seen or self._unseen):
             self._wait_for_head(data)
 
@@ -146,10 +147,13 @@ class HttpConnection(HttpToolsProtocol):
         self._line = len(data) - line_at if line_at else self._line + len(data)
         held = self._seen + self._line if self.headers else max(self._seen, self._line)
         if held > self._head_bytes:
-            self._refuse(_TOO_LONG)
+            self._refuse(self._too_long())
             return
         self._heads.begin(self)
         self._heads.holds(self, held)
+
+    def _too_long(self) -> Refusal:
+        return _LONG_TARGET if 2 * len(self.url) > self._head_bytes else _TOO_LONG
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
