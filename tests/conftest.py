@@ -170,6 +170,12 @@ def nginx() -> str:
 
 
 @pytest.fixture(scope="session")
+def caddy() -> str:
+    """The proxy's binary."""
+    return _program_of("caddy")
+
+
+@pytest.fixture(scope="session")
 def faketime() -> Path:
     """The library that gives a process a wrong clock."""
     library = replicated_postgres.find_faketime()

@@ -1,6 +1,7 @@
 """How the tests of this folder speak through a proxy."""
 
 import asyncio
+import ssl
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,6 +13,8 @@ from tests.doubles.recording_upstream import Seen
 
 DEADLINE_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
+# httpx would read the system's certificates each time, which takes longer than all the rest.
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 _GONE = (OSError, EOFError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)
 
 
@@ -34,8 +37,9 @@ async def request(
 ) -> httpx.Response:
     """GET a target, which goes out as it is written here, on a connection of its own."""
     url = httpx.URL(f"http://127.0.0.1:{proxy.port}", raw_path=target.encode())
-    plain = httpx.AsyncHTTPTransport()
-    async with httpx.AsyncClient(transport=plain, timeout=DEADLINE_SECONDS) as client:
+    async with httpx.AsyncClient(
+        trust_env=False, verify=_NO_TLS, timeout=DEADLINE_SECONDS
+    ) as client:
         return await client.get(url, headers=headers)
 
 
