@@ -21,7 +21,10 @@ from bench.process import ServerProcess
 from bench.proxies import HaProxy
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
     from types import TracebackType
+
+    from bench.proxy import Proxy
 
 WORKERS = 2
 NODES = 2
@@ -125,19 +128,29 @@ class Node:
 class Machines:
     """Postgres, two nodes, and a proxy if there is one here; a context manager."""
 
-    def __init__(self, folder: Path, *, lease_seconds: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lease_seconds: float,
+        proxy: type[Proxy] = HaProxy,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         folder.chmod(0o711)  # an embedded Postgres may run as another user below it
+        self._proxy = proxy
         self._folder = folder
         self._settings = {
             "STATEROOM_LEASE_SECONDS": str(lease_seconds),
             "STATEROOM_RENEW_SECONDS": str(lease_seconds / 3),
             "STATEROOM_LOG_LEVEL": "warning",
+            **(settings or {}),
         }
         self._stack = contextlib.AsyncExitStack()
-        self._session: asyncpg.Connection[asyncpg.Record]
+        self._session: asyncpg.Connection[asyncpg.Record] | None = None
+        self.postgres: EmbeddedPostgres
         self.database_url = ""
         self.nodes: list[Node] = []
-        self.proxy: HaProxy | None = None
+        self.proxy: Proxy | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -157,7 +170,8 @@ class Machines:
 
     async def owner(self, room: str) -> Place:
         """Where a room lives now."""
-        row = await self._session.fetchrow(_OWNER, room)
+        async with self._asking() as session:
+            row = await session.fetchrow(_OWNER, room)
         if row is None:
             raise LookupError(f"nobody holds {room}")
         node = next(node for node in self.nodes if node.name == row["node"])
@@ -169,26 +183,34 @@ class Machines:
             node.thaw()
             await node.start()
         deadline = time.perf_counter() + PATIENCE_SECONDS
-        while await self._session.fetchval(_LIVE) < NODES * WORKERS:
-            if time.perf_counter() > deadline:
-                raise TimeoutError("a worker did not come back")
-            await asyncio.sleep(_LOOK_SECONDS)
+        async with self._asking() as session:
+            while await session.fetchval(_LIVE) < NODES * WORKERS:
+                if time.perf_counter() > deadline:
+                    raise TimeoutError("a worker did not come back")
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    @contextlib.asynccontextmanager
+    async def _asking(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """The database's own word; the session is kept while the database is."""
+        if self._session is None or self._session.is_closed():
+            self._session = await asyncpg.connect(self.database_url)
+            self._stack.push_async_callback(self._session.close)
+        yield self._session
 
     async def _start(self) -> None:
         directory = self._stack.enter_context(DataDirectory(self._folder / "database"))
         postgres = EmbeddedPostgres(directory, settings={"max_connections": "120"})
         await self._stack.enter_async_context(postgres)
+        self.postgres = postgres
         self.database_url = postgres.url
         await migrate(postgres.url)
-        self._session = await asyncpg.connect(postgres.url)
-        self._stack.push_async_callback(self._session.close)
         for number in range(NODES):
             node = Node(self._folder / f"node-{number}", postgres.url, self._settings)
             self.nodes.append(node)
             self._stack.push_async_callback(node.stop)
         await asyncio.gather(*(node.start() for node in self.nodes))
-        if HaProxy.find() is not None:
+        if self._proxy.find() is not None:
             ports = [node.port for node in self.nodes]
-            self.proxy = HaProxy(self._folder / "proxy", free_port(), ports)
+            self.proxy = self._proxy(self._folder / "proxy", free_port(), ports)
             self._stack.push_async_callback(self.proxy.stop)
             await self.proxy.start()

@@ -156,7 +156,8 @@ async def test_the_pieces_of_a_body_pass_as_they_come(program: str, proxies: Pro
         async with asyncio.timeout(DEADLINE_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
             writer.write(
-                b"POST /objects/log/one HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nfirst"
+                b"POST /objects/log/one HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n"
+                b"first"
             )
             await came.wait()
             writer.write(b"last")
