@@ -2,7 +2,7 @@
 
 picows would answer the handshake, close after a broken frame and write by itself. Here it talks
 to a `_Voice`, which lets nothing out: the handshake is over before the parser is made (it is
-shown a request of two lines instead of the client's, which it would keep), and what it wants to
+shown a request of one line instead of the client's, which it would keep), and what it wants to
 say about a broken frame is told to the socket.
 
 `picows.picows.WSProtocol` is not exported: picows is pinned to a range, and tests/unit/transport
@@ -10,21 +10,29 @@ holds what is relied upon here.
 """
 
 import asyncio
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from typing import Any, cast
 
 import structlog
-from picows import WSAutoPingStrategy, WSListener
+from picows import (
+    WSAutoPingStrategy,
+    WSListener,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+)
 from picows import picows as _engine
 
 _READ_BYTES = 2048
 """Where the read buffer begins; it doubles when needed, and is given back (`is_large`)."""
 _ROOMY_BYTES = 1 << 14
 _SMALL_READ_BYTES = 1 << 16
-_REQUEST = (
-    b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+_REQUEST = b"GET / HTTP/1.1\r\n\r\n"
+_SWITCHING = WSUpgradeResponse.create_101_response(
+    {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
 )
+"""What every parser answers, to nobody. Its headers make a handshake of the request as well:
+picows keeps both as long as the socket lives, and so they are one for all."""
 _CLOSE = 0x88
 _CODE_AT = 2
 
@@ -35,20 +43,33 @@ FrameParser = asyncio.BufferedProtocol
 """What is used of picows's object."""
 
 
-def make_parser(
-    listener: WSListener, broken: Callable[[int], None], max_frame_bytes: int
-) -> FrameParser:
-    """A parser that gives frames to `listener` and the code for a broken one to `broken`.
+class FrameListener(WSListener, ABC):
+    """Who hears frames."""
 
-    `broken` is called before the whole frame that stands directly before the broken one is
-    given to the listener.
-    """
+    __slots__ = ()
+
+    @abstractmethod
+    def parser_broke(self, code: int) -> None:
+        """A frame is broken, and this is the code that says how.
+
+        Called before the whole frame that stands directly before it is given to the listener.
+        """
+
+
+def make_parser(listener: FrameListener, max_frame_bytes: int) -> FrameParser:
+    """A parser that gives frames to `listener`."""
+
+    def listen(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        request.method, request.path, request.version = b"GET", b"/", b"HTTP/1.1"
+        request.headers = _SWITCHING.headers
+        return WSUpgradeResponseWithListener(_SWITCHING, listener)
+
     parser = _engine.WSProtocol(  # type: ignore[attr-defined]  # its stub leaves it out
-        *("", "", False, lambda _request: listener, _LOGGER, True),
+        *("", "", False, listen, _LOGGER, True),
         *(None, False, None, None, WSAutoPingStrategy.PING_WHEN_IDLE, False),
         *(max_frame_bytes, None, _READ_BYTES),
     )
-    parser.connection_made(_Voice(broken))
+    parser.connection_made(_Voice(listener))
     feed(parser, _REQUEST)
     return cast("FrameParser", parser)
 
@@ -135,23 +156,24 @@ _NO_SOCKET = _NoSocket()
 class _Voice:
     """What the parser takes for its transport."""
 
-    __slots__ = ("_broken",)
+    __slots__ = ("_listener",)
 
-    def __init__(self, broken: Callable[[int], None]) -> None:
-        self._broken = broken
+    def __init__(self, listener: FrameListener) -> None:
+        self._listener = listener
 
     def get_extra_info(self, name: str) -> Any:
         """`ssl_object` is there, or it would send by descriptor."""
         return {"socket": _NO_SOCKET, "ssl_object": True}.get(name)
 
-    def get_write_buffer_size(self) -> int:
-        """Nothing waits."""
+    @staticmethod
+    def get_write_buffer_size() -> int:
+        """Nothing waits. The parser keeps it: a function is one for all, a bound method is not."""
         return 0
 
     def write(self, data: bytes) -> None:
         """The answer to the handshake, or a close frame for a broken one."""
         if data[0] == _CLOSE:
-            self._broken(int.from_bytes(data[_CODE_AT : _CODE_AT + 2], "big"))
+            self._listener.parser_broke(int.from_bytes(data[_CODE_AT : _CODE_AT + 2], "big"))
 
     def close(self) -> None:
         """The socket closes itself."""

@@ -32,6 +32,17 @@ _UNAVAILABLE = Refusal(503, (), b"")
 _log = structlog.get_logger("stateroom.sockets")
 
 
+class _Forgotten(asyncio.Protocol):
+    """In place of a protocol object that is over, where the loop would keep it."""
+
+    @staticmethod
+    def data_received(data: bytes) -> None:
+        """Nothing: it is one for all and never read into."""
+
+
+_FORGOTTEN = _Forgotten()
+
+
 class PendingSocket(asyncio.Protocol):
     """See the module. A protocol object, and the gate's `core.handshakes.OfferedSocket`.
 
@@ -195,4 +206,6 @@ class PendingSocket(asyncio.Protocol):
         if not self._gone:
             opened = self._transport.get_protocol()
             if opened is self and self._parser is not None:
+                # uvloop keeps the last protocol object that is not buffered: us, our request too.
+                self._transport.set_protocol(_FORGOTTEN)
                 self._transport.set_protocol(self._parser)

@@ -185,7 +185,7 @@ class PicowsSocket(PulsingSocket):
     # -- the parser ----------------------------------------------------------------------------
 
     def _new_parser(self) -> FrameParser:
-        return make_parser(self, self._parser_broke, self._shared.max_frame_bytes)
+        return make_parser(self, self._shared.max_frame_bytes)
 
     def _renew_parser(self, frame: WSFrame) -> None:
         """Give a grown read buffer back, when nothing stands in it behind this frame."""
@@ -207,7 +207,7 @@ class PicowsSocket(PulsingSocket):
     def _has_connection(self) -> bool:
         return self._reads_little or self._transport.get_protocol() is self.parser
 
-    def _parser_broke(self, code: int) -> None:
-        """The parser is ahead by one frame: what it holds is heard before its breach."""
+    def parser_broke(self, code: int) -> None:
+        """See `FrameListener.parser_broke`: what stands before the breach is heard first."""
         self._transport.set_protocol(Discard(self._gone))
         asyncio.get_running_loop().call_soon(self._break, code)

@@ -8,13 +8,12 @@ does not take it within seconds is dropped.
 import asyncio
 from enum import Enum, auto
 
-from picows import WSListener
-
 from ..core.clock import Timer
 from ..core.sockets import NO_GOODBYE, SocketEnd, SocketSink
 from .backlog import Backlog
 from .closing import GOING_AWAY, breach, close_frame, close_payload
 from .discard import Discard
+from .frame_parser import FrameListener
 from .pieces import Pieces
 from .shared import Shared
 
@@ -38,7 +37,7 @@ TRANSITIONS: dict[SocketState, frozenset[SocketState]] = {
 }
 
 
-class EndingSocket(WSListener):
+class EndingSocket(FrameListener):
     """See the module.
 
     Args:

@@ -24,6 +24,7 @@ class Wire(asyncio.Transport):
         super().__init__()
         self._reading = True
         self.protocol: Any = None
+        self.reader: Any = None
         self.closing = False
         self.aborted = False
         self.written = b""
@@ -51,6 +52,8 @@ class Wire(asyncio.Transport):
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self.protocol = protocol
+        if isinstance(protocol, asyncio.Protocol):  # as in uvloop, a buffered one leaves it
+            self.reader = protocol.data_received
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         found: asyncio.BaseProtocol = self.protocol

@@ -1,7 +1,9 @@
 """A connection whose handshake is not answered yet."""
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import Coroutine
 from typing import Any
 
@@ -30,6 +32,24 @@ async def test_a_room_at_hand_is_joined_in_the_step_in_which_the_request_came() 
     assert isinstance(bench.wire.protocol, asyncio.BufferedProtocol)
     await bench.end()
     assert gate.sink.ends == [NO_GOODBYE]
+
+
+async def test_an_open_socket_keeps_nothing_of_its_handshake() -> None:
+    gate, other = Gate(), Gate()
+    bench, second = Bench(gate), Bench(other)
+    pending = weakref.ref(bench.wire.protocol)
+    assert pending() is not None
+    gate.offer = None
+    gate.asked.clear()
+    await turns()
+    gc.collect()
+    assert pending() is None, "its request stays in memory as long as the socket is open"
+    one, two = bench.wire.protocol.transport, second.wire.protocol.transport
+    assert one is not two
+    assert one.request.headers is two.request.headers
+    assert one.response is two.response
+    await bench.end()
+    await second.end()
 
 
 async def test_it_is_not_read_until_its_object_has_it() -> None:
