@@ -33,6 +33,7 @@ MODULES = (
     "room/events",
     "room/gate",
     "room/mailbox",
+    "room/meter",
     "room/outputs",
     "room/unit",
     "tinybase/bodies",

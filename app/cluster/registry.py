@@ -66,6 +66,7 @@ class RoomRegistry:
             here and takes no others.
         reservations: Keeps objects from being opened here while somebody writes into them.
         watchdog: Knows the rooms that do not get on.
+        ledger: What the objects of this worker cost.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class RoomRegistry:
         self.ids = ids
         self.namespaces = namespaces
         self._environment = environment
-        self.exchange = environment.exchange
+        self.exchange, self.ledger = environment.exchange, environment.ledger
         self._membership = membership
         self._evict_seconds = evict_seconds
         self._max_rooms = max_rooms

@@ -15,6 +15,7 @@ from ..core.clock import Clock
 from ..core.errors import StateroomError, TooManyRequests
 from .limits import RoomLimits
 from .mailbox import Event
+from .meter import Meter
 from .room_events import RoomEvents
 
 _WINDOW_SECONDS: Final = 10.0
@@ -70,9 +71,10 @@ class Admission:
         limits: The bounds.
         check: Called for each event; raises when the room takes none.
         rate: Counts the requests, if they are bounded.
+        meter: Counts what comes in.
     """
 
-    __slots__ = ("_check", "_clock", "_events", "_queue_seconds", "_rate")
+    __slots__ = ("_check", "_clock", "_events", "_meter", "_queue_seconds", "_rate")
 
     def __init__(
         self,
@@ -81,11 +83,13 @@ class Admission:
         limits: RoomLimits,
         check: Callable[[], None],
         rate: RequestRate | None,
+        meter: Meter,
     ) -> None:
         self._events = events
         self._clock = clock
         self._queue_seconds = limits.queue_seconds
         self._rate = rate
+        self._meter = meter
         self._check = check
 
     def submit(
@@ -107,6 +111,7 @@ class Admission:
         try:
             self._check()
             if origin is not Origin.ROOM:
+                self._count(origin, size_bytes)
                 now = self._clock.monotonic()
                 event.good_until = now + self._queue_seconds
                 if origin is Origin.REQUEST and self._rate is not None:
@@ -114,3 +119,11 @@ class Admission:
             self._events.submit(event, always=always, uncounted=uncounted)
         except StateroomError as error:
             fail(error)
+
+    def _count(self, origin: Origin, size_bytes: int) -> None:
+        meter = self._meter
+        meter.bytes_in += size_bytes
+        if origin is Origin.MESSAGE:
+            meter.messages_in += 1
+        else:
+            meter.requests += 1

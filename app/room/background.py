@@ -19,6 +19,8 @@ from .beside import Beside
 from .faults import InstanceAborted
 from .hooks import finish
 from .log_names import log_fault, names_of
+from .meter import Meter
+from .metered import metered
 
 _log = structlog.get_logger("stateroom.room")
 
@@ -33,9 +35,19 @@ class Background:
         seconds: How long each work may take.
         claim: Whose they are, for log lines.
         counters: Called with the name of what is counted.
+        meter: Counts what it costs.
     """
 
-    __slots__ = ("_beside", "_claim", "_clock", "_counters", "_seconds", "_tasks", "_works")
+    __slots__ = (
+        "_beside",
+        "_claim",
+        "_clock",
+        "_counters",
+        "_meter",
+        "_seconds",
+        "_tasks",
+        "_works",
+    )
 
     def __init__(
         self,
@@ -46,7 +58,9 @@ class Background:
         seconds: float,
         claim: Claim,
         counters: Callable[[str], None],
+        meter: Meter,
     ) -> None:
+        self._meter = meter
         self._beside = beside
         self._tasks = tasks
         self._clock = clock
@@ -67,7 +81,7 @@ class Background:
         if len(self._works) >= BACKGROUND_TASKS:
             discard(work)
             raise Overloaded(f"{BACKGROUND_TASKS} works wait beside the events of this object")
-        task = self._tasks.start(self._run(work), name="background")
+        task = self._tasks.start(metered(self._run(work), self._meter), name="background")
         self._works[task] = None
         task.add_done_callback(lambda _task: discard(work))
         task.add_done_callback(lambda ended: self._works.pop(ended, None))

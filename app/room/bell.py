@@ -37,6 +37,7 @@ from .buffer import Absence
 from .environment import RoomEnvironment
 from .expiry import EXPIRY_ALARM, RowExpiry
 from .hooks import finish
+from .meter import Meter
 
 _log = structlog.get_logger("stateroom.alarms")
 
@@ -84,9 +85,19 @@ class AlarmBell:
         alarms: The room's alarms.
         expiry: What the alarm of its own rings for.
         environment: For clocks and counters.
+        meter: Counts the alarms that are run.
     """
 
-    __slots__ = ("_alarms", "_asking", "_environment", "_expiry", "_host", "_rings", "_turn")
+    __slots__ = (
+        "_alarms",
+        "_asking",
+        "_environment",
+        "_expiry",
+        "_host",
+        "_meter",
+        "_rings",
+        "_turn",
+    )
 
     def __init__(
         self,
@@ -95,8 +106,10 @@ class AlarmBell:
         alarms: RoomAlarms,
         expiry: RowExpiry,
         environment: RoomEnvironment,
+        meter: Meter,
     ) -> None:
         self._expiry = expiry
+        self._meter = meter
         self._host = host
         self._asking = asking
         self._alarms = alarms
@@ -203,6 +216,7 @@ class AlarmBell:
             alarms.write(name, None)
             return RingOutcome.DONE
         run.begin(current)
+        self._meter.alarms += 1
         try:
             await finish(instance.on_alarm(_info(name, current)))
         finally:

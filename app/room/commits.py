@@ -37,6 +37,7 @@ from .gate import OutputGate
 from .known_alarms import KnownAlarms
 from .limits import RoomLimits
 from .loss import BoundedLoss
+from .meter import Meter
 from .open_reads import OpenReads
 from .outputs import Output, bytes_of
 
@@ -67,6 +68,7 @@ _FIELDS: Final = (
     "congested",
     "frozen",
     "gate",
+    "meter",
     "progress",
     "reads",
 )
@@ -84,6 +86,7 @@ class CommitLane:
         deliver: Called with outputs that may leave.
         failed: Called once, when the lane is broken.
         alarm_set: See `RoomEnvironment`.
+        meter: Counts commits.
     """
 
     __slots__ = _FIELDS
@@ -99,22 +102,21 @@ class CommitLane:
         deliver: Callable[[Sequence[Output]], None],
         failed: Callable[[StateroomError], None],
         alarm_set: Callable[[int], None],
+        meter: Meter,
     ) -> None:
         self.claim = claim
         self.frozen = claim.frozen
         """Whether the object takes no changes; who writes asks before."""
         self.buffer = WriteBuffer()
-        self.cache = RowCache()
-        self.alarms = KnownAlarms(alarm_set)
+        self.cache, self.alarms = RowCache(), KnownAlarms(alarm_set)
         self.reads = OpenReads(self._enqueue)
         self.gate: OutputGate[Output] = OutputGate()
         self._commit_seq = claim.commit_seq
-        self._committer = committer
+        self._committer, self.meter = committer, meter
         self._loss: BoundedLoss | None = None
         if durability is Durability.RELAXED:
             self._loss = BoundedLoss(limits, clock, self._catch_up)
-        self._limits = limits
-        self._deliver, self._failed = deliver, failed
+        self._limits, self._deliver, self._failed = limits, deliver, failed
         self.progress: Callable[[], None] = _ignore
         """Called after each confirmed batch."""
         self._taken = 0
@@ -285,6 +287,7 @@ class CommitLane:
         if self._loss is not None:
             self._loss.settled()
         layer = self.buffer.confirm()
+        self.meter.committed(len(layer.entries), layer.size_bytes)
         self.cache.absorb(layer)
         if layer.alarms is not None or layer.wiped:
             self.alarms.absorb(layer)
@@ -293,7 +296,7 @@ class CommitLane:
             self._go_on()
         self._weigh()
         if ready:
-            self._deliver(ready)
+            self.meter.watch(self._deliver, ready)  # no event is charged with it
         if self._points.waiting:
             self._points.reached(self._taken, self.receipt)
         self.progress()

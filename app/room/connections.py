@@ -232,21 +232,23 @@ class RoomConnection:
 
     def deliver(
         self, messages: Sequence[OutgoingMessage], *, limit_bytes: int, overflow_reason: str
-    ) -> None:
+    ) -> int | None:
         """Hand messages that may leave to the transport; one that reads too slowly is closed.
 
+        Returns how large they are, None if they did not leave.
         (architecture, section 9 a: a peer past its byte bound is closed with 1013)
         """
         if self.state is not OPEN:
-            return
+            return None
         transport = self.transport
-        size: int = transport.buffered_bytes
+        size = 0
         for message in messages:
             size += message.size
-        if size > limit_bytes:
+        if transport.buffered_bytes + size > limit_bytes:
             self.shut(1013, overflow_reason)
-        else:
-            transport.send(messages)
+            return None
+        transport.send(messages)
+        return size
 
 
 def _check_close(code: int, reason: str) -> None:

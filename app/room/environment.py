@@ -10,6 +10,7 @@ from ..core.ports import Committer, LeaseCheck, ObjectStore
 from ..core.tasks import TaskOwner
 from ..core.workshop import Workshop
 from .exchange import CallExchange
+from .ledger import UsageLedger
 from .limits import RoomLimits
 
 
@@ -23,6 +24,7 @@ class RoomEnvironment:
         alarm_set: Called with the time, by the database's clock, of each alarm that was
             committed, so that it need not be looked for then.
         exchange: Where calls of other objects go.
+        ledger: What the objects cost.
     """
 
     store: ObjectStore
@@ -37,6 +39,7 @@ class RoomEnvironment:
     counters: Callable[[str], None] = lambda _name: None
     alarm_set: Callable[[int], None] = lambda _due_ms: None
     exchange: CallExchange = field(default_factory=CallExchange)
+    ledger: UsageLedger = field(default_factory=UsageLedger)
 
     def for_class(self, author_class: type[Any]) -> "RoomEnvironment":
         """The same for the rooms of one class, with the bounds that the class sets itself."""

@@ -22,6 +22,8 @@ from .faults import InstanceAborted, as_blamed
 from .hooks import run_hook
 from .input_gate import InputGate
 from .mailbox import Event, Mailbox
+from .meter import Meter
+from .metered import metered
 from .sections import Sections
 from .standing import Standing, running_event, standing
 
@@ -96,6 +98,7 @@ _FIELDS: Final = (
     "_idle",
     "_intake",
     "_mailbox",
+    "_meter",
     "_sections",
     "_tasks",
     "_timeout",
@@ -116,6 +119,7 @@ class EventLoop:
         tasks: Owner of the pump.
         clock: Measures the room's turns.
         gate: The room's gate.
+        meter: Counts what they cost.
         timeout_seconds: The longest a hook may take.
     """
 
@@ -132,6 +136,7 @@ class EventLoop:
         tasks: TaskOwner,
         clock: Clock,
         gate: InputGate,
+        meter: Meter,
         *,
         timeout_seconds: float,
     ) -> None:
@@ -139,6 +144,7 @@ class EventLoop:
         self._tasks = tasks
         self._clock = clock
         self._gate = gate
+        self._meter = meter
         self._timeout = timeout_seconds
         self._turn = Turn.FREE
         self.running = False
@@ -210,8 +216,11 @@ class EventLoop:
 
         When the hook turns out to return something to await, the pump takes it from there.
         """
-        if self._turn is not _FREE or self._mailbox.events or self._gate.locks:
+        meter = self._meter
+        if self._turn is not _FREE or self._mailbox.events or self._gate.locks or meter.refusing:
             return False
+        size_bytes = len(message)
+        begun = meter.begin(size_bytes)
         self._turn = _TAKEN
         self.running = True
         try:
@@ -232,6 +241,8 @@ class EventLoop:
             fault = as_blamed(error)
             self._undo(fault)
             self._ends.refuse(connection, fault)
+        if begun:
+            meter.end(begun, size_bytes)
         if self._intake is not _OPEN:
             self._rest()
         return True
@@ -270,7 +281,7 @@ class EventLoop:
         self._turn = _TAKEN
         self.running = True
         self._idle.clear()
-        self._tasks.start(self._pump(first, fail), name="events")
+        self._tasks.start(metered(self._pump(first, fail), self._meter), name="events")
 
     async def _pump(self, first: Callable[[], Any] | None, fail: Failing) -> None:
         gate = self._gate
@@ -291,6 +302,7 @@ class EventLoop:
                 await self._run(current)
                 self.current = None
                 self.count += 1
+                self._meter.events += 1
                 count += 1
                 if count >= _EVENTS_BETWEEN_BREATHS or clock.monotonic() >= turn_ends:
                     await breathe()

@@ -24,6 +24,8 @@ from .faults import InstanceAborted, as_blamed
 from .hooks import finish, run_hook
 from .input_gate import InputGate
 from .mailbox import Event, Mailbox
+from .meter import Meter
+from .metered import metered
 from .sections import Sections
 from .standing import Standing, Walker, running_event, standing, standing_in
 from .stepping import Stepped
@@ -38,6 +40,7 @@ class InterleavingLoop:
         tasks: Owner of the events' tasks.
         clock: Tells which events are too old.
         gate: The room's gate.
+        meter: Counts what they cost.
         timeout_seconds: The longest a hook may take.
         most_running: So many events run at once.
     """
@@ -52,14 +55,13 @@ class InterleavingLoop:
         tasks: TaskOwner,
         clock: Clock,
         gate: InputGate,
+        meter: Meter,
         *,
         timeout_seconds: float,
         most_running: int,
     ) -> None:
-        self._mailbox = mailbox
-        self._tasks = tasks
-        self._clock = clock
-        self._gate = gate
+        self._mailbox, self._tasks, self._clock = mailbox, tasks, clock
+        self._gate, self._meter = gate, meter
         self._timeout = timeout_seconds
         self._most_running = most_running
         self._intake = Intake.OPEN
@@ -129,23 +131,23 @@ class InterleavingLoop:
         message: str | bytes,
     ) -> bool:
         """See `RoomEvents.run_inline`; what returns something to await becomes an event."""
-        if not self.free:
+        if self._meter.refusing or not self.free:
             return False
-        self.running = True
-        self.count += 1
+        begun = self._meter.begin(len(message))
+        self.running, self.count = True, self.count + 1
         self._gate.lock()
         try:
-            result = hook(connection, message)
+            try:
+                result = hook(connection, message)
+            finally:
+                self.running = False
         except InstanceAborted as error:
-            self.running = False
             self._host.abort(RoomAborted(str(error)))
         except BaseException as error:  # noqa: BLE001 - author's code, which may even raise SystemExit
-            self.running = False
             fault = as_blamed(error)
             self._ends.kept(fault)
             self._ends.refuse(connection, fault)
         else:
-            self.running = False
             if result is not None or self._gate.sections:
                 self._take_up(
                     Event(
@@ -156,6 +158,7 @@ class InterleavingLoop:
                 )
         self._ends.step()
         self._gate.unlock()
+        self._meter.end(begun, len(message))
         return True
 
     def close(self, farewell: Event | None) -> None:
@@ -193,6 +196,7 @@ class InterleavingLoop:
     def _begin(self) -> None:
         """The oldest event of the mailbox has passed the gate."""
         self._tickets -= 1
+        self._meter.events += 1
         event = self._mailbox.take()
         self._host.drained()
         self._start(event)
@@ -206,7 +210,7 @@ class InterleavingLoop:
     def _start(self, event: Event) -> None:
         self.count += 1
         self._running[event] = self.count
-        self._tasks.start(self._run(event), name="event")
+        self._tasks.start(metered(self._run(event), self._meter), name="event")
 
     def _rest(self) -> None:
         """An event is over: let others in, or say that there are none."""

@@ -153,6 +153,7 @@ class RoomLife:
             return residence.instance
         if self.state in {RoomState.ACTIVE, RoomState.HIBERNATED}:
             self.state = move(self.state, RoomState.LOADING)
+        self._lane.meter.wakes += 1
         instance = await self._start()
         residence.instance = instance
         if self.state is RoomState.LOADING:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..core.frames import Burst, OutgoingMessage
 from .connections import OPEN, ConnectionSet, RoomConnection
+from .meter import Meter
 
 
 class Send(NamedTuple):
@@ -78,14 +79,18 @@ class OutputDelivery:
         members: The room's connections.
         limit_bytes: The most that may wait in one socket.
         overflow_reason: The close reason of a socket beyond that.
+        meter: Counts what leaves.
     """
 
-    __slots__ = ("_limit", "_members", "_reason")
+    __slots__ = ("_limit", "_members", "_meter", "_reason")
 
-    def __init__(self, members: ConnectionSet, *, limit_bytes: int, overflow_reason: str) -> None:
+    def __init__(
+        self, members: ConnectionSet, *, limit_bytes: int, overflow_reason: str, meter: Meter
+    ) -> None:
         self._members = members
         self._limit = limit_bytes
         self._reason = overflow_reason
+        self._meter = meter
 
     def deliver(self, outputs: Sequence[Output]) -> None:
         """Deliver in order. Every output given here has passed the gate and the lease check."""
@@ -109,7 +114,7 @@ class OutputDelivery:
         elif isinstance(output, Send):
             self._hand_over(output.to, (output.message,))
         else:
-            output.run()
+            self._run(output)
 
     def _deliver_broadcasts(self, broadcasts: list[Broadcast]) -> None:
         """The common case of a busy room: each member gets all but its own.
@@ -149,9 +154,14 @@ class OutputDelivery:
             else:
                 if isinstance(output, Close) and (messages := waiting.pop(output.to, None)):
                     self._hand_over(output.to, messages)
-                output.run()
+                self._run(output)
         for member, messages in waiting.items():
             self._hand_over(member, messages)
+
+    def _run(self, output: Close | Release | Depart) -> None:
+        if isinstance(output, Depart):
+            self._meter.bytes_out += output.size_bytes
+        output.run()
 
     def _recipients(self, output: Broadcast) -> list[RoomConnection]:
         exclude, upto, only = output.exclude, output.upto, output.only
@@ -171,13 +181,22 @@ class OutputDelivery:
     ) -> None:
         """As `RoomConnection.deliver` for each, whose costs would be counted in thousands."""
         most = self._limit - size_bytes
+        sent = len(members)
         for member in members:
             if member.state is OPEN:
                 transport = member.transport
                 if transport.buffered_bytes > most:
                     member.shut(1013, self._reason)
+                    sent -= 1
                 else:
                     transport.send(messages)
+            else:
+                sent -= 1
+        self._meter.messages_out += sent * len(messages)
+        self._meter.bytes_out += sent * size_bytes
 
     def _hand_over(self, member: RoomConnection, messages: Sequence[OutgoingMessage]) -> None:
-        member.deliver(messages, limit_bytes=self._limit, overflow_reason=self._reason)
+        size = member.deliver(messages, limit_bytes=self._limit, overflow_reason=self._reason)
+        if size is not None:
+            self._meter.messages_out += len(messages)
+            self._meter.bytes_out += size

@@ -24,6 +24,7 @@ from .input_gate import InputGate
 from .interleaving import InterleavingLoop
 from .life import RoomLife
 from .mailbox import Mailbox
+from .meter import Meter
 from .outputs import Output
 from .residence import Residence
 from .unit import RunningUnit
@@ -95,12 +96,12 @@ def make_parts(
         members: The room's sockets.
         rate: Counts the requests that come in, if they are bounded.
     """
-    limits = environment.limits
+    limits, meter = environment.limits, environment.ledger.open(claim.object_id)
     mailbox = Mailbox(limit_events=limits.mailbox_events, limit_bytes=limits.mailbox_bytes)
     gate = InputGate()
-    events = _events_of(mount, mailbox, environment, gate)
-    submit = Admission(events, environment.clock, limits, host.admit, rate).submit
-    lane = _lane_of(host, mount, environment, claim)
+    events = _events_of(mount, mailbox, environment, gate, meter)
+    submit = Admission(events, environment.clock, limits, host.admit, rate, meter).submit
+    lane = _lane_of(host, mount, environment, claim, meter)
     unit = RunningUnit(lane, events=events, alive=host.alive)
     asking, beside = Asking(unit, submit), Beside(gate, unit.end_step, events.step_failed)
     calls = RoomCalls(environment, claim.object_id, unit, events, asking, beside)
@@ -138,7 +139,7 @@ def make_parts(
 
 
 def _lane_of(
-    host: PartsHost, mount: Mount, environment: RoomEnvironment, claim: Claim
+    host: PartsHost, mount: Mount, environment: RoomEnvironment, claim: Claim, meter: Meter
 ) -> CommitLane:
     return CommitLane(
         claim=claim,
@@ -149,11 +150,12 @@ def _lane_of(
         deliver=host.deliver,
         failed=host.abort,
         alarm_set=environment.alarm_set,
+        meter=meter,
     )
 
 
 def _events_of(
-    mount: Mount, mailbox: Mailbox, environment: RoomEnvironment, gate: InputGate
+    mount: Mount, mailbox: Mailbox, environment: RoomEnvironment, gate: InputGate, meter: Meter
 ) -> EventLoop | InterleavingLoop:
     """The events of a class: one at a time, or as the input gate lets them."""
     tasks, clock, limits = environment.tasks, environment.clock, environment.limits
@@ -161,6 +163,6 @@ def _events_of(
     if mount.cls.interleave:
         most = limits.running_events
         return InterleavingLoop(
-            mailbox, tasks, clock, gate, timeout_seconds=seconds, most_running=most
+            mailbox, tasks, clock, gate, meter, timeout_seconds=seconds, most_running=most
         )
-    return EventLoop(mailbox, tasks, clock, gate, timeout_seconds=seconds)
+    return EventLoop(mailbox, tasks, clock, gate, meter, timeout_seconds=seconds)

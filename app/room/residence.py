@@ -230,6 +230,7 @@ class Residence:
             seconds=environment.limits.background_seconds,
             claim=self._lane.claim,
             counters=environment.counters,
+            meter=self._lane.meter,
         )
 
     async def load(self) -> None:

@@ -27,6 +27,7 @@ from .beside import Beside
 from .faults import InstanceAborted, as_fault
 from .hooks import finish
 from .http_values import BODILESS, checked_piece, checked_response
+from .meter import Meter
 from .outputs import Depart
 from .unit import RunningUnit
 
@@ -64,11 +65,19 @@ class ResponseStreams:
         """How many are under way."""
         return len(self._open)
 
-    def answering(self, request: Request) -> Callable[[DurableObject], Awaitable[Response]]:
-        """The event of a request: `on_request`, and the beginning of its answer."""
+    def answering(
+        self, request: Request, meter: Meter
+    ) -> Callable[[DurableObject], Awaitable[Response]]:
+        """The event of a request: `on_request`, and the beginning of its answer.
+
+        What is not streamed is counted here; pieces are when they leave.
+        """
 
         async def hook(instance: DurableObject) -> Response:
-            return await self._begin(request, await finish(instance.on_request(request)))
+            response = await self._begin(request, await finish(instance.on_request(request)))
+            if isinstance(response.body, bytes | str):
+                meter.bytes_out += len(response.body)
+            return response
 
         return hook
 

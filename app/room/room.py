@@ -77,7 +77,7 @@ class Room(Shell):
 
     def put_request(self, request: Request) -> Question:
         """Queue `on_request`; the question says how it ended, and whether it had begun."""
-        hook = self.calls.streams.answering(request)
+        hook = self.calls.streams.answering(request, self.lane.meter)
         return self.asking.put(hook, size_bytes=len(request.body), origin=Origin.REQUEST)
 
     @property

@@ -121,6 +121,7 @@ class Shell(PartsHost):
             self.members,
             limit_bytes=self._limits.outbox_bytes,
             overflow_reason=self.mount.cls.overflow_reason,
+            meter=parts.lane.meter,
         )
         self._bell: AlarmBell | None = None
         self._steering: RoomSteering | None = None
@@ -142,6 +143,7 @@ class Shell(PartsHost):
 
     def over(self) -> None:
         """See `PartsHost.over`."""
+        self._environment.ledger.retire(self.lane.meter)
         self._gone(self)
 
     def sleep(self) -> None:
@@ -150,6 +152,7 @@ class Shell(PartsHost):
             self._parts, self._bell, self._environment.clock.monotonic()
         ):
             slept = fall_asleep(self._parts)
+            self._environment.ledger.retire(self.lane.meter)
             for name in _PARTS:
                 delattr(self, name)
             self._claim, self._slept = slept.claim, slept
@@ -170,7 +173,12 @@ class Shell(PartsHost):
         if self._bell is None:
             residence = self._residence
             self._bell = AlarmBell(
-                self._life, self.asking, residence.alarms, residence.expiry, self._environment
+                self._life,
+                self.asking,
+                residence.alarms,
+                residence.expiry,
+                self._environment,
+                self.lane.meter,
             )
         return self._bell
 

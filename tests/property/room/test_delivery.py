@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.frames import OutgoingMessage
+from app.core.ids import ObjectIds
 from app.room.connections import ConnectionSet, RoomConnection
+from app.room.meter import Meter
 from app.room.outputs import Broadcast, Close, Output, OutputDelivery, Send
 from app.testing.sockets import MemorySocket
 from tests.unit.room.benches import Notes
@@ -67,7 +69,8 @@ def test_each_socket_gets_what_was_said_to_it_in_order_and_in_one_write(
             late = _join(members)
             there.append(late)
             wanted[late] = []
-    OutputDelivery(members, limit_bytes=1_000, overflow_reason="").deliver(outputs)
+    meter = Meter(ObjectIds(b"test").from_name("test", "one"), 0)
+    OutputDelivery(members, limit_bytes=1_000, overflow_reason="", meter=meter).deliver(outputs)
     for member, texts in wanted.items():
         socket = member.transport
         assert isinstance(socket, MemorySocket)

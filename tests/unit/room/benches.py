@@ -10,6 +10,7 @@ from app.core.values import Claim
 from app.room.commits import CommitLane
 from app.room.connections import RoomConnection
 from app.room.limits import RoomLimits
+from app.room.meter import Meter
 from app.room.outputs import Output, Release
 from app.room.unit import RunningUnit
 from app.testing.clock import FakeClock
@@ -61,6 +62,7 @@ class LaneBench:
             deliver=self._deliver,
             failed=self._fail,
             alarm_set=self.alarms_set.append,
+            meter=Meter(_ID, 0),
         )
         self.lane.progress = self._progress
         self.unit = RunningUnit(self.lane, events=self, alive=lambda: self.alive)

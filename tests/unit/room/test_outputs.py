@@ -1,7 +1,9 @@
 """From outputs to sockets: order, recipients, grouping."""
 
 from app.core.frames import OutgoingMessage
+from app.core.ids import ObjectIds
 from app.room.connections import ConnectionSet, RoomConnection
+from app.room.meter import Meter
 from app.room.outputs import Broadcast, Close, OutputDelivery, Release, Send
 from app.testing.sockets import MemorySocket
 from tests.unit.room.benches import Notes
@@ -16,8 +18,12 @@ class Bench:
         self.connections: list[RoomConnection] = []
         for _ in range(count):
             self.join()
+        self.meter = Meter(ObjectIds(b"test").from_name("test", "one"), 0)
         self.delivery = OutputDelivery(
-            self.members, limit_bytes=limit_bytes, overflow_reason="too slow"
+            self.members,
+            limit_bytes=limit_bytes,
+            overflow_reason="too slow",
+            meter=self.meter,
         )
 
     def join(self) -> RoomConnection:
