@@ -5,7 +5,7 @@ a crowded room cheap. Where messages differ only a little, `TextParts` keeps wha
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 _TEXT = 0x81
 _BINARY = 0x82
@@ -34,18 +34,6 @@ def _copy(message: object) -> bytes:
     raise TypeError(f"a message is text or bytes, not {type(message).__name__}")
 
 
-class WritesParts(Protocol):
-    """What is asked of an asyncio transport."""
-
-    def write(self, data: bytes, /) -> None:
-        """Write some bytes."""
-        ...
-
-    def writelines(self, list_of_data: Iterable[bytes], /) -> None:
-        """Write all of them, in order."""
-        ...
-
-
 class TextParts:
     """A large text message in parts, which are sent without being copied together.
 
@@ -70,24 +58,23 @@ class OutgoingMessage:
     """One message on its way to any number of sockets.
 
     Attributes:
-        payload: The bytes of the message; UTF-8 when it is text.
-        size: How many they are.
+        size: How many bytes the payload has.
         text: Whether it is a text message.
         in_parts: Whether `frame_parts` spares the copying that `payload` and `frame` take.
     """
 
-    __slots__ = ("_frame", "_wrapped", "payload", "size", "text")
-
-    in_parts = False
+    __slots__ = ("_frame", "_payload", "_wrapped", "in_parts", "size", "text")
 
     def __init__(self, message: str | bytes) -> None:
         if isinstance(message, str):
-            self.payload = message.encode("utf-8", "surrogatepass")
+            payload = message.encode("utf-8", "surrogatepass")
             self.text = True
         else:
-            self.payload = message if type(message) is bytes else _copy(message)
+            payload = message if type(message) is bytes else _copy(message)
             self.text = False
-        self.size = len(self.payload)
+        self._payload = payload
+        self.size = len(payload)
+        self.in_parts = False
         self._frame: bytes | None = None
         self._wrapped: dict[str, OutgoingMessage] | None = None
 
@@ -99,11 +86,16 @@ class OutgoingMessage:
         return message
 
     @property
+    def payload(self) -> bytes:
+        """The bytes of the message; UTF-8 when it is text."""
+        return self._payload
+
+    @property
     def frame(self) -> bytes:
         """The message as one frame; encoded once."""
         frame = self._frame
         if frame is None:
-            frame = self._frame = encode_frame(self.payload, text=self.text)
+            frame = self._frame = encode_frame(self._payload, text=self.text)
         return frame
 
     @property
@@ -127,17 +119,14 @@ class PartedMessage(OutgoingMessage):
 
     __slots__ = ("_parts",)
 
-    in_parts = True
-
-    def __init__(self, message: TextParts) -> None:  # not super(): that would need the payload
+    def __init__(self, message: TextParts) -> None:
+        super().__init__(b"")
         self._parts = message.parts
         self.size = message.size_bytes
-        self.text = True
-        self._frame = None
-        self._wrapped = None
+        self.text = self.in_parts = True
 
     @property
-    def payload(self) -> bytes:  # type: ignore[override]  # joined for those who need it whole
+    def payload(self) -> bytes:
         """The whole message, copied together anew each time."""
         return b"".join(self._parts)
 
@@ -161,42 +150,19 @@ def outgoing(message: str | bytes | TextParts) -> OutgoingMessage:
     return PartedMessage(message) if type(message) is TextParts else OutgoingMessage(message)  # type: ignore[arg-type]  # the other types
 
 
-class Burst(list[OutgoingMessage]):
-    """Messages that leave together for any number of sockets; their frames are joined once.
-
-    It must not be changed once it is made.
-    """
-
-    __slots__ = ("_frames", "in_parts", "size")
-
-    def __init__(self, messages: list[OutgoingMessage]) -> None:
-        super().__init__(messages)
-        self._frames: bytes | None = None
-        self.size = sum([message.size for message in messages])
-        """Bytes of the payloads."""
-        self.in_parts = any(message.in_parts for message in messages)
-        """See `OutgoingMessage.in_parts`."""
-
-    @property
-    def frames(self) -> bytes:
-        """All of them as frames; joined once."""
-        frames = self._frames
-        if frames is None:
-            frames = self._frames = b"".join([message.frame for message in self])
-        return frames
-
-
-def write_frames(transport: WritesParts, messages: Sequence[OutgoingMessage]) -> None:
-    """Write messages to an asyncio transport at once; nothing large is copied where that can be."""
-    if isinstance(messages, Burst) and not messages.in_parts:
-        transport.write(messages.frames)
-    elif len(messages) == 1:
-        message = messages[0]
+def join_frames(messages: list[OutgoingMessage]) -> bytes | None:
+    """All of them as frames, one behind the other; None if one of them is better not copied."""
+    frames: list[bytes] = []
+    for message in messages:
         if message.in_parts:
-            transport.writelines(message.frame_parts)
-        else:
-            transport.write(message.frame)
-    elif True in [message.in_parts for message in messages]:  # a generator costs twice as much
-        transport.writelines([part for message in messages for part in message.frame_parts])
-    else:
-        transport.write(b"".join([message.frame for message in messages]))
+            return None
+        frames.append(message.frame)
+    return b"".join(frames)
+
+
+def size_of_all(messages: list[OutgoingMessage]) -> int:
+    """Bytes of their payloads."""
+    size = 0
+    for message in messages:
+        size += message.size
+    return size

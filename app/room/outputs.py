@@ -5,27 +5,40 @@ the same time are grouped, so that each socket gets one write.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from ..core.frames import Burst, OutgoingMessage
+from ..core.bursts import Burst
+from ..core.frames import OutgoingMessage
 from .connections import OPEN, ConnectionSet, RoomConnection
 from .meter import Meter
 
 
-class Send(NamedTuple):
-    """One message to one connection."""
+class Send:
+    """One message to one connection. No tuple, as one is made for nearly every message."""
 
-    to: RoomConnection
-    message: OutgoingMessage
+    __slots__ = ("message", "to")
+
+    def __init__(self, to: RoomConnection, message: OutgoingMessage) -> None:
+        self.to: Final = to
+        self.message: Final = message
 
 
-class Broadcast(NamedTuple):
+class Broadcast:
     """One message to all members up to `upto`, but one; `only` to those, if it says whom."""
 
-    message: OutgoingMessage
-    exclude: RoomConnection | None
-    upto: int
-    only: frozenset[RoomConnection] | None
+    __slots__ = ("exclude", "message", "only", "upto")
+
+    def __init__(
+        self,
+        message: OutgoingMessage,
+        exclude: RoomConnection | None,
+        upto: int,
+        only: frozenset[RoomConnection] | None,
+    ) -> None:
+        self.message: Final = message
+        self.exclude: Final = exclude
+        self.upto: Final = upto
+        self.only: Final = only
 
 
 class Close(NamedTuple):
@@ -140,7 +153,7 @@ class OutputDelivery:
                 if output.exclude is not member and serial <= output.upto
             ]
             if messages:
-                self._hand_over(member, messages)
+                self._hand_over(member, Burst(messages) if len(messages) > 1 else messages)
 
     def _deliver_mixed(self, outputs: Sequence[Output]) -> None:
         """Anything at all: what one socket gets is collected, up to its end."""

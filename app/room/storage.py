@@ -16,7 +16,6 @@ from collections.abc import (
 from contextlib import (
     AbstractAsyncContextManager,
     aclosing,
-    asynccontextmanager,
 )
 from datetime import datetime
 from enum import Enum, auto
@@ -35,6 +34,7 @@ from .reading import RowReader
 from .scan import Rows, key_range
 from .standing import holding
 from .storage_parts import StorageParts, Use
+from .storage_streams import alone, streamed
 
 ResultT = TypeVar("ResultT")
 
@@ -103,15 +103,9 @@ class RoomStorage(RoomAlarmStorage):
         pages = self._reader.pages(wanted, steady=True, hold=not allow_concurrency)
         return _collected(self._reader, pages, limit)
 
-    async def stream(self, *, prefix: str | None = None) -> AsyncIterator[tuple[str, Any]]:
+    def stream(self, *, prefix: str | None = None) -> AsyncIterator[tuple[str, Any]]:
         """See `sdk.Storage.stream`."""
-        self._check_alive()
-        wanted = key_range(prefix, None, None, None, reverse=False, limit=None)
-        if wanted is not None:
-            async with aclosing(self._reader.pages(wanted, steady=False)) as pages:
-                async for rows in pages:
-                    for key, value in rows:
-                        yield key.decode(), decode_value(value)
+        return streamed(self._reader, prefix, check=self._check_alive)
 
     def put(
         self,
@@ -214,12 +208,9 @@ class RoomStorage(RoomAlarmStorage):
         self._check_alive()
         return await self._host.commit_point()
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator["RoomTransaction"]:
-        self._check_alive()
-        async with self._parts.sections.exclusive():
-            with RoomTransaction(self._parts) as transaction:
-                yield transaction
+    def _transaction(self) -> AbstractAsyncContextManager["RoomTransaction"]:
+        parts = self._parts
+        return alone(parts.sections, lambda: RoomTransaction(parts), check=self._check_alive)
 
     async def _run_transaction(
         self, closure: Callable[["RoomTransaction"], Awaitable[ResultT]]

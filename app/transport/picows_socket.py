@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from picows import WSFrame, WSMsgType, WSTransport
 
-from ..core.frames import OutgoingMessage, write_frames
+from ..core.bursts import Burst, write_frames
+from ..core.frames import OutgoingMessage
 from .backlog import TURN_SECONDS, monotonic
 from .closing import read_close
 from .discard import Discard
@@ -19,6 +20,7 @@ from .shared import Shared
 from .socket_end import SocketState
 from .socket_pulse import PulsingSocket
 
+_OPEN = SocketState.OPEN
 _CONTINUATION = WSMsgType.CONTINUATION
 _TEXT = WSMsgType.TEXT
 _PING = WSMsgType.PING
@@ -54,7 +56,11 @@ class PicowsSocket(PulsingSocket):
 
     def send(self, messages: Sequence[OutgoingMessage]) -> None:
         """See `SocketTransport.send`."""
-        if self._state is SocketState.OPEN:
+        if self._state is not _OPEN:
+            return
+        if type(messages) is Burst and messages.frames is not None:
+            self._transport.write(messages.frames)  # the usual case of a busy room, in one call
+        else:
             write_frames(self._transport, messages)
 
     def pause_reading(self) -> None:
