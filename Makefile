@@ -11,7 +11,7 @@ MINUTES ?= 10
 KILLS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup native test check format bench soak mutants docs site image clean
+.PHONY: help run setup native test test-containers check format bench soak mutants docs site image clean
 .NOTPARALLEL:
 
 ##@ Use
@@ -27,6 +27,9 @@ native: setup ## Compile the hottest modules into this checkout (ARGS=--remove: 
 test: setup ## Run the whole test suite (ARGS="tests/unit -k settings", JOBS=4)
 	@$(BIN)/python -c 'from tests.interop.node_toolchain import ensure_packages as go; go()'
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+test-containers: setup ## Build the image and run the compose files with Docker (ARGS=--pure: quicker)
+	$(BIN)/python -m tests.containers $(ARGS)
 
 check: setup ## Run every static check: format, lint, types, layers, container files
 	$(BIN)/ruff format --check .
@@ -78,7 +81,7 @@ clean: ## Remove what setup, tests and tools have made (not .stateroom, the data
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv/.installed: pyproject.toml constraints.txt hatch_build.py
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed (Debian: apt install python3-venv); or say make PYTHON=/path/to/python3" >&2; exit 1; }

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 60
 _COMMAND_SECONDS: Final = 900
