@@ -96,7 +96,7 @@ class Diarist:
         clock = SystemClock()
         while True:
             try:
-                return await self._store.receipt(deadline_seconds=1.0)
+                return await self._store.receipt(deadline_seconds=2.0)
             except HostError:
                 if clock.monotonic() - begun > _PATIENCE_SECONDS:
                     raise
