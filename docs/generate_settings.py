@@ -48,6 +48,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "drain_rooms_per_second",
     ),
     "History": ("history_seconds", "history_bytes"),
+    "What objects cost": ("usage_seconds", "usage_days"),
     "Limits": (
         "mailbox_events",
         "mailbox_bytes",

@@ -41,7 +41,7 @@ where datname = current_database() and pid <> pg_backend_pid()
   and backend_type = 'client backend' and state <> 'idle';
 truncate admin_token, admin_audit, admin_request;
 truncate object, object_row, object_history, history_account, object_alarm, object_deletion,
-  object_listing, object_tag, import_row, namespace_setting, namespace_total, worker;
+  object_usage, object_listing, object_tag, import_row, namespace_setting, namespace_total, worker;
 """
 
 # Fixtures, by the program of the system that each needs.

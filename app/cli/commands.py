@@ -34,6 +34,7 @@ from .rooms import rooms
 from .rooms_copies import copies
 from .rooms_life import life
 from .rooms_past import past
+from .rooms_usage import usage
 from .server import run_server
 from .supervisor import run_supervisor
 from .tokens import tokens
@@ -55,6 +56,7 @@ cli = typer.Typer(
 rooms.add_typer(life)
 rooms.add_typer(copies)
 rooms.add_typer(past)
+rooms.add_typer(usage)
 for group in (rooms, workers_commands, tokens):
     cli.add_typer(group)
 cli.add_typer(diagnosis)

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from ..core.usage import Usage
+from .ledger import UsageLedger
 from .parts import RoomParts
 from .states import RoomState
 
@@ -18,6 +20,8 @@ class RoomActivity(NamedTuple):
         queued_bytes: How large they are.
         unconfirmed_bytes: How much is written and not known to be committed.
         commit_seq: The commit number, as far as confirmed.
+        usage: What it cost in the last window of the worker's ledger.
+        usage_seconds: How long that was; 0 before there is one.
     """
 
     state: RoomState
@@ -28,9 +32,11 @@ class RoomActivity(NamedTuple):
     queued_bytes: int
     unconfirmed_bytes: int
     commit_seq: int
+    usage: Usage
+    usage_seconds: float
 
 
-def activity_of(parts: RoomParts, first_seq: int) -> RoomActivity:
+def activity_of(parts: RoomParts, first_seq: int, ledger: UsageLedger) -> RoomActivity:
     """Look at a room by its parts; `first_seq` is the commit number that it was claimed at."""
     lane, mailbox = parts.lane, parts.mailbox
     return RoomActivity(
@@ -42,4 +48,6 @@ def activity_of(parts: RoomParts, first_seq: int) -> RoomActivity:
         queued_bytes=mailbox.size_bytes,
         unconfirmed_bytes=lane.buffer.unconfirmed_bytes,
         commit_seq=lane.commit_seq,
+        usage=ledger.now(lane.claim.object_id),
+        usage_seconds=ledger.window_seconds,
     )

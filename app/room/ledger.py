@@ -86,10 +86,8 @@ class UsageLedger:
         waiting = self._waiting
         return [waiting.pop(key) for key in list(islice(waiting, most))]
 
-    def now(self, object_id: ObjectId) -> Usage | None:
-        """What an object cost in the last window; None before there is one."""
-        if not self.window_seconds:
-            return None
+    def now(self, object_id: ObjectId) -> Usage:
+        """What an object cost in the last window."""
         used = self._window.get(object_id.uuid)
         return NOTHING if used is None else used.usage
 

@@ -186,7 +186,7 @@ class Shell(PartsHost):
     def steering(self) -> RoomSteering:
         """What operators do to the object."""
         if self._steering is None:
-            look = partial(activity_of, self._parts, self._first_seq)
+            look = partial(activity_of, self._parts, self._first_seq, self._environment.ledger)
             self._steering = RoomSteering(self._life, self.asking, self._residence, look)
         return self._steering
 

@@ -18,6 +18,7 @@ def _activity(steered: Steered) -> SteerAnswer:
         members.append({"id": member.id, "tags": sorted(member.tags)})
     told = activity._asdict() | {
         "state": activity.state.name.lower(),
+        "usage": activity.usage._asdict(),
         "connections": len(steered.members),
         "members": members,
     }

@@ -29,6 +29,7 @@ from .mounts import (
     split_words,
 )
 from .sources import DATABASE_URL_VARIABLES, PREFIX, SecretFiles
+from .usage import UsageSettings
 
 TOKEN_CHARACTERS = 16
 _SERVER = re.compile(r"https?://[^/?#\s]+/?")
@@ -80,7 +81,7 @@ Namespaces = Annotated[tuple[NamespaceSpec, ...], NoDecode, BeforeValidator(pars
 Routes = Annotated[tuple[RouteSpec, ...], NoDecode, BeforeValidator(parse_routes)]
 
 
-class Settings(BaseSettings):
+class Settings(UsageSettings):
     """Everything an operator may decide, checked and frozen.
 
     Made by `load_settings`, which tells what is wrong in one line. Values given to the

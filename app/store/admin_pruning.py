@@ -1,4 +1,4 @@
-"""What the admin plane keeps for a while only: the audit's records, and idempotency keys.
+"""What the admin plane keeps for a while only: the audit's records, idempotency keys, usage.
 
 Every worker takes its turn now and then, in short statements that touch the oldest rows.
 """
@@ -12,6 +12,7 @@ from ..core.errors import StateroomError
 from .audit import PostgresAuditTrail
 from .database import Database
 from .repeats import PostgresRepeats
+from .usage import PostgresUsageBook
 
 KEY_SECONDS: Final = 86_400.0
 """How long an Idempotency-Key is known."""
@@ -30,9 +31,14 @@ class AdminPruning:
         database: An open database.
         clock: For the pauses.
         audit_days: How long the audit's records are kept.
+        usage_days: How long it is known what objects cost.
     """
 
-    def __init__(self, database: Database, clock: Clock, *, audit_days: float) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, audit_days: float, usage_days: int
+    ) -> None:
+        self._usage = PostgresUsageBook(database)
+        self._usage_days = usage_days
         self._trail = PostgresAuditTrail(database)
         self._repeats = PostgresRepeats(database)
         self._clock = clock
@@ -51,7 +57,8 @@ class AdminPruning:
         """
         records = await self._trail.prune(days=self._audit_days, limit=_STEP_ROWS)
         keys = await self._repeats.prune(seconds=KEY_SECONDS, limit=_STEP_ROWS)
-        return max(records, keys) == _STEP_ROWS
+        days = await self._usage.prune(days=self._usage_days, limit=_STEP_ROWS)
+        return max(records, keys, days) == _STEP_ROWS
 
     async def _pause(self) -> float:
         try:

@@ -12,6 +12,7 @@
   a claim marks one (who rings it now), no more.
 * `object_listing`, `namespace_total`: what lists of objects are read from. Both follow the objects
   in the background (`listing_refresh`); losing them loses nothing.
+* `object_usage`: what objects cost, by the day. Nobody needs it to work.
 * `object_tag`: what people call objects, beside their names.
 * `import_row`: rows that are on their way into an object and too many for one commit.
 
@@ -26,6 +27,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     Index,
     Integer,
     LargeBinary,
@@ -38,7 +40,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import BYTEA
 
-SCHEMA_VERSION: Final = 12
+SCHEMA_VERSION: Final = 13
 """What `cluster.schema_version` must at least be for this release to start."""
 
 metadata = MetaData(
@@ -210,6 +212,38 @@ history_account = Table(
     # Up to this commit; what is kept of later ones is not in the sum yet, and not removed.
     Column("counted_seq", BigInteger, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
+)
+
+_USAGE: Final = (
+    "cpu_us",
+    "wall_us",
+    "events",
+    "messages_in",
+    "messages_out",
+    "requests",
+    "bytes_in",
+    "bytes_out",
+    "commits",
+    "rows_written",
+    "bytes_written",
+    "wakes",
+    "alarms",
+)
+
+# Added to in the background by whoever holds the object.
+object_usage = Table(
+    "object_usage",
+    metadata,
+    Column("object_id", Uuid, primary_key=True),
+    Column("day", Date, primary_key=True),
+    # Here too: an object that stores nothing has no row in `object` once it was given up.
+    Column("namespace", Text, nullable=False),
+    Column("name", Text),
+    *(Column(figure, BigInteger, nullable=False) for figure in _USAGE),
+    *(
+        Index(f"object_usage_{figure}_idx", "day", figure, "object_id")
+        for figure in ("cpu_us", "events", "bytes_in", "bytes_out", "commits")
+    ),
 )
 
 object_alarm = Table(

@@ -41,6 +41,7 @@ from ..web.admin.operation import Operation
 from ..web.admin.pages import pages_of
 from ..web.admin.stats import StatsOperations
 from ..web.admin.tokens import TokenOperations
+from ..web.admin.usage import UsageOperations
 from ..web.admin.workers import WorkerOperations
 from .admin_inside import inside_operations
 from .neighbours import Neighbours
@@ -111,6 +112,7 @@ def _what_there_is(parts: AdminParts) -> list[Operation]:
         *namespaces.operations(),
         *ObjectOperations(listing, stored, parts.steering, parts.locator).operations(),
         *StatsOperations(listing, namespaces).operations(),
+        *UsageOperations(parts.others.usages, listing, parts.steering, parts.locator).operations(),
     ]
 
 

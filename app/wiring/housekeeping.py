@@ -1,7 +1,6 @@
 """What every worker does in the background for all workers' sake."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final
 
 from ..core.clock import SystemClock
@@ -17,6 +16,7 @@ from .neighbours import Neighbours
 
 _LAST_LISTING_SECONDS: Final = 1.0
 """How long a stop waits for the lists; what is not written then is found by comparing."""
+_LAST_USAGE_SECONDS: Final = 1.0
 
 
 def keep_house(
@@ -39,7 +39,12 @@ def keep_house(
         part: Which of the machine's workers this is.
     """
     listing = ListingRefresher(database, part=part)
-    pruning = AdminPruning(database, SystemClock(), audit_days=settings.admin_audit_days)
+    pruning = AdminPruning(
+        database,
+        SystemClock(),
+        audit_days=settings.admin_audit_days,
+        usage_days=settings.usage_days,
+    )
     tasks.start(Sweeper(database).run(), name="sweeping")
     tasks.start(HistoryPruner(database, history).run(), name="history-pruning")
     tasks.start(pruning.run(), name="admin-pruning")
@@ -47,4 +52,10 @@ def keep_house(
     tasks.start(others.log_levels.run(), name="log-levels")
     tasks.start(listing.run(), name="listing")
     tasks.start(listing.run_beside(), name="listing-comparison")
-    return partial(listing.finish, seconds=_LAST_LISTING_SECONDS)
+    tasks.start(others.usages.run(), name="usage")
+
+    async def finish() -> None:
+        await others.usages.finish(seconds=_LAST_USAGE_SECONDS)
+        await listing.finish(seconds=_LAST_LISTING_SECONDS)
+
+    return finish

@@ -14,6 +14,7 @@ from ..cluster.purging import Purger
 from ..cluster.registry import RoomRegistry
 from ..cluster.steering import Steering
 from ..cluster.stubs import OutsideStubs
+from ..cluster.usage import Usages
 from ..cluster.worker_steering import WorkerSteering
 from ..core.clock import Clock
 from ..logs import set_namespace_levels
@@ -23,6 +24,7 @@ from ..store.leases import PostgresWorkerLeases
 from ..store.namespace_settings import PostgresNamespaceSettings
 from ..store.object_states import PostgresObjectStates
 from ..store.owners import PostgresObjectOwners
+from ..store.usage import PostgresUsageBook
 from ..store.workers import PostgresWorkerList
 
 
@@ -48,8 +50,7 @@ class Neighbours:
         links: Links,
         clock: Clock,
     ) -> None:
-        workers = PostgresWorkerList(database)
-        states = PostgresObjectStates(database)
+        workers, states = PostgresWorkerList(database), PostgresObjectStates(database)
         peers = Peers(workers, clock=clock, own_id=lambda: membership.worker_id)
         self.finder = OwnerFinder(
             registry,
@@ -85,9 +86,30 @@ class Neighbours:
         self.log_levels = LogLevels(
             PostgresNamespaceSettings(database), clock, apply=set_namespace_levels
         )
+        self.usages = self._usages(settings, registry, membership, database, links, clock)
         self.calls = Calls(registry, self.finder, clock=clock)
         self.stubs = OutsideStubs(self.calls)
         self.steering = Steering(registry, self.finder, PostgresObjectOwners(database))
+
+    @staticmethod
+    def _usages(
+        settings: Settings,
+        registry: RoomRegistry,
+        membership: Membership,
+        database: Database,
+        links: Links,
+        clock: Clock,
+    ) -> Usages:
+        return Usages(
+            ledger=registry.ledger,
+            book=PostgresUsageBook(database),
+            ids=database.object_ids,
+            rows=PostgresWorkerList(database),
+            links=links,
+            own_id=lambda: membership.worker_id,
+            clock=clock,
+            write_seconds=settings.usage_seconds,
+        )
 
     def serve(self, service: LinkService) -> None:
         """Answer what other workers ask."""
@@ -96,6 +118,7 @@ class Neighbours:
         self.steering.serve(service)
         self.workers.serve(service)
         self.life.serve(service)
+        self.usages.serve(service)
 
     async def close(self) -> None:
         """Stop what is under way."""

@@ -24,6 +24,7 @@ from app.core.ports import (
 )
 from app.core.repeats import Repeats
 from app.core.stored_keys import StoredKeys
+from app.core.usage import UsageBook
 from app.core.values import WorkerIdentity
 from app.core.worker_rows import WorkerRows
 from app.store.admin_tokens import PostgresAdminTokens
@@ -45,6 +46,7 @@ from app.store.repeats import PostgresRepeats
 from app.store.staging import PostgresStaging
 from app.store.storage import PostgresObjectStore
 from app.store.stored_keys import PostgresStoredKeys
+from app.store.usage import PostgresUsageBook
 from app.store.workers import PostgresWorkerList
 from app.testing.memory import (
     MemoryAlarmQueue,
@@ -64,6 +66,7 @@ from app.testing.memory_listing import MemoryObjectListing
 from app.testing.memory_namespace_settings import MemoryNamespaceSettings
 from app.testing.memory_owners import MemoryObjectOwners
 from app.testing.memory_stored_keys import MemoryStoredKeys
+from app.testing.memory_usage import MemoryUsageBook
 
 LEASE_SECONDS = 60.0
 ADDRESS = "127.0.0.1:1"
@@ -111,6 +114,9 @@ class World(Protocol):
 
     @property
     def stored_keys(self) -> StoredKeys: ...
+
+    @property
+    def usage(self) -> UsageBook: ...
 
     @property
     def owners(self) -> ObjectOwners: ...
@@ -179,6 +185,7 @@ class MemoryWorld:
         self.alarms = MemoryAlarmQueue(self.database)
         self.alarm_lists = MemoryAlarmLists(self.database)
         self.stored_keys = MemoryStoredKeys(self.database)
+        self.usage = MemoryUsageBook(self.database)
         self.owners = MemoryObjectOwners(self.database)
         self.backups = MemoryBackupSource(self.database)
         self.staging = MemoryStaging(self.database)
@@ -228,6 +235,7 @@ class PostgresWorld:
         self.alarms = PostgresAlarmQueue(database)
         self.alarm_lists = PostgresAlarmLists(database)
         self.stored_keys = PostgresStoredKeys(database)
+        self.usage = PostgresUsageBook(database)
         self.owners = PostgresObjectOwners(database)
         self.backups = PostgresBackupSource(database)
         self.staging = PostgresStaging(database)

@@ -105,6 +105,7 @@ async def test_big_values_are_not_compressed_and_pages_keep_room_for_updates(
         ("object_listing", None),
         ("object_row", ["fillfactor=70"]),
         ("object_tag", None),
+        ("object_usage", None),
         ("worker", None),
     ]
 

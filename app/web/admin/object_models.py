@@ -17,6 +17,7 @@ from ...core.listing import (
     SortBy,
 )
 from .models import Asked, Instant, PageQuery, Told, instant_of_ms
+from .usage_models import UsageTold
 
 _Size = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
@@ -181,6 +182,10 @@ class ActivityTold(Told):
     """How many events have run since this worker took the object."""
     commits: int
     """How many commits there were since then."""
+    usage: UsageTold | None = None
+    """What it cost in the last some ten seconds."""
+    usage_seconds: float = 0.0
+    """How long exactly; 0: the worker has only just started."""
 
 
 class AlarmsTold(Told):

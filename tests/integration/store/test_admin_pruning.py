@@ -30,7 +30,7 @@ async def test_old_records_and_keys_go_step_by_step_and_young_ones_stay(
 ) -> None:
     await database.fetch(_OLD, ROWS)
     await database.fetch(_OLD_KEYS)
-    pruning = AdminPruning(database, FakeClock(), audit_days=90)
+    pruning = AdminPruning(database, FakeClock(), audit_days=90, usage_days=7)
     assert await pruning.step() is True
     assert await pruning.step() is False
     trail, repeats = PostgresAuditTrail(database), PostgresRepeats(database)
