@@ -107,7 +107,8 @@ class CommitPath:
 
         Returns False when it must be given to `commit` instead: nothing was sent then. Otherwise
         `landed` is called at its end, from within the event loop's call for what arrived: with
-        None when all of it is committed, else with what `resume` needs.
+        None when all of it is committed, else with what `resume` needs. After None nobody has
+        been told yet: that is for `confirm`, before which the next group may be launched.
         """
         connection = self._connection
         if not isinstance(connection, WireConnection):
@@ -130,13 +131,12 @@ class CommitPath:
             landed(flights, error or answer)
             return
         self._failures = 0
-        try:
-            for flight in flights:
-                self._committed(flight)
-        except Exception as fault:  # noqa: BLE001 - handed on
-            landed(flights, fault)
-        else:
-            landed(flights, None)
+        landed(flights, None)
+
+    def confirm(self, flights: list[Flight]) -> None:
+        """Settle a group whose launch ended well."""
+        for flight in flights:
+            self._committed(flight)
 
     async def resume(self, flights: list[Flight], found: Answer | Exception) -> list[Flight]:
         """Go on with a group whose launch ended otherwise than well; see `commit`."""

@@ -6,6 +6,12 @@ gathering wait: whatever becomes dirty while a commit is in flight goes into the
 grow by themselves under load and a lone room waits for nobody. All that the event loop found in
 one turn goes together, and no task is woken on the way out nor on the way back.
 
+**Database and worker take turns only when there is little to do.** Of many rooms that wait, one
+half goes at once and the other stays behind; when the first has landed, the second is sent before
+the rooms of the first are told. So the database has work while the outputs of the first half
+leave and its next messages are taken in. A group that is small for the one before it waits for
+what those rooms have to commit, for each group has its price.
+
 A batch that is large would hold up the small ones, so large ones go over a second connection.
 A room whose row somebody else has locked is sent again after a pause, with the groups of then.
 """
@@ -33,6 +39,8 @@ from .wire import Answer
 _log = structlog.get_logger(__name__)
 
 GROUP_ROOMS: Final = 500
+WHOLE_GROUP_ROOMS: Final = 50
+"""So many are never divided: below that the price of a group is a good part of the whole."""
 GROUP_BYTES: Final = 4 << 20
 GROUP_ROWS: Final = 8_000
 LARGE_BATCH_BYTES: Final = 1 << 20
@@ -158,7 +166,14 @@ class PostgresCommitter:
 
     def _landed(self, group: list[Flight], found: Answer | Exception | None) -> None:
         if found is None:
-            self._flew()
+            self._flying = False
+            if 2 * len(self._waiting) >= len(group):
+                self._launch()
+            try:
+                self._small.confirm(group)
+            except Exception as error:  # noqa: BLE001 - see `_commit`
+                self._failed(group, error)
+            self._go_on()
         elif not self._closed:
             self._tasks.start(self._fly(group, self._small.resume(group, found)), name="small")
 
@@ -170,6 +185,9 @@ class PostgresCommitter:
 
     def _flew(self) -> None:
         self._flying = False
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._waiting or self._due:
             self._schedule()
 
@@ -210,7 +228,8 @@ class PostgresCommitter:
         self._due.clear()
         size = rows = 0
         waiting = self._waiting
-        while waiting and len(group) < GROUP_ROOMS and size < GROUP_BYTES and rows < GROUP_ROWS:
+        most = min(GROUP_ROOMS, max(WHOLE_GROUP_ROOMS, (len(waiting) + 1) // 2))
+        while waiting and len(group) < most and size < GROUP_BYTES and rows < GROUP_ROWS:
             source = waiting.popleft()
             self._queued.discard(source)
             batch = self._take(source)

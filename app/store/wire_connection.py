@@ -69,6 +69,9 @@ class WireConnection(asyncio.Protocol):
         self._answer = Answer()
         self._done: Done | None = None
         self._transport.set_protocol(self)
+        # What is written leaves at once, not at the end of the event loop's turn: the server
+        # begins while this process is still busy with the turn.
+        self._transport.set_write_buffer_limits(high=0)
 
     @property
     def closed(self) -> bool:

@@ -7,8 +7,9 @@ import pytest
 
 from app.core.errors import StorageRefused, StoreUnavailable
 from app.core.values import CommitOutcome, CommitResult, WriteBatch
+from app.store.commit_path import CommitPath
 from app.store.commit_statement import Flight
-from app.store.committer import LARGE_BATCH_BYTES, PostgresCommitter
+from app.store.committer import LARGE_BATCH_BYTES, WHOLE_GROUP_ROOMS, PostgresCommitter
 from app.store.database import Database
 from app.store.driver import ConnectTarget
 from tests.doubles.batch_source import Lease, Writes, commit
@@ -93,6 +94,58 @@ async def test_small_commits_do_not_wait_for_a_large_one(site: Site) -> None:
     assert large.outcomes == []
     await transaction.rollback()
     assert (await large.answer(0)).result is CommitResult.COMMITTED
+
+
+@pytest.mark.parametrize("halves", [1, 2])
+async def test_of_many_rooms_the_second_half_is_sent_before_the_first_is_told(
+    site: Site, halves: int
+) -> None:
+    worker = await site.worker()
+    rooms = [await worker.room(f"room-{n}") for n in range(halves * WHOLE_GROUP_ROOMS)]
+    taken_when_told: list[int] = []
+
+    def told(outcome: CommitOutcome) -> None:
+        taken_when_told.append(sum(len(writes.taken) for writes in rooms))
+        Writes.settle(rooms[len(taken_when_told) - 1], outcome)
+
+    for writes in rooms:  # the statements are prepared
+        worker.committer.enqueue(writes.put({b"a": b"1", b"b": b"1"}))
+    for writes in rooms:
+        await writes.answer(0)
+        writes.taken.clear()
+    for writes in rooms:
+        writes.settle = told  # type: ignore[method-assign] # to look on
+        worker.committer.enqueue(writes.put({b"a": b"2", b"b": b"2"}))
+    assert {(await writes.answer(1)).result for writes in rooms} == {CommitResult.COMMITTED}
+    # The rooms of the first half find that all of the second have been taken.
+    assert taken_when_told == [len(rooms)] * len(rooms)
+
+
+async def test_a_fault_while_a_group_is_told_harms_no_group_that_is_on_its_way(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await site.worker()
+    rooms = [await worker.room(f"room-{n}") for n in range(2 * WHOLE_GROUP_ROOMS)]
+    for writes in rooms:  # the statements are prepared
+        worker.committer.enqueue(writes.put({b"a": b"1", b"b": b"1"}))
+    for writes in rooms:
+        await writes.answer(0)
+    confirm, faults = CommitPath.confirm, [RuntimeError("a fault of ours")]
+
+    def faulty(path: CommitPath, flights: list[Flight]) -> None:
+        if faults:
+            raise faults.pop()
+        confirm(path, flights)
+
+    monkeypatch.setattr(CommitPath, "confirm", faulty)
+    for writes in rooms:
+        worker.committer.enqueue(writes.put({b"a": b"2", b"b": b"2"}))
+    results = [(await writes.answer(1)).result for writes in rooms]
+    first = [CommitResult.UNAVAILABLE] * WHOLE_GROUP_ROOMS
+    assert results == first + [CommitResult.COMMITTED] * WHOLE_GROUP_ROOMS
+    for writes in rooms[WHOLE_GROUP_ROOMS:]:
+        worker.committer.enqueue(writes.put({b"a": b"3"}))
+        assert (await writes.answer(2)).result is CommitResult.COMMITTED
 
 
 async def test_closing_commits_what_was_enqueued(site: Site) -> None:
