@@ -24,7 +24,8 @@ async def link_address(
     """Return `host:port` (an IPv6 host in brackets).
 
     Args:
-        told: The setting: empty, `host`, or `host:port` of the machine's slot 0.
+        told: The setting: empty, `host`, or `host:port` of the machine's slot 0. An IPv6 address
+            stands in brackets, or plain where no port follows.
         slot: Which of the machine's workers; a port that was told is counted on by it.
         bound_host: Where the listener is.
         bound_port: Likewise.
@@ -42,6 +43,8 @@ async def link_address(
 
 
 def _as_told(told: str, slot: int, bound_port: int) -> str:
+    if _is_plain_ipv6(told):
+        return _joined(told, bound_port)
     parts = urlsplit(f"//{told}")
     try:
         host, port = parts.hostname, parts.port
@@ -50,6 +53,14 @@ def _as_told(told: str, slot: int, bound_port: int) -> str:
     if host is None or parts.path or parts.username is not None:
         raise ConfigurationInvalid("STATEROOM_INTERNAL_ADDRESS: neither host nor host:port")
     return _joined(host, bound_port if port is None else port + slot)
+
+
+def _is_plain_ipv6(told: str) -> bool:
+    """Whether it is an address without brackets, as Kubernetes tells a pod its own."""
+    try:
+        return ip_address(told).version == 6  # noqa: PLR2004 - IPv6
+    except ValueError:
+        return False
 
 
 def _joined(host: str, port: int) -> str:

@@ -34,6 +34,7 @@ def main() -> int:
     """Run it and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.containers", description=__doc__)
     parser.add_argument("--pure", action="store_true", help="build without compiled modules")
+    parser.add_argument("--quick", action="store_true", help="kill one container of the three")
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)
     clock = SystemClock()
@@ -44,7 +45,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="stateroom-containers-") as name:
         try:
-            asyncio.run(_run(Path(name), tell, pure=options.pure))
+            asyncio.run(_run(Path(name), tell, pure=options.pure, quick=options.quick))
         except NotRun as reason:
             bar = "!" * 78
             console.print(
@@ -60,7 +61,7 @@ def main() -> int:
     return HELD
 
 
-async def _run(folder: Path, tell: Scenario.Tell, *, pure: bool) -> None:
+async def _run(folder: Path, tell: Scenario.Tell, *, pure: bool, quick: bool) -> None:
     with running_engine(folder) as engine:
         version, stand_ins = base_images(engine, folder)
         tell(
@@ -75,7 +76,7 @@ async def _run(folder: Path, tell: Scenario.Tell, *, pure: bool) -> None:
             build = [f"PYTHON_VERSION={version}", f"STATEROOM_BUILD={'pure' if pure else 'native'}"]
             try:
                 await scenario.build(build)
-                await scenario.run()
+                await scenario.run(quick=quick)
             except (CommandFailed, HostError, Surprise, TimeoutError):
                 tell(f"the last words of the containers:\n{await stack.last_words()}")
                 raise

@@ -75,7 +75,8 @@ def base_images(engine: Engine, folder: Path) -> tuple[str, bool]:
         The version of Python to build with, and whether the images are stand-ins.
 
     Raises:
-        NotRun: The registry cannot be reached, and nothing can be made here.
+        NotRun: The registry cannot be reached and nothing can be made here, or containers cannot
+            do here what the test needs.
     """
     try:
         for image in (f"python:{OFFICIAL_PYTHON}-slim-bookworm", *_OTHER_IMAGES):
@@ -83,8 +84,25 @@ def base_images(engine: Engine, folder: Path) -> tuple[str, bool]:
                 engine.docker("pull", "--quiet", image)
     except CommandFailed:
         _make(engine, folder)
-        return PYTHON_VERSION, True
-    return OFFICIAL_PYTHON, False
+        version, stand_ins = PYTHON_VERSION, True
+    else:
+        version, stand_ins = OFFICIAL_PYTHON, False
+    _look_whether_containers_can_work(engine, f"python:{version}-slim-bookworm")
+    return version, stand_ins
+
+
+def _look_whether_containers_can_work(engine: Engine, image: str) -> None:
+    """A machine may have an engine and still give its containers too little."""
+    confined = ("--rm", "--read-only", "--cap-drop", "ALL", "--memory", "64m", "--cpus", "1")
+    fetch = "python -m venv /tmp/v && /tmp/v/bin/pip download --no-deps --dest /tmp hatchling"
+    for what, command in {
+        "run": (*confined, image, "true"),
+        "reach the package index": ("--rm", image, "sh", "-c", fetch),
+    }.items():
+        try:
+            engine.docker("run", *command)
+        except CommandFailed as failure:
+            raise NotRun(f"containers cannot {what} here: {str(failure)[-400:]}") from failure
 
 
 def _make(engine: Engine, folder: Path) -> None:

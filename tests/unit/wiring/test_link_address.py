@@ -32,6 +32,7 @@ async def test_a_listener_on_one_address_is_dialled_there() -> None:
         ("worker.example:9000", 0, "worker.example:9000"),
         ("worker.example:9000", 2, "worker.example:9002"),
         ("[fd00::1]:9000", 1, "[fd00::1]:9001"),
+        ("fd00::1", 1, "[fd00::1]:7001"),  # as Kubernetes writes status.podIP
     ],
 )
 async def test_what_is_told_counts_and_a_told_port_is_counted_on_by_slot(
