@@ -11,7 +11,7 @@ MINUTES ?= 10
 KILLS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup native test test-containers check format bench soak mutants docs site image clean
+.PHONY: help run setup native test test-containers test-newcomer check format bench soak mutants docs site image clean
 .NOTPARALLEL:
 
 ##@ Use
@@ -30,6 +30,9 @@ test: setup ## Run the whole test suite (ARGS="tests/unit -k settings", JOBS=4)
 
 test-containers: setup ## Build the image and run the compose files with Docker (ARGS=--pure: quicker)
 	$(BIN)/python -m tests.containers $(ARGS)
+
+test-newcomer: setup ## On a clean Debian, do what README.md says, as printed (as root, with mmdebstrap)
+	$(BIN)/python -m tests.newcomer
 
 check: setup ## Run every static check: format, lint, types, layers, container files
 	$(BIN)/ruff format --check .

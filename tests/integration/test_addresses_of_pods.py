@@ -57,6 +57,7 @@ def served(folder: Path, database_url: str, pod_ip: str, port: int) -> Served:
         pod_ip,
         DATABASE_URL=database_url,
         STATEROOM_NAMESPACES="who=who:Who",
+        STATEROOM_ALLOWED_HOSTS=",".join(PODS),  # on loopback only its names are expected
         **settings_of_the_manifest(pod_ip, port),
     )
 
