@@ -35,6 +35,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "admin_audit_days",
         "allowed_hosts",
         "allowed_origins",
+        "cors_origins",
     ),
     "Between workers": ("internal_host", "internal_port", "internal_address", "handoff"),
     "Life of a room": (

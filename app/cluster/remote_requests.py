@@ -43,6 +43,7 @@ def response_meta(response: Response) -> dict[str, Any]:
     return {
         "status": response.status,
         "headers": dict(response.headers),
+        "cookies": list(response.cookies),
         "media_type": response.media_type,
     }
 
@@ -53,6 +54,7 @@ def response_from(meta: Mapping[str, Any], body: bytes | BytePipe) -> Response:
         status=int(meta["status"]),
         body=body,
         headers=dict(meta["headers"]),
+        cookies=tuple(meta.get("cookies", ())),  # a worker of an older version tells none
         media_type=meta["media_type"],
     )
 

@@ -5,7 +5,7 @@ to be right before: a fault found then would be nobody's any more.
 """
 
 import re
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Mapping, Sequence
 from typing import Any, Final
 
 from ..sdk.messages import Request, Response
@@ -59,6 +59,7 @@ def checked_response(response: Any, *, bodiless: bool = False) -> Response:
         raise ValueError(f"the status of a response is from 200 to 599, not {int(status)}")
     if media_type is not None and not _HEADER_VALUE.fullmatch(media_type):
         raise ValueError("the media type of a response cannot be sent as a header")
+    _check_cookies(_any(response.cookies))
     _check_headers(response.headers, None if bodiless or status in BODILESS else body)
     return response
 
@@ -95,6 +96,16 @@ def _check_headers(headers: Mapping[str, str], body: Any) -> None:
             raise ValueError("how a response is framed is up to the server: no transfer-encoding")
         if lower == "content-length":
             _check_length(value, body)
+
+
+def _check_cookies(cookies: Any) -> None:
+    if isinstance(cookies, str) or not isinstance(cookies, Sequence):
+        raise TypeError("the cookies of a response are a list of texts")
+    for cookie in cookies:
+        if not _is_text(cookie):
+            raise TypeError("a cookie of a response is text")
+        if not cookie or not _HEADER_VALUE.fullmatch(cookie):
+            raise ValueError("a cookie of a response cannot be sent as a header")
 
 
 def _check_length(value: str, body: Any) -> None:

@@ -9,7 +9,7 @@ Bodies are whole, or streams where the author wants them to be:
   that follow.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..core.codec import dump_json
@@ -84,12 +84,14 @@ class Response:
             are its own. It is closed when the client is gone. When it raises, or the instance
             goes away, the client sees the connection break, never a good end.
         headers: Further headers.
+        cookies: Values of `Set-Cookie`, a header of its own for each: `a=1; Path=/; HttpOnly`.
         media_type: The content type, or None to leave it to `headers`.
     """
 
     status: int = _HTTP_OK
     body: bytes | str | AsyncIterable[bytes | str] = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Sequence[str] = ()
     media_type: str | None = "text/plain; charset=utf-8"
 
     async def read(self) -> bytes:

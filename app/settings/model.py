@@ -33,6 +33,7 @@ from .usage import UsageSettings
 
 TOKEN_CHARACTERS = 16
 _SERVER = re.compile(r"https?://[^/?#\s]+/?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s,*]+")
 _SEGMENT = re.compile(r"[A-Za-z0-9_~.-]{1,64}")
 
 
@@ -160,6 +161,11 @@ class Settings(UsageSettings):
     allowed_origins: Words = ()
     """Accepted browser origins (`*` for any). Empty: the own host, and loopback on loopback."""
 
+    cors_origins: Words = ()
+    """Browser origins whose pages may call `/objects/...` by HTTP and read the answers (CORS; `*`
+    for any). Empty: none. Cookies are not sent along; a token is, in `Authorization`. Sockets go by
+    `allowed_origins`, and `/admin` is never open to other pages."""
+
     admin_token: SecretStr | None = None
     """A token of the role admin for `/admin`, beside those in the database. Unset: a start makes
     one in the data directory and prints a link to sign in with."""
@@ -263,6 +269,15 @@ class Settings(UsageSettings):
         if value and not _SERVER.fullmatch(value):
             problem = "it must be http://host:port or https://host, with nothing behind it"
             raise ValueError(problem)
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                problem = f"{origin!r} is no origin: http://host:port or https://host, or *"
+                raise ValueError(problem)
         return value
 
     @field_validator("reserved_segments")

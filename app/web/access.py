@@ -27,12 +27,14 @@ class AccessPolicy:
         allowed_hosts: Accepted Host names; empty: loopback names when on loopback, else any.
         allowed_origins: Accepted origins, `*` for any; empty: the Host itself, and loopback
             origins when on loopback.
+        cors_origins: Further origins whose pages may call objects by HTTP, `*` for any.
         on_loopback: Whether the server listens on this machine only.
     """
 
     room_token: str | None = None
     allowed_hosts: Collection[str] = ()
     allowed_origins: Collection[str] = ()
+    cors_origins: Collection[str] = ()
     on_loopback: bool = True
 
     def refuse_surface(self, headers: Mapping[str, str]) -> Response | None:
@@ -46,6 +48,13 @@ class AccessPolicy:
                 detail="Add it to STATEROOM_ALLOWED_HOSTS.",
             )
         return self._refuse_origin(headers.get("origin"), host)
+
+    def refuse_request(self, headers: Mapping[str, str]) -> Response | None:
+        """Check Host and Origin of a request to an object; returns the refusal, or None."""
+        origin = headers.get("origin")
+        if origin is not None and ("*" in self.cors_origins or origin in self.cors_origins):
+            headers = {"host": headers.get("host", "")}
+        return self.refuse_surface(headers)
 
     def refuse_probe(self, headers: Mapping[str, str]) -> Response | None:
         """Check Host and Origin where orchestrators look; returns the refusal, or None.

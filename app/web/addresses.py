@@ -43,6 +43,26 @@ def raw_path_of(scope_path: bytes) -> str:
         raise IdInvalid("the path is not valid UTF-8") from None
 
 
+def below_root(raw: bytes, root: str) -> bytes:
+    """The raw path below the application's own root: that of a Mount, or of a proxy's prefix.
+
+    A path that does not begin with the root is left as it is: some servers and frameworks tell a
+    root that they have taken away already.
+    """
+    root = root.rstrip("/")
+    if not root:
+        return raw
+    segments = raw.split(b"/")
+    depth = root.count("/") + 1
+    try:
+        told = unquote_to_bytes(b"/".join(segments[:depth])).decode()
+    except UnicodeDecodeError:
+        return raw
+    if told != root:
+        return raw
+    return b"/" + b"/".join(segments[depth:])
+
+
 def check_name(name: str, *, limit_bytes: int) -> str:
     """Return the name, if it is short enough to be opened by.
 

@@ -1,20 +1,23 @@
 """The Starlette application: which address is whose.
 
 Addresses are told apart by the raw path: `/%6Civez` is a room and `/a%0Ab` is one, whatever
-they decode to.
+they decode to. Mounted in another application, or behind a proxy's prefix, they are what stands
+below the root that is told (`root_path`).
 """
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import quote
 
 from starlette.applications import Starlette
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route, WebSocketRoute, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import StateroomError
 from .access import AccessPolicy
-from .addresses import is_reserved, raw_path_of
+from .addresses import below_root, is_reserved, raw_path_of
 from .health import HealthEndpoints
 from .objects import ObjectEndpoint
 from .problems import problem, problem_of
@@ -58,7 +61,7 @@ def build_application(
         routes=[
             Route("/livez", _probed(health.livez, access), methods=["GET", "HEAD"]),
             Route("/readyz", _probed(health.readyz, access), methods=["GET", "HEAD"]),
-            Route("/objects/{rest:path}", objects.handle, methods=_METHODS),
+            _objects_route(objects, access),
             WebSocketRoute("/{path:path}", sockets.handle),
             *_below_admin(admin),
             Route("/{path:path}", elsewhere, methods=_METHODS),
@@ -67,9 +70,11 @@ def build_application(
     )
 
     async def by_raw_path(scope: Scope, receive: Receive, send: Send) -> None:
-        raw = scope.get("raw_path")
-        if raw:
-            scope = {**scope, "path": raw.decode("latin-1")}
+        if scope["type"] in {"http", "websocket"}:
+            raw = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
+            raw = below_root(raw, scope.get("root_path", ""))
+            path = raw.decode("latin-1")
+            scope = {**scope, "raw_path": raw, "path": path, "root_path": ""}
         await application(scope, receive, send)
 
     return by_raw_path
@@ -77,6 +82,21 @@ def build_application(
 
 async def _gone_wrong(_http: HttpRequest, _error: Exception) -> Response:
     return problem(status=500, code="internal", title="Something went wrong in the server")
+
+
+def _objects_route(objects: ObjectEndpoint, access: AccessPolicy) -> Route:
+    """Objects, which pages of other origins may call where the settings say so."""
+    path = "/objects/{rest:path}"
+    if not access.cors_origins:
+        return Route(path, objects.handle, methods=_METHODS)
+    endpoint = CORSMiddleware(
+        request_response(objects.handle),
+        allow_origins=access.cors_origins,
+        allow_methods=_METHODS,
+        allow_headers=["*"],
+        expose_headers=["*"],
+    )
+    return Route(path, endpoint)
 
 
 def _below_admin(admin: ASGIApp | None) -> list[Route]:

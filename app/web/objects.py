@@ -4,7 +4,7 @@ The answer carries the receipt of the object's committed state: whoever holds it
 state it shows is stored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
@@ -65,7 +65,7 @@ class ObjectEndpoint:
         if address is None or address.namespace not in self._locator.namespaces:
             return problem(status=404, code="not_found", title="There is nothing at this address")
         request = request_of(http, address.rest)
-        refusal = self._access.refuse_surface(request.headers)
+        refusal = self._access.refuse_request(request.headers)
         refusal = refusal or self._access.refuse_room(request.headers, request.query)
         if refusal is not None:
             return refusal
@@ -87,7 +87,8 @@ class ObjectEndpoint:
         except BaseException:
             body.close()
             raise
-        return self._response(answer, body, {**answer.headers, RECEIPT_HEADER: receipt})
+        headers = {**answer.headers, RECEIPT_HEADER: receipt}
+        return _with_cookies(self._response(answer, body, headers), answer.cookies)
 
     def _response(
         self, answer: Response, request: RequestBody, headers: Mapping[str, str]
@@ -104,3 +105,9 @@ class ObjectEndpoint:
             )
         request.close()
         return HttpResponse(body, status_code=status, headers=headers, media_type=media_type)
+
+
+def _with_cookies(response: HttpResponse, cookies: Sequence[str]) -> HttpResponse:
+    for cookie in cookies:
+        response.headers.append("set-cookie", cookie)
+    return response

@@ -52,6 +52,7 @@ class QueuedSocket:
         self._readable = asyncio.Event()
         self._readable.set()
         self._life: asyncio.Timeout | None = None
+        self._own_end: SocketEnd | None = None
         self._accepted = False
         self._sink: SocketSink | None = None
 
@@ -160,7 +161,9 @@ class QueuedSocket:
                         await self._clock.sleep(0)
                         turn_ends = self._clock.monotonic() + _TURN_SECONDS
         except TimeoutError:
-            return NO_GOODBYE
+            if self._own_end is not None and self._writer is not None:
+                await asyncio.wait([self._writer])
+            return self._own_end or NO_GOODBYE
         finally:
             self._life = None
 
@@ -183,6 +186,8 @@ class QueuedSocket:
                     await self._send(_event(entry))
                     self._bytes -= entry.size
                 else:
+                    if entry["type"] == "websocket.close":
+                        self._stop_reading(SocketEnd(entry["code"], entry["reason"], clean=True))
                     await self._send(entry)
         except (OSError, RuntimeError, WebSocketDisconnect):
             # The client is gone, which the reader learns by itself.
@@ -191,6 +196,12 @@ class QueuedSocket:
             self._bytes = 0
         finally:
             self._writer = None
+
+    def _stop_reading(self, end: SocketEnd) -> None:
+        """Our close comes: some servers (granian) send it only when nobody reads."""
+        self._own_end = end
+        if self._life is not None:
+            self._life.reschedule(0.0)
 
     def _drop_if_stuck(self) -> None:
         if self._writer is not None:

@@ -51,6 +51,7 @@ def access_of(settings: Settings) -> AccessPolicy:
         room_token=token.get_secret_value() if closed and token is not None else None,
         allowed_hosts=settings.allowed_hosts,
         allowed_origins=settings.allowed_origins,
+        cors_origins=settings.cors_origins,
         on_loopback=settings.on_loopback,
     )
 

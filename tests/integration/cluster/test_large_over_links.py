@@ -24,6 +24,8 @@ class Generous(DurableObject):
         connection.send(message)
 
     async def on_request(self, request: Request) -> Response:
+        if request.path == "/cookies":
+            return Response(cookies=["a=1", "b=2"])
         return Response(headers={"x": "y" * LARGE} if request.path == "/headers" else {})
 
     async def fail(self) -> None:
@@ -72,6 +74,11 @@ async def test_a_request_or_an_answer_that_is_too_large_is_refused_and_the_link_
 ) -> None:
     with pytest.raises(CallRefused, match="bytes at once"):
         await ask(edge)
+
+
+async def test_every_cookie_crosses_a_link(edge: Worker) -> None:
+    answered, _ = await edge.locator.request(edge.object_id("c", "x"), Request(path="/cookies"))
+    assert answered.cookies == ("a=1", "b=2")
 
 
 async def test_a_socket_whose_handshake_is_too_large_is_refused_and_the_link_stays(

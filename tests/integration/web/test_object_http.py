@@ -89,6 +89,14 @@ async def test_wrong_addresses(port: int, target: str, status: int, code: str) -
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_each_cookie_is_a_header_of_its_own(port: int, name: str) -> None:
+    wire = await WireSocket.dial(port)
+    wire.write(request_text("GET", f"/objects/counter/{name}/cookies"))
+    lines = (await wire.ended()).split(b"\r\n\r\n")[0].lower().split(b"\r\n")
+    cookies = [line for line in lines if line.startswith(b"set-cookie")]
+    assert cookies == [b"set-cookie: a=1; path=/; httponly", b"set-cookie: b=2, 3"]
+
+
 async def test_a_fault_is_a_problem_without_its_text(port: int, name: str) -> None:
     await ask(port, f"/objects/counter/{name}")
     answer = await ask(port, f"/objects/counter/{name}/raise")

@@ -5,6 +5,7 @@ import pytest
 from app.core.errors import IdInvalid
 from app.web.addresses import (
     ObjectAddress,
+    below_root,
     check_name,
     is_reserved,
     object_address,
@@ -25,6 +26,26 @@ from app.web.addresses import (
 )
 def test_a_room_is_named_by_its_raw_path_undecoded(target: bytes, room: str) -> None:
     assert raw_path_of(target) == room
+
+
+@pytest.mark.parametrize(
+    ("raw", "root", "below"),
+    [
+        (b"/room", "", b"/room"),
+        (b"/room", "/", b"/room"),
+        (b"/rooms/a%2Fb", "/rooms", b"/a%2Fb"),
+        (b"/rooms/a", "/rooms/", b"/a"),
+        (b"/rooms/", "/rooms", b"/"),
+        (b"/rooms", "/rooms", b"/"),
+        (b"/a%20b/c/room/x", "/a b/c", b"/room/x"),
+        ("/räume/x".encode(), "/räume", b"/x"),
+        (b"/roomsx/a", "/rooms", b"/roomsx/a"),
+        (b"/a", "/rooms/deep", b"/a"),
+        (b"/\xff/a", "/rooms", b"/\xff/a"),
+    ],
+)
+def test_below_a_root_only_what_stands_below_it_counts(raw: bytes, root: str, below: bytes) -> None:
+    assert below_root(raw, root) == below
 
 
 def test_a_path_that_is_no_utf8_is_refused() -> None:
