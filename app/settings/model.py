@@ -9,7 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    field_validator,
+)
 from pydantic import model_validator as validator_of_all
 from pydantic_settings import (
     BaseSettings,
@@ -74,10 +81,19 @@ class LogFormat(StrEnum):
     CONSOLE = "console"
 
 
+def _are_origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in value:
+        if origin != "*" and not _ORIGIN.fullmatch(origin):
+            problem = f"{origin!r} is no origin: http://host:port or https://host, or *"
+            raise ValueError(problem)
+    return value
+
+
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 _LAST_PORT = 65_535
 Count = Annotated[int, Field(ge=1)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_words)]
+Origins = Annotated[Words, AfterValidator(_are_origins)]
 Namespaces = Annotated[tuple[NamespaceSpec, ...], NoDecode, BeforeValidator(parse_namespaces)]
 Routes = Annotated[tuple[RouteSpec, ...], NoDecode, BeforeValidator(parse_routes)]
 
@@ -161,7 +177,7 @@ class Settings(UsageSettings):
     allowed_origins: Words = ()
     """Accepted browser origins (`*` for any). Empty: the own host, and loopback on loopback."""
 
-    cors_origins: Words = ()
+    cors_origins: Origins = ()
     """Browser origins whose pages may call `/objects/...` by HTTP and read the answers (CORS; `*`
     for any). Empty: none. Cookies are not sent along; a token is, in `Authorization`. Sockets go by
     `allowed_origins`, and `/admin` is never open to other pages."""
@@ -269,15 +285,6 @@ class Settings(UsageSettings):
         if value and not _SERVER.fullmatch(value):
             problem = "it must be http://host:port or https://host, with nothing behind it"
             raise ValueError(problem)
-        return value
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            if origin != "*" and not _ORIGIN.fullmatch(origin):
-                problem = f"{origin!r} is no origin: http://host:port or https://host, or *"
-                raise ValueError(problem)
         return value
 
     @field_validator("reserved_segments")

@@ -237,3 +237,16 @@ def test_the_last_worker_needs_a_port_for_its_links_too() -> None:
     assert load_settings(internal_port=65_535, workers=1).internal_port == 65_535
     with pytest.raises(ConfigurationInvalid, match="STATEROOM_INTERNAL_PORT"):
         load_settings(internal_port=65_535, workers=2)
+
+
+@pytest.mark.parametrize("wrong", ["page.example", "https://page.example/", "https://*.example"])
+def test_an_origin_that_is_none_is_refused(wrong: str) -> None:
+    with pytest.raises(ConfigurationInvalid, match="CORS_ORIGINS"):
+        load_settings(cors_origins=wrong)
+
+
+def test_origins_stand_behind_one_another() -> None:
+    assert load_settings(cors_origins="https://a.example, http://b:1").cors_origins == (
+        "https://a.example",
+        "http://b:1",
+    )
