@@ -49,7 +49,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "drain_rooms_per_second",
     ),
     "History": ("history_seconds", "history_bytes"),
-    "What objects cost": ("usage_seconds", "usage_days"),
+    "What objects cost": (
+        "usage_seconds",
+        "usage_days",
+        "quota_cpu_seconds_per_minute",
+        "quota_events_per_second",
+        "quota_bytes_per_second",
+    ),
     "Limits": (
         "mailbox_events",
         "mailbox_bytes",

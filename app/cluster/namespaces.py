@@ -8,6 +8,7 @@ import structlog
 
 from ..core.errors import ConfigurationInvalid, NamespaceClassInvalid, NamespaceUnknown
 from ..core.mounts import Durability, Mount
+from ..core.quotas import NO_QUOTAS, OPTIONS, Quotas, with_options
 from ..sdk.durable_object import DurableObject
 from .hook_shapes import misspelt_hooks, problem_of_hooks
 
@@ -18,8 +19,16 @@ _SWITCH = {"on": True, "off": False}
 _log = structlog.get_logger("stateroom.mounts")
 
 
-def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, str]) -> Mount:
+def make_mount(
+    namespace: str,
+    target: str | type[Any],
+    options: Mapping[str, str],
+    *,
+    quotas: Quotas = NO_QUOTAS,
+) -> Mount:
     """Mount a class, given itself or as `module:Class`, with its options.
+
+    What its options say of quotas goes before `quotas`.
 
     Raises:
         NamespaceClassInvalid: It cannot be imported, is no DurableObject, or has a hook that
@@ -43,8 +52,7 @@ def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, st
             f"namespace {namespace!r}: {cls.__name__}: {problem}",
             remedy="Give it those parameters; docs/guides/write-an-object.md lists the hooks.",
         )
-    for hook, meant in misspelt_hooks(cls).items():
-        _log.warning("hook_unknown", namespace=namespace, hook=hook, like=meant)
+    _warn_of_hooks(namespace, cls)
     rest = dict(options)
     name = rest.pop(_DURABILITY, Durability.COMMIT.value)
     try:
@@ -55,6 +63,7 @@ def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, st
             f"namespace {namespace!r}: durability {name!r} is not one of {choices}"
         ) from None
     history = _switched(namespace, rest.pop(_HISTORY, "on"))
+    own_quotas = _quotas(namespace, quotas, rest)
     problem = cls.check_settings(rest)
     if problem is not None:
         raise ConfigurationInvalid(f"namespace {namespace!r}: {problem}")
@@ -62,9 +71,26 @@ def make_mount(namespace: str, target: str | type[Any], options: Mapping[str, st
         namespace=namespace,
         cls=cls,
         durability=durability,
+        quotas=own_quotas,
         history=history,
         settings=rest,
     )
+
+
+def _warn_of_hooks(namespace: str, cls: type[Any]) -> None:
+    for hook, meant in misspelt_hooks(cls).items():
+        _log.warning("hook_unknown", namespace=namespace, hook=hook, like=meant)
+
+
+def _quotas(namespace: str, quotas: Quotas, options: dict[str, str]) -> Quotas:
+    """Take what is said of quotas out of the options."""
+    try:
+        own = with_options(quotas, options)
+    except ValueError as error:
+        raise ConfigurationInvalid(f"namespace {namespace!r}: {error}") from None
+    for option in OPTIONS:
+        options.pop(option, None)
+    return own
 
 
 def _switched(namespace: str, history: str) -> bool:

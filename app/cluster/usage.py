@@ -10,21 +10,25 @@ import asyncio
 import heapq
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, assert_never
 from uuid import UUID
 
 import structlog
 
 from ..core.clock import Clock
-from ..core.errors import StateroomError
+from ..core.errors import QuotaExceeded, StateroomError
 from ..core.ids import ObjectIds, WorkerId
 from ..core.usage import Usage, UsageBook, UsageMeasure, UsedObject
 from ..core.worker_rows import WorkerRow, WorkerRows, WorkerState
 from ..room.ledger import UsageLedger
+from ..room.quota import Standing
+from ..room.quota_watch import QuotaChange
 from .link_service import ASK, LinkService
 from .links import Links
 
 WINDOW_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 1.0
+"""Between two looks at the quotas."""
 AT_A_TIME: Final = 1_000
 """So many objects are written by one statement."""
 _TOP: Final = "usage-top"
@@ -102,6 +106,16 @@ class Usages:
                 written = now
                 await self.write()
 
+    async def watch(self) -> None:
+        """Hold the objects of this worker to their quotas, for ever."""
+        looked = self._clock.monotonic()
+        while True:
+            await self._clock.sleep(LOOK_SECONDS)
+            now = self._clock.monotonic()
+            for change in self._ledger.quotas.look(now - looked):
+                _tell_of(change)
+            looked = now
+
     async def write(self) -> None:
         """Add what has gathered to the sums. What cannot be written waits for the next time."""
         try:
@@ -177,3 +191,23 @@ class Usages:
             )
             for namespace, uuid, name, figures in answer["objects"]
         ]
+
+
+def _tell_of(change: QuotaChange) -> None:
+    object_id = change.object_id
+    names = {"namespace": object_id.namespace, "object": object_id.name or str(object_id)}
+    match change.standing:
+        case Standing.OVER:
+            _log.warning(
+                "quota_exceeded",
+                **names,
+                code=QuotaExceeded.code,
+                quota=change.reason,
+                seconds=change.wait_seconds,
+            )
+        case Standing.NEAR:
+            _log.warning("quota_near", **names, quota=change.reason)
+        case Standing.WITHIN:
+            _log.info("quota_kept_again", **names)
+        case _:
+            assert_never(change.standing)

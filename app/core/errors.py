@@ -34,6 +34,7 @@ away under the call).
     │   ├── QueueTooLarge            too many bytes wait for the object
     │   ├── QueuedTooLong            an event waited too long for its turn
     │   ├── TooManyRequests          too many requests came in ten seconds
+    │   ├── QuotaExceeded            the object has cost more than it may
     │   ├── TooManyStreams           too many exports and imports are under way
     │   ├── UnitTooLarge             an event wrote more than it may
     │   └── TooManyWrites            too much waits to be committed
@@ -75,6 +76,7 @@ from .overload_errors import (
     QueuedTooLong,
     QueueFull,
     QueueTooLarge,
+    QuotaExceeded,
     SectionTimedOut,
     TooManyRequests,
     TooManyStreams,
@@ -120,6 +122,7 @@ __all__ = [
     "QueueFull",
     "QueueTooLarge",
     "QueuedTooLong",
+    "QuotaExceeded",
     "SectionTimedOut",
     "StartupError",
     "StateroomError",

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from .quotas import NO_QUOTAS, Quotas
+
 
 class Durability(Enum):
     """When what a room says may leave, seen from its writes.
@@ -26,6 +28,7 @@ class Mount:
         namespace: Its name, as in URLs and ids.
         cls: The author's class, a DurableObject.
         durability: See `Durability`.
+        quotas: What each of its objects may cost.
         history: Whether its objects keep what they were (`core.history`).
         settings: The class's own options, as given behind the `?` of its mount.
     """
@@ -33,5 +36,6 @@ class Mount:
     namespace: str
     cls: type[Any]
     durability: Durability = Durability.COMMIT
+    quotas: Quotas = NO_QUOTAS
     history: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)

@@ -48,6 +48,24 @@ class TooManyRequests(Overloaded):
     default_remedy = "Spread the requests, or raise STATEROOM_REQUESTS_PER_10_SECONDS."
 
 
+class QuotaExceeded(Overloaded):
+    """The object has cost more than its quota."""
+
+    code = "quota_exceeded"
+    default_remedy = (
+        "Wait as long as it says, find what makes the object costly (stateroom rooms top), or "
+        "raise the named quota."
+    )
+    retry_after_seconds = 10
+
+    @classmethod
+    def until(cls, seconds: int) -> "QuotaExceeded":
+        """It is within its quotas again after so many seconds."""
+        error = cls(f"it is served again in {seconds} seconds")
+        error.retry_after_seconds = seconds
+        return error
+
+
 class TooManyStreams(Overloaded):
     """Too many exports and imports are under way at this worker."""
 

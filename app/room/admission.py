@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from ..core.clock import Clock
-from ..core.errors import StateroomError, TooManyRequests
+from ..core.errors import QuotaExceeded, StateroomError, TooManyRequests
 from .limits import RoomLimits
 from .mailbox import Event
 from .meter import Meter
@@ -111,6 +111,8 @@ class Admission:
         try:
             self._check()
             if origin is not Origin.ROOM:
+                if self._meter.refusing:
+                    raise QuotaExceeded.until(self._meter.refusing)
                 self._count(origin, size_bytes)
                 now = self._clock.monotonic()
                 event.good_until = now + self._queue_seconds

@@ -20,7 +20,7 @@ from .faults import InstanceAborted
 from .hooks import finish
 from .log_names import log_fault, names_of
 from .meter import Meter
-from .metered import metered
+from .metered import Metered
 
 _log = structlog.get_logger("stateroom.room")
 
@@ -81,7 +81,7 @@ class Background:
         if len(self._works) >= BACKGROUND_TASKS:
             discard(work)
             raise Overloaded(f"{BACKGROUND_TASKS} works wait beside the events of this object")
-        task = self._tasks.start(metered(self._run(work), self._meter), name="background")
+        task = self._tasks.start(Metered(self._run(work), self._meter), name="background")
         self._works[task] = None
         task.add_done_callback(lambda _task: discard(work))
         task.add_done_callback(lambda ended: self._works.pop(ended, None))

@@ -23,7 +23,7 @@ from .hooks import run_hook
 from .input_gate import InputGate
 from .mailbox import Event, Mailbox
 from .meter import Meter
-from .metered import metered
+from .metered import Metered
 from .sections import Sections
 from .standing import Standing, running_event, standing
 
@@ -281,7 +281,7 @@ class EventLoop:
         self._turn = _TAKEN
         self.running = True
         self._idle.clear()
-        self._tasks.start(metered(self._pump(first, fail), self._meter), name="events")
+        self._tasks.start(Metered(self._pump(first, fail), self._meter), name="events")
 
     async def _pump(self, first: Callable[[], Any] | None, fail: Failing) -> None:
         gate = self._gate

@@ -25,7 +25,7 @@ from .hooks import finish, run_hook
 from .input_gate import InputGate
 from .mailbox import Event, Mailbox
 from .meter import Meter
-from .metered import metered
+from .metered import Metered
 from .sections import Sections
 from .standing import Standing, Walker, running_event, standing, standing_in
 from .stepping import Stepped
@@ -210,7 +210,7 @@ class InterleavingLoop:
     def _start(self, event: Event) -> None:
         self.count += 1
         self._running[event] = self.count
-        self._tasks.start(metered(self._run(event), self._meter), name="event")
+        self._tasks.start(Metered(self._run(event), self._meter), name="event")
 
     def _rest(self) -> None:
         """An event is over: let others in, or say that there are none."""

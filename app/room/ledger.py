@@ -12,8 +12,10 @@ from typing import Final
 from uuid import UUID
 
 from ..core.ids import ObjectId
+from ..core.quotas import NO_QUOTAS, Quotas
 from ..core.usage import NOTHING, Usage, UsageMeasure, UsedObject
 from .meter import Meter
+from .quota_watch import QuotaWatch
 
 MOST_WAITING: Final = 100_000
 """Objects whose figures wait for the database; more are only in the totals."""
@@ -23,6 +25,8 @@ class UsageLedger:
     """See the module."""
 
     def __init__(self) -> None:
+        self.quotas = QuotaWatch()
+        """Holds the objects to their quotas."""
         self._living: set[Meter] = set()
         self._phase = 0
         self._totals = NOTHING
@@ -36,11 +40,13 @@ class UsageLedger:
         """How many meters are open."""
         return len(self._living)
 
-    def open(self, object_id: ObjectId) -> Meter:
+    def open(self, object_id: ObjectId, quotas: Quotas = NO_QUOTAS) -> Meter:
         """A meter for the parts of a room."""
         self._phase += 1
         meter = Meter(object_id, self._phase)
         self._living.add(meter)
+        if quotas:
+            self.quotas.add(meter, quotas)
         return meter
 
     def retire(self, meter: Meter) -> None:
@@ -48,6 +54,7 @@ class UsageLedger:
         if meter in self._living:
             self._living.discard(meter)
             self._gather(meter)
+            self.quotas.retire(meter)
 
     @property
     def totals(self) -> Usage:
@@ -98,7 +105,9 @@ class UsageLedger:
         return heapq.nlargest(limit, costly, key=lambda used: used.usage[field])
 
     def _gather(self, meter: Meter) -> None:
+        self.quotas.charge(meter)
         _add(self._gathering, UsedObject(meter.object_id, meter.take()))
+        self.quotas.restart(meter)
 
 
 def _add(book: dict[UUID, UsedObject], used: UsedObject) -> None:

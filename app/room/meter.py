@@ -32,7 +32,12 @@ class Meter:
             never be timed.
 
     Attributes:
-        refusing: Whether the object is over a quota: what others ask of it is not run.
+        turn: Counts the messages that are run at once, from the phase on: they are not counted
+            anew when the others are, so that each message is one addition less.
+        events: Events that ran otherwise.
+        messages_in: Messages that were queued.
+        refusing: For how many seconds the object is over a quota: what others ask of it is not
+            run. 0: it is not.
     """
 
     __slots__ = (
@@ -49,15 +54,17 @@ class Meter:
         "refusing",
         "requests",
         "rows_written",
+        "taken_turn",
         "turn",
         "wakes",
         "wall_ns",
+        "watched",
     )
 
     def __init__(self, object_id: ObjectId, phase: int) -> None:
         self.object_id = object_id
-        self.refusing = False
-        self.turn = phase
+        self.refusing = 0
+        self.turn = self.taken_turn = self.watched = phase
         self.cpu_ns = self.wall_ns = 0
         self.events = self.messages_in = self.messages_out = self.requests = 0
         self.bytes_in = self.bytes_out = 0
@@ -69,6 +76,7 @@ class Meter:
         """Whether nothing has been counted since the last look."""
         return not (
             self.events
+            or self.turn != self.taken_turn
             or self.bytes_in
             or self.bytes_out
             or self.requests
@@ -78,10 +86,13 @@ class Meter:
             or self.cpu_ns >= _NS
         )
 
+    @property
+    def all_events(self) -> int:
+        """How many events ran since it was made or taken from."""
+        return self.events + self.turn - self.taken_turn
+
     def begin(self, size_bytes: int) -> int:
         """Count a message that is run at once; returns what `end` is given, 0 for nothing."""
-        self.events += 1
-        self.messages_in += 1
         self.bytes_in += size_bytes
         self.turn += 1
         if self.turn & _MASK and size_bytes <= LARGE_BYTES:
@@ -96,8 +107,8 @@ class Meter:
 
     def watch(self, work: Callable[[ThingT], None], thing: ThingT) -> None:
         """Run something small that happens often and is no event; one in sixteen is timed."""
-        self.turn += 1
-        if self.turn & _MASK:
+        self.watched += 1
+        if self.watched & _MASK:
             work(thing)
             return
         begun = busy_ns()
@@ -112,11 +123,12 @@ class Meter:
 
     def look(self) -> Usage:
         """What has gathered."""
+        at_once = self.turn - self.taken_turn
         return Usage(
             self.cpu_ns // _NS,
             self.wall_ns // _NS,
-            self.events,
-            self.messages_in,
+            self.events + at_once,
+            self.messages_in + at_once,
             self.messages_out,
             self.requests,
             self.bytes_in,
@@ -131,6 +143,7 @@ class Meter:
     def take(self) -> Usage:
         """What has gathered, which is counted anew from here."""
         taken = self.look()
+        self.taken_turn = self.turn
         self.cpu_ns %= _NS
         self.wall_ns %= _NS
         self.events = self.messages_in = self.messages_out = self.requests = 0

@@ -1,49 +1,56 @@
 """Times a task of a room: how long its steps keep the thread, and how long it takes in all.
 
-Whatever the work waits for is handed up as it is, so that nothing else changes for it.
+Whatever the work waits for is handed up as it is, so that nothing else changes for it. It stands
+between the task and the work's own coroutine, and is no coroutine function: a task that is
+cancelled before its first step must reach the work, or that would never be closed.
 """
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from ..core.clock import busy_ns
 from .meter import Meter
 
 
-class _Timed:
-    """Something to await: the work, step by step."""
+class Metered(Coroutine[Any, Any, Any]):
+    """See the module. Given to a task; it returns or raises what the work does.
 
-    __slots__ = ("_meter", "_work")
+    Args:
+        work: The coroutine.
+        meter: Its times are added to `cpu_ns` and `wall_ns`.
+    """
+
+    __slots__ = ("_begun", "_meter", "_work")
 
     def __init__(self, work: Coroutine[Any, Any, Any], meter: Meter) -> None:
         self._work = work
         self._meter = meter
+        self._begun = -1
+
+    def send(self, value: Any, /) -> Any:
+        """Run the next step."""
+        return self._step(self._work.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        """Run the next step with an error."""
+        return self._step(self._work.throw, *error)
+
+    def close(self) -> None:
+        """End it where it is."""
+        self._work.close()
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        work, meter = self._work, self._meter
-        error: BaseException | None = None
-        while True:
-            begun = busy_ns()
-            try:
-                awaited = work.send(None) if error is None else work.throw(error)
-            except StopIteration as end:
-                return end.value
-            finally:
-                meter.cpu_ns += busy_ns() - begun
-            error = None
-            try:
-                yield awaited
-            except GeneratorExit:
-                work.close()
-                raise
-            except BaseException as raised:  # noqa: BLE001 - the work is told whatever it is
-                error = raised
+        """Not timed: it is made for tasks, which drive it themselves."""
+        return self._work.__await__()
 
-
-async def metered(work: Coroutine[Any, Any, Any], meter: Meter) -> Any:
-    """Run `work` in this task and return its result, or raise what it raises."""
-    begun = busy_ns()
-    try:
-        return await _Timed(work, meter)
-    finally:
-        meter.wall_ns += busy_ns() - begun
+    def _step(self, step: Callable[..., Any], *given: Any) -> Any:
+        meter, begun = self._meter, busy_ns()
+        if self._begun < 0:
+            self._begun = begun
+        try:
+            return step(*given)
+        except BaseException:  # also StopIteration, with which it ends well
+            meter.wall_ns += busy_ns() - self._begun
+            raise
+        finally:
+            meter.cpu_ns += busy_ns() - begun

@@ -96,7 +96,7 @@ def make_parts(
         members: The room's sockets.
         rate: Counts the requests that come in, if they are bounded.
     """
-    limits, meter = environment.limits, environment.ledger.open(claim.object_id)
+    limits, meter = environment.limits, environment.ledger.open(claim.object_id, mount.quotas)
     mailbox = Mailbox(limit_events=limits.mailbox_events, limit_bytes=limits.mailbox_bytes)
     gate = InputGate()
     events = _events_of(mount, mailbox, environment, gate, meter)

@@ -7,7 +7,7 @@ claim and committed cache stay. When a gate breaks, the whole room is thrown awa
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from ..core.errors import LeaseLost, Overloaded, RoomAborted, StateroomError
+from ..core.errors import LeaseLost, Overloaded, QuotaExceeded, RoomAborted, StateroomError
 from ..core.frames import OutgoingMessage
 from ..core.sockets import SocketTransport
 from ..core.values import Receipt
@@ -45,10 +45,13 @@ class Room(Shell):
 
         Raises:
             Overloaded: The room has as many sockets as it may.
+            QuotaExceeded: The object has cost more than it may.
             RoomAborted: The room is over or about to be.
         """
         if self._life.leaving:
             raise RoomAborted
+        if self.lane.meter.refusing:
+            raise QuotaExceeded.until(self.lane.meter.refusing)
         if len(self.members) >= self._limits.connections:
             raise Overloaded(f"the object has {len(self.members)} connections")
         connection = RoomConnection(

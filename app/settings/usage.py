@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
 
 class UsageSettings(BaseSettings):
     """See the module."""
@@ -16,3 +18,12 @@ class UsageSettings(BaseSettings):
     killed loses what it had not added yet."""
     usage_days: Annotated[int, Field(ge=1, le=3_660)] = 7
     """For how many days, today among them, the sums of each object are kept."""
+    quota_cpu_seconds_per_minute: Amount | None = None
+    """How many seconds in a minute one object may keep its worker's thread busy, before what
+    others ask of it is refused: sockets are closed with 1013, requests answered with 429. Unset:
+    any. An option of the same name sets it for a namespace, as it does the next two; 0 is any."""
+    quota_events_per_second: Amount | None = None
+    """How many events of one object may run in a second, taken over ten. Unset: any number."""
+    quota_bytes_per_second: Amount | None = None
+    """How many bytes may come into and go out of one object in a second, taken over ten. Unset:
+    any number."""

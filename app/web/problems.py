@@ -24,6 +24,7 @@ from ..core.errors import (
     ObjectFrozen,
     ObjectUnknown,
     Overloaded,
+    QuotaExceeded,
     StateroomError,
     TooManyRequests,
     Unsupported,
@@ -44,6 +45,7 @@ _STATUS: list[tuple[type[StateroomError], int]] = [
     (BodyTooSlow, 408),
     (BodyBroken, 400),
     (TooManyRequests, 429),
+    (QuotaExceeded, 429),
     (Overloaded, 503),
 ]
 _TELLS_ITS_DETAIL = (IdInvalid, Overloaded, Unsupported)
@@ -111,6 +113,8 @@ def problem_of(error: StateroomError) -> Response:
 def _headers(status: int, error: StateroomError) -> dict[str, str] | None:
     if isinstance(error, BodyTooSlow):  # the rest of it may still come
         return {"connection": "close"}
+    if isinstance(error, QuotaExceeded):
+        return {"retry-after": str(error.retry_after_seconds)}
     return {"retry-after": str(RETRY_AFTER_SECONDS)} if status in _COME_AGAIN else None
 
 

@@ -7,6 +7,7 @@ from ..cluster.namespaces import make_mount
 from ..core.errors import NamespaceUnknown
 from ..core.history import HistoryRule
 from ..core.mounts import Mount
+from ..core.quotas import Quotas
 from ..room.limits import RoomLimits
 from ..settings import TINYBASE_NAMESPACE, RoomAccess, Settings
 from ..web.access import AccessPolicy
@@ -24,12 +25,16 @@ def mounts_of(settings: Settings, classes: Classes) -> dict[str, Mount]:
         NamespaceClassInvalid, ConfigurationInvalid: A mount is wrong.
         NamespaceUnknown: A route leads nowhere.
     """
+    quotas = quotas_of(settings)
     mounts = {
-        spec.name: make_mount(spec.name, spec.target, spec.options) for spec in settings.namespaces
+        spec.name: make_mount(spec.name, spec.target, spec.options, quotas=quotas)
+        for spec in settings.namespaces
     }
-    mounts |= {name: make_mount(name, cls, {}) for name, cls in classes.items()}
+    mounts |= {name: make_mount(name, cls, {}, quotas=quotas) for name, cls in classes.items()}
     if TINYBASE_NAMESPACE not in mounts:
-        mounts[TINYBASE_NAMESPACE] = make_mount(TINYBASE_NAMESPACE, _TINYBASE_CLASS, {})
+        mounts[TINYBASE_NAMESPACE] = make_mount(
+            TINYBASE_NAMESPACE, _TINYBASE_CLASS, {}, quotas=quotas
+        )
     for route in settings.routes:
         if route.namespace not in mounts:
             raise NamespaceUnknown(
@@ -37,6 +42,15 @@ def mounts_of(settings: Settings, classes: Classes) -> dict[str, Mount]:
                 "which is not mounted"
             )
     return mounts
+
+
+def quotas_of(settings: Settings) -> Quotas:
+    """What an object may cost where its namespace does not say otherwise."""
+    return Quotas(
+        cpu_seconds_per_minute=settings.quota_cpu_seconds_per_minute,
+        events_per_second=settings.quota_events_per_second,
+        bytes_per_second=settings.quota_bytes_per_second,
+    )
 
 
 def access_of(settings: Settings) -> AccessPolicy:

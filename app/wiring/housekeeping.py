@@ -53,6 +53,7 @@ def keep_house(
     tasks.start(listing.run(), name="listing")
     tasks.start(listing.run_beside(), name="listing-comparison")
     tasks.start(others.usages.run(), name="usage")
+    tasks.start(others.usages.watch(), name="quotas")
 
     async def finish() -> None:
         await others.usages.finish(seconds=_LAST_USAGE_SECONDS)

@@ -1,6 +1,8 @@
 """A task that is timed behaves as one that is not."""
 
 import asyncio
+import inspect
+from typing import Any
 
 import pytest
 
@@ -9,12 +11,16 @@ from app.core.tasks import TaskOwner
 from app.core.workshop import breathe
 from app.room import metered as metered_module
 from app.room.meter import Meter
-from app.room.metered import metered
+from app.room.metered import Metered
 
 
 @pytest.fixture
 def meter() -> Meter:
     return Meter(ObjectIds(b"test").from_name("test", "one"), 0)
+
+
+async def run(work: Metered) -> Any:
+    return await TaskOwner("test").start(work, name="work")
 
 
 async def test_it_returns_what_the_work_returns_and_adds_its_time(meter: Meter) -> None:
@@ -23,7 +29,7 @@ async def test_it_returns_what_the_work_returns_and_adds_its_time(meter: Meter) 
         sum(range(100_000))
         return "done"
 
-    assert await metered(work(), meter) == "done"
+    assert await run(Metered(work(), meter)) == "done"
     assert 0 < meter.cpu_ns <= meter.wall_ns
 
 
@@ -40,7 +46,7 @@ async def test_time_in_which_it_waits_is_no_cpu_time(
         await woken.wait()
         now += 7
 
-    task = TaskOwner("test").start(metered(work(), meter), name="work")
+    task = TaskOwner("test").start(Metered(work(), meter), name="work")
     await breathe()
     now += 1_000
     woken.set()
@@ -54,7 +60,7 @@ async def test_it_raises_what_the_work_raises(meter: Meter) -> None:
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        await metered(work(), meter)
+        await run(Metered(work(), meter))
 
 
 async def test_the_work_hears_that_it_is_cancelled_and_may_clean_up(meter: Meter) -> None:
@@ -67,7 +73,7 @@ async def test_the_work_hears_that_it_is_cancelled_and_may_clean_up(meter: Meter
             await breathe()
             heard.append("cancelled")
 
-    task = TaskOwner("test").start(metered(work(), meter), name="work")
+    task = TaskOwner("test").start(Metered(work(), meter), name="work")
     await breathe()
     task.cancel()
     await asyncio.wait([task])
@@ -85,7 +91,7 @@ async def test_what_it_waits_for_may_fail_and_the_work_goes_on(meter: Meter) -> 
             return "went on"
         return "no"
 
-    task = TaskOwner("test").start(metered(work(), meter), name="work")
+    task = TaskOwner("test").start(Metered(work(), meter), name="work")
     await breathe()
     future.set_exception(ValueError())
     assert await task == "went on"
@@ -97,7 +103,7 @@ async def test_a_deadline_inside_of_it_works(meter: Meter) -> None:
             await asyncio.Event().wait()
 
     with pytest.raises(TimeoutError):
-        await metered(work(), meter)
+        await run(Metered(work(), meter))
 
 
 async def test_work_that_is_never_run_to_its_end_is_closed(meter: Meter) -> None:
@@ -109,7 +115,19 @@ async def test_work_that_is_never_run_to_its_end_is_closed(meter: Meter) -> None
         finally:
             closed.append("closed")
 
-    coroutine = metered(work(), meter)
+    coroutine = Metered(work(), meter)
     coroutine.send(None)
     coroutine.close()
     assert closed == ["closed"]
+
+
+async def test_a_task_that_is_cancelled_before_its_first_step_closes_the_work(meter: Meter) -> None:
+    async def work() -> None:
+        """Never begun; that nobody awaited it would be a warning, and warnings are errors."""
+
+    coroutine = work()
+    task = TaskOwner("test").start(Metered(coroutine, meter), name="work")
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
