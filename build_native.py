@@ -50,6 +50,7 @@ MODULES = (
     "store/wire_values",
     "tinybase/bodies",
     "tinybase/cell_change",
+    "tinybase/cell_frames",
     "tinybase/clock",
     "tinybase/former",
     "tinybase/hashing",

@@ -41,13 +41,7 @@ class Burst(list[OutgoingMessage]):
 
 def write_frames(transport: WritesParts, messages: Sequence[OutgoingMessage]) -> None:
     """Write messages to an asyncio transport at once; nothing large is copied where that can be."""
-    if type(messages) is Burst:
-        joined = messages.frames
-    elif len(messages) == 1:
-        message = messages[0]
-        joined = None if message.in_parts else message.frame
-    else:
-        joined = join_frames(list(messages))
+    joined = messages.frames if type(messages) is Burst else join_frames(messages)
     if joined is None:
         transport.writelines([part for message in messages for part in message.frame_parts])
     else:

@@ -150,8 +150,10 @@ def outgoing(message: str | bytes | TextParts) -> OutgoingMessage:
     return PartedMessage(message) if type(message) is TextParts else OutgoingMessage(message)  # type: ignore[arg-type]  # the other types
 
 
-def join_frames(messages: list[OutgoingMessage]) -> bytes | None:
+def join_frames(messages: Sequence[OutgoingMessage]) -> bytes | None:
     """All of them as frames, one behind the other; None if one of them is better not copied."""
+    if len(messages) == 1:
+        return None if messages[0].in_parts else messages[0].frame
     frames: list[bytes] = []
     for message in messages:
         if message.in_parts:

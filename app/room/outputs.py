@@ -153,7 +153,7 @@ class OutputDelivery:
                 if output.exclude is not member and serial <= output.upto
             ]
             if messages:
-                self._hand_over(member, Burst(messages) if len(messages) > 1 else messages)
+                self._hand_over(member, messages)
 
     def _deliver_mixed(self, outputs: Sequence[Output]) -> None:
         """Anything at all: what one socket gets is collected, up to its end."""

@@ -76,6 +76,7 @@ class Residence:
         "mount",
         "now_ms",
         "sections",
+        "stage",
         "timers",
     )
 
@@ -123,6 +124,8 @@ class Residence:
         self.background = self._make_background(beside)
         self._fire = fire
         self.limit_messages = limit_messages
+        self.stage: Callable[[Output], None] = unit.stage
+        """See `ContextHost`. For nearly every message, so no call of our own."""
         self._abort = abort
         self._calls = calls
         self.auto = auto
@@ -193,10 +196,6 @@ class Residence:
         self._faulted = True
         if blamed:
             self._backoff.fault(self._environment.clock.monotonic())
-
-    def stage(self, output: Output) -> None:
-        """See `ContextHost`."""
-        self._unit.stage(output)
 
     def run_later(self, seconds: float, callback: Callable[[], Awaitable[None] | None]) -> Timer:
         """See `ContextHost`."""

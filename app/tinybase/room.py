@@ -19,7 +19,7 @@ from ..sdk.multiplexing import SocketMultiplexer
 from .assemblers import Assemblers
 from .attendance import Attendance
 from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
-from .cell_frames import CellFrames
+from .cell_frames import take_cell
 from .clock import Clock, random_writer
 from .content_moves import ContentMoves
 from .edits import Edited
@@ -50,7 +50,6 @@ class TinyBaseRoom(
     RoomHooks,
     RestoredContent,
     ContentMoves,
-    CellFrames,
     LargeFrames,
     ResumedClients,
     DurableObject,
@@ -161,7 +160,11 @@ class TinyBaseRoom(
         text = message if isinstance(message, str) else message.decode("utf-8", "replace")
         if len(text) > LARGE_CHARS:
             return self._take_large(connection, text)
-        if self._takes_cell(connection, text):
+        if (
+            not self._attentive
+            and not self._returning.clients
+            and take_cell(self.ctx, self._replica, connection, text, largest_row=LARGE_CHARS)
+        ):
             return None
         try:
             frame = parse_frame(text)
