@@ -24,7 +24,8 @@ TESTS = (
     *(f"tests/unit/tinybase/test_{name}.py" for name in SUITES),
     *(f"tests/unit/room/test_{name}.py" for name in ROOM_SUITES),
     *(f"tests/property/tinybase/test_{name}.py" for name in ("cell_changes", "json_parsers")),
-    "tests/unit/core/test_codec.py",
+    *(f"tests/unit/core/test_{name}.py" for name in ("bursts", "codec", "frames")),
+    *(f"tests/unit/store/test_{name}.py" for name in ("commit_statement", "wire")),
 )
 """Every vector, and of the rest what costs little."""
 
