@@ -9,17 +9,11 @@ take the long way.
 from ..sdk.connection import Connection
 from ..sdk.context import Context
 from .cell_change import cell_change
+from .large import LARGE_CHARS
 from .replica import Replica
 
 
-def take_cell(
-    ctx: Context,
-    replica: Replica | None,
-    connection: Connection,
-    text: str,
-    *,
-    largest_row: int,
-) -> bool:
+def take_cell(ctx: Context, replica: Replica | None, connection: Connection, text: str) -> bool:
     """Take a frame if it sets one cell; whether that was done.
 
     Args:
@@ -27,13 +21,12 @@ def take_cell(
         replica: Its replica, None in a relay.
         connection: Whose frame it is.
         text: The frame.
-        largest_row: A replica with a larger row takes no frame here.
     """
     change = cell_change(text)
     if change is None:
         return False
     if replica is not None:
-        if replica.largest_row > largest_row:
+        if replica.largest_row > LARGE_CHARS:
             return False
         # First: the gate holds what is said after a write.
         storage = ctx.storage

@@ -160,11 +160,8 @@ class TinyBaseRoom(
         text = message if isinstance(message, str) else message.decode("utf-8", "replace")
         if len(text) > LARGE_CHARS:
             return self._take_large(connection, text)
-        if (
-            not self._attentive
-            and not self._returning.clients
-            and take_cell(self.ctx, self._replica, connection, text, largest_row=LARGE_CHARS)
-        ):
+        short = not (self._attentive or self._returning.clients)
+        if short and take_cell(self.ctx, self._replica, connection, text):
             return None
         try:
             frame = parse_frame(text)
