@@ -30,6 +30,7 @@ from bench.proxies import ALL as ALL_PROXIES
 from tests.doubles import pgbouncer as pgbouncer_double
 from tests.doubles import replicated_postgres
 from tests.doubles.pgbouncer import PgBouncer
+from tests.migrations import recorded
 
 MIGRATED = "stateroom_tests"
 UNSAFE_AND_FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
@@ -69,6 +70,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         default=None,
         help="folder of the Postgres to test with, in place of the one in the wheel",
+    )
+    parser.addoption(
+        "--record-statements",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="add what the tests' Postgres runs to a file (tests/migrations/recorded.py)",
     )
     parser.addoption(
         "--mutant",
@@ -132,14 +140,18 @@ def open_folder() -> Iterator[Path]:
 def postgres_server(open_folder: Path, pytestconfig: pytest.Config) -> Iterator[PostgresServer]:
     """The server of this test process."""
     bin_dir: Path | None = pytestconfig.getoption("--postgres-bin")
+    recording: Path | None = pytestconfig.getoption("--record-statements")
     with DataDirectory(open_folder / "shared") as directory:
-        postgres = EmbeddedPostgres(directory, bin_dir=bin_dir, settings=UNSAFE_AND_FAST)
+        settings = UNSAFE_AND_FAST | (dict(recorded.SETTINGS) if recording else {})
+        postgres = EmbeddedPostgres(directory, bin_dir=bin_dir, settings=settings)
         try:
             server = PostgresServer(asyncio.run(postgres.start()))
             asyncio.run(_make_migrated(server))
             yield server
         finally:
             asyncio.run(postgres.stop())
+            if recording:
+                recorded.write(recorded.found(open_folder / "shared"), recording)
 
 
 @pytest.fixture(scope="session")
