@@ -18,7 +18,9 @@ the event loop's call for what arrived (`launch`).
 All of that goes on while the lease holds; after that the flights are UNAVAILABLE.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -42,6 +44,9 @@ _log = structlog.get_logger(__name__)
 
 _FIRST_PAUSE_SECONDS: Final = 0.02
 _LONGEST_PAUSE_SECONDS: Final = 1.0
+_LONG_ROWS: Final = 8_000
+"""With more rows the statement is made beside the event loop; a room changes nothing that it
+has handed over, so it may be read from anywhere."""
 
 Settle = Callable[[Flight, CommitOutcome], None]
 Landed = Callable[[list[Flight], Answer | Exception | None], None]
@@ -158,7 +163,11 @@ class CommitPath:
             sent = False
             try:
                 connection = await self._connected()
-                sql, arguments = self._calls.call(self._worker_id, flights)
+                if _is_long(flights):
+                    call = partial(self._calls.call, self._worker_id, flights)
+                    sql, arguments = await asyncio.to_thread(call)
+                else:
+                    sql, arguments = self._calls.call(self._worker_id, flights)
                 sent = True
                 answer = await connection.fetch(sql, *arguments)
             except DRIVER_ERRORS as error:
@@ -300,3 +309,7 @@ class CommitPath:
     def _lost(self, flight: Flight) -> None:
         outcome = CommitOutcome(CommitResult.LOST, flight.batch.expected, OwnershipLost())
         self._settle(flight, outcome)
+
+
+def _is_long(flights: Sequence[Flight]) -> bool:
+    return sum(len(flight.batch.entries) for flight in flights) > _LONG_ROWS

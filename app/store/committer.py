@@ -12,13 +12,16 @@ the rooms of the first are told. So the database has work while the outputs of t
 leave and its next messages are taken in. A group that is small for the one before it waits for
 what those rooms have to commit, for each group has its price.
 
-A batch that is large would hold up the small ones, so large ones go over a second connection.
+A batch that is large would hold up the small ones, so large ones go over a second connection,
+are put into bytes beside the event loop, and have a longer time: a statement that is dropped when
+it has worked for as long as it may would only be sent again, and never end.
 A room whose row somebody else has locked is sent again after a pause, with the groups of then.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -45,6 +48,9 @@ GROUP_BYTES: Final = 4 << 20
 GROUP_ROWS: Final = 8_000
 LARGE_BATCH_BYTES: Final = 1 << 20
 LARGE_BATCH_ROWS: Final = 2_000
+LARGE_TIMES: Final = 12
+"""So much longer than other statements may that of a large batch take: two minutes. An event
+writes at most `RoomLimits.unit_bytes`, which may be a million small rows."""
 _BUSY_FIRST_SECONDS: Final = 0.005
 _BUSY_LONGEST_SECONDS: Final = 0.25
 
@@ -74,16 +80,18 @@ class PostgresCommitter:
         calls = CommitCalls(history)
         self._clock = clock or SystemClock()
         self._tasks = TaskOwner("committer")
+        target = database.target
+        patient = replace(target, statement_seconds=LARGE_TIMES * target.statement_seconds)
         self._small, self._large = (
             CommitPath(
-                database.target,
+                each,
                 worker_id=worker_id,
                 lease=lease,
                 clock=self._clock,
                 settle=self._settled,
                 calls=calls,
             )
-            for _ in range(2)
+            for each in (target, patient)
         )
         self._waiting: deque[BatchSource] = deque()
         self._queued: set[BatchSource] = set()

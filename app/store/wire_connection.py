@@ -14,7 +14,7 @@ before it went: nobody knows what became of the statement.
 import asyncio
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
@@ -30,6 +30,10 @@ from .wire import TERMINATE, Answer, Row, Statement, prepare
 
 Done = Callable[[Answer, Exception | None], None]
 """Told the end of a statement, once: the answer, or what went wrong."""
+
+
+_LONG_ARRAY: Final = 8_000
+"""With more elements than that a call is put into bytes beside the event loop."""
 
 
 class WireConnection(asyncio.Protocol):
@@ -85,7 +89,11 @@ class WireConnection(asyncio.Protocol):
             name = f"stateroom_{next(self._numbers)}"
             statement = Statement(name, await self._answered(prepare(name, sql)))
             self._statements[sql] = statement
-        answer = await self._answered(statement.call(arguments))
+        if any(isinstance(each, list) and len(each) > _LONG_ARRAY for each in arguments):
+            data = await asyncio.to_thread(statement.call, arguments)
+        else:
+            data = statement.call(arguments)
+        answer = await self._answered(data)
         return [statement.row(raw) for raw in answer.rows]
 
     def submit(self, sql: str, arguments: tuple[Any, ...], done: Done) -> bool:

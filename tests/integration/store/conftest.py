@@ -40,13 +40,14 @@ class Site:
         self.leases = PostgresWorkerLeases(database)
         self._stack = stack
 
-    async def worker(self, url: str | None = None) -> Worker:
+    async def worker(self, url: str | None = None, *, statement_seconds: float = 10.0) -> Worker:
         """A new worker; `url` leads its committer another way to the same database."""
         who = identity()
         await self.leases.register(who, lease_seconds=600)
         database = self.database
         if url is not None:
-            database = Database(ConnectTarget.from_url(url), self.database.cluster, connections=2)
+            target = ConnectTarget.from_url(url, statement_seconds=statement_seconds)
+            database = Database(target, self.database.cluster, connections=2)
             self._stack.push_async_callback(database.close)
         worker = Worker(database, who.worker_id, Lease())
         worker.store = PostgresObjectStore(self.database)
