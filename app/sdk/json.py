@@ -8,6 +8,7 @@ from ..core.codec import (
     parse_json,
     parse_json_exact,
 )
+from ..core.json_parts import parse_json_in_parts
 from ..core.json_text import MAX_SAFE_INTEGER, UNDEFINED, js_number, js_stringify
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "js_stringify",
     "parse_json",
     "parse_json_exact",
+    "parse_json_in_parts",
 ]

@@ -12,11 +12,11 @@ from typing import Any, Final, TypeVar
 
 from ..sdk.content import NO_CONTENT
 from ..sdk.context import Context
-from ..sdk.json import JsonError, parse_json
+from ..sdk.json import JsonError, parse_json, parse_json_in_parts
 from .content_patch import Path, apply_patch, delete_part, problem_of, replace_part
 from .content_text import content_text
 from .edits import ClockBehind, Edited
-from .large import LARGE_CHARS, is_large, store_bit_by_bit
+from .large import LARGE_CHARS, is_large, let_go, store_bit_by_bit
 from .replica import Replica
 from .store_access import StoreAccess
 
@@ -71,17 +71,42 @@ class ContentCalls(StoreAccess):
         if self._replica is None:
             return NO_CONTENT
         try:
-            content = await self._beside(len(text), partial(parse_json, text))
+            content = await self._parse(text)
         except JsonError as error:
             return f"it is no JSON: {error}"
-        problem = await self._beside(len(text), partial(problem_of, path, content, patch=is_patch))
+        try:
+            return await self._take_content(path, content, len(text), change, is_patch=is_patch)
+        finally:
+            await self._let_go(content, len(text))
+
+    async def _take_content(
+        self,
+        path: list[str],
+        content: Any,
+        size: int,
+        change: Callable[[StoreAccess, Path, Any], None],
+        *,
+        is_patch: bool,
+    ) -> str | None:
+        problem = await self._beside(size, partial(problem_of, path, content, patch=is_patch))
         if problem is not None:
             return problem
         try:
-            await self._edit_beside(len(text), partial(change, self, path, content))
+            await self._edit_beside(size, partial(change, self, path, content))
         except ClockBehind:
             return CLOCK_BEHIND
         return None
+
+    async def _parse(self, text: str) -> Any:
+        """Parse JSON; raises JsonError."""
+        if len(text) <= LARGE_CHARS:
+            return parse_json(text)
+        return await self.ctx.offload(partial(parse_json_in_parts, text))
+
+    async def _let_go(self, content: Any, size: int) -> None:
+        """Forget what was parsed, which nobody needs any more."""
+        if size > LARGE_CHARS:
+            await self.ctx.offload(partial(let_go, content))
 
     async def _become_like(self, other: Replica) -> None:
         """Make the visible content that of another replica, by new changes."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 from ..sdk import ObjectFrozen
 from ..sdk.content import IMPORT_MODES, NO_CONTENT, NOT_EMPTY, Upload
-from ..sdk.json import JsonError, parse_json
+from ..sdk.json import JsonError
 from .changes import changes_body, rows_of
 from .content_calls import CLOCK_BEHIND, ContentCalls
 from .content_export import EXPORT_FORMATS, export_part
@@ -58,12 +58,15 @@ class ContentMoves(ContentCalls):
         if mode == _IF_EMPTY and (self.has_tables() or self.has_values()):
             return NOT_EMPTY
         try:
-            content = await self._beside(len(piece), partial(parse_json, piece))
+            content = await self._parse(piece)
         except JsonError as error:
             return f"it is no JSON: {error}"
-        if isinstance(content, list):
+        if isinstance(content, list):  # what is stamped is kept as it is
             return await self._import_stamped(self._replica, content, mode)
-        return await self._import_plain(content, mode)
+        try:
+            return await self._import_plain(content, mode)
+        finally:
+            await self._let_go(content, len(piece))
 
     async def export_content(
         self, form: str, after: str, limit_bytes: int

@@ -23,17 +23,15 @@ def content_text(replica: Replica, path: Sequence[str], limit_bytes: int) -> str
     pieces = _part(replica, path)
     if pieces is None:
         return None
-    taken: list[bytes] = []
-    size = 0
+    text = bytearray()  # not a list of pieces: millions are let go in one long step
     for piece in pieces:
-        taken.append(piece)
-        size += len(piece)
-        if size > limit_bytes:
+        text += piece
+        if len(text) > limit_bytes:
             break
-    return cut(b"".join(taken), limit_bytes)
+    return cut(text, limit_bytes)
 
 
-def cut(text: bytes, limit_bytes: int) -> str:
+def cut(text: bytes | bytearray, limit_bytes: int) -> str:
     """Return a text, only a little more than the limit of one that is longer."""
     if len(text) <= limit_bytes:
         return text.decode()

@@ -7,6 +7,7 @@ altered, and nothing of what was not.
 from collections.abc import Iterator
 
 from .stamps import Leaf, Leaves, decode_row
+from .turns import ROWS_A_TURN, give_way
 
 
 class Former:
@@ -30,9 +31,13 @@ class Former:
 
     def __iter__(self) -> Iterator[tuple[str, str, bytes | None]]:
         """Each altered row: its table, its id, and its bytes before."""
+        count = 0
         for table_id, rows in self.rows.items():
             for row_id, before in rows.items():
                 yield table_id, row_id, before
+                count += 1
+                if not count & ROWS_A_TURN:
+                    give_way()
 
     def absorb(self, later: "Former") -> None:
         """Take in what was altered after this: where both know something, this is the older."""

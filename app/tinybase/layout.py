@@ -24,6 +24,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from ..sdk.json import dump_json, dump_json_ascii, parse_json
+from .turns import ROWS_A_TURN, give_way
 
 MARK: Final = "~"
 """What every key of a replica begins with, and none of a subclass's own."""
@@ -115,7 +116,9 @@ class Splitter:
         if not self._counts and _all_small(entries):
             return entries
         result: list[Entry] = []
-        for key, payload in entries:
+        for at, (key, payload) in enumerate(entries):
+            if not (at + 1) & ROWS_A_TURN:
+                give_way()
             before = self._counts.pop(key, 1)
             pieces = _cut(payload)
             if len(pieces) > 1:

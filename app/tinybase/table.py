@@ -14,6 +14,7 @@ from .hashing import absent_hash, leaf_hash, leaves_hash, member_hash, text_hash
 from .layout import row_entry, table_entry, value_entry
 from .row_bytes import with_cell
 from .stamps import EMPTY_ROW, Leaf, Leaves, decode_row, encode_row, hlc_of, merge_leaves
+from .turns import ROWS_A_TURN, give_way
 
 _ROW_WEIGHT = 64
 """What a row costs to go through, beside its bytes."""
@@ -70,6 +71,7 @@ class Table:
         newest = ""
         extra = self.extra
         new = not self.rows
+        count = 0
         for row_id, row_stamp in stamp[0].items():
             before = self.rows.get(row_id)
             row_newest, row = self._merge_row(row_id, row_stamp, before)
@@ -79,6 +81,9 @@ class Table:
                     former.rows.setdefault(table_id, {}).setdefault(row_id, before)
             if row_newest > newest:  # noqa: PLR1730 - max() costs twice as much, once a row
                 newest = row_newest
+            count += 1  # noqa: SIM113 - compiled code goes through a dict faster without enumerate()
+            if not count & ROWS_A_TURN:
+                give_way()
         hlc = hlc_of(stamp)
         if hlc > self.hlc or extra != self.extra or (new and not self.rows):
             self.hlc = max(hlc, self.hlc)
@@ -110,11 +115,15 @@ class Table:
 
     def restore(self, rows: Mapping[str, bytes | None]) -> None:
         """Put rows back as they were; those that were not there go away."""
+        count = 0
         for row_id, row in rows.items():
             if row is None:
                 self._drop(row_id)
             else:
                 self.put(row_id, row)
+            count += 1  # noqa: SIM113 - compiled code goes through a dict faster without enumerate()
+            if not count & ROWS_A_TURN:
+                give_way()
         self.filled = any(row != EMPTY_ROW for row in self.rows.values())
 
     def hash(self) -> int:
@@ -178,6 +187,7 @@ class Table:
     def _refresh(self) -> None:
         if self._blocks is not None:
             self._blocks.changed(self._stale)
+        count = 0
         for row_id in self._stale:
             before = self._hashes.get(row_id, 0)
             after = leaves_hash(*decode_row(self.rows[row_id]))
@@ -186,6 +196,9 @@ class Table:
                 self._sum ^= member_hash(row_id, before)
             if after:
                 self._sum ^= member_hash(row_id, after)
+            count += 1  # noqa: SIM113 - compiled code goes through a dict faster without enumerate()
+            if not count & ROWS_A_TURN:
+                give_way()
         self._stale.clear()
 
 

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from ..sdk.json import UNDEFINED, JsonError, dump_json, parse_json
+from ..sdk.json import UNDEFINED, JsonError, dump_json, parse_json, parse_json_in_parts
 from .bodies import CONTENT_DIFF, check_body, check_changes
 from .refusals import OVERFLOW_FRAGMENTS, OVERFLOW_SOCKET, Malformed, Overflow
 
@@ -21,6 +21,7 @@ SERVER: Final = "S"
 """The address of the server's replica."""
 
 _UTF8_MAX = 4
+_LARGE_CHARS: Final = 1 << 17
 _SAFE_CHARS = FRAME_BYTES // _UTF8_MAX
 _COUNT_DIGITS = len(str(FRAGMENTS_PER_MESSAGE))
 _ELEMENTS = 3
@@ -81,7 +82,7 @@ def parse_frame(text: str) -> Message | Fragment:
     if not separator:
         raise Malformed
     try:
-        elements = parse_json(remainder)
+        elements = _parse(remainder)
     except JsonError:
         return _fragment(address, remainder)
     return _message(address, remainder, elements)
@@ -94,7 +95,7 @@ def parse_message(address: str, remainder: str) -> Message:
         Malformed: It is not a valid message.
     """
     try:
-        elements = parse_json(remainder)
+        elements = _parse(remainder)
     except JsonError:
         raise Malformed from None
     return _message(address, remainder, elements)
@@ -119,6 +120,13 @@ def message_remainder(request_id: str | None, kind: int, body: bytes) -> str:
 def utf8_size(text: str) -> int:
     """The bytes of a text in UTF-8, an unpaired surrogate counting 3."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _parse(remainder: str) -> Any:
+    """The JSON of a remainder; a large one is parsed beside the event loop, and in parts."""
+    if len(remainder) > _LARGE_CHARS:
+        return parse_json_in_parts(remainder)
+    return parse_json(remainder)
 
 
 def _message(address: str, remainder: str, elements: Any) -> Message:
