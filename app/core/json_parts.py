@@ -19,7 +19,7 @@ _INNER: Final = 200
 """So much stands in a member that holds containers; one that holds more is taken apart itself."""
 _LEVELS: Final = 8
 
-_TEXT = r'"(?:[^"\\]|\\.)*+"'
+_TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PLAIN = r'[^"\[\]{},:]++'
 _FLAT = rf'(?:{_TEXT}|[^"\[\]{{}}]++)*+'
 _ONE = rf"(?:\[{_FLAT}\]|\{{{_FLAT}\}})"
