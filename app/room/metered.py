@@ -47,10 +47,13 @@ class Metered(Coroutine[Any, Any, Any]):
         meter, begun = self._meter, busy_ns()
         if self._begun < 0:
             self._begun = begun
+        over = True
         try:
-            return step(*given)
-        except BaseException:  # also StopIteration, with which it ends well
-            meter.wall_ns += busy_ns() - self._begun
-            raise
+            awaited = step(*given)
+            over = False
         finally:
-            meter.cpu_ns += busy_ns() - begun
+            now = busy_ns()
+            meter.cpu_ns += now - begun
+            if over:  # it has raised, StopIteration if it has ended well
+                meter.wall_ns += now - self._begun
+        return awaited

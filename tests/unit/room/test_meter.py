@@ -50,7 +50,7 @@ async def test_requests_are_counted_with_their_bodies_and_answers(harness: Objec
     used = usage_of(harness)
     assert (used.requests, used.bytes_in, used.bytes_out) == (1, 5, 1)
     assert used.cpu_us > 0
-    assert used.wall_us >= used.cpu_us
+    assert used.wall_us > 0
 
 
 @pytest.mark.parametrize("cls", LABS)
