@@ -12,10 +12,13 @@ from http import HTTPStatus
 from typing import Final
 
 from bench.proxy import Proxy, ProxyError
+from bench.usage import ProcessTree
 
 PROBE: Final = "/.well-known/a-room-to-look-for"
 """Asked for once or twice when Traefik starts."""
 
+_LOOKS = 100
+_LOOK_SECONDS = 0.02
 _APT = "on Debian: apt-get install --no-install-recommends"
 
 
@@ -63,7 +66,15 @@ class HaProxy(Proxy):
         return [program, "-W", "-f", str(self._folder / "haproxy.cfg")]
 
     async def _reload(self) -> None:
-        os.kill(self.pid, signal.SIGUSR2)
+        # The master begins by running its own program anew; a signal in that moment is lost.
+        tree = ProcessTree(self.pid)
+        before = set(tree.pids())
+        while not set(tree.pids()) - before:
+            os.kill(self.pid, signal.SIGUSR2)
+            for _ in range(_LOOKS):
+                await asyncio.sleep(_LOOK_SECONDS)
+                if set(tree.pids()) - before:
+                    break
 
 
 class Caddy(Proxy):

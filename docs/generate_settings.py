@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "allowed_hosts",
         "allowed_origins",
         "cors_origins",
+        "trusted_proxies",
     ),
     "Between workers": ("internal_host", "internal_port", "internal_address", "handoff"),
     "Life of a room": (

@@ -37,11 +37,11 @@ from .mounts import (
 )
 from .sources import DATABASE_URL_VARIABLES, PREFIX, SecretFiles
 from .usage import UsageSettings
+from .words import networks, plain_segments
 
 TOKEN_CHARACTERS = 16
 _SERVER = re.compile(r"https?://[^/?#\s]+/?")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s,*]+")
-_SEGMENT = re.compile(r"[A-Za-z0-9_~.-]{1,64}")
 
 
 class RoomAccess(StrEnum):
@@ -94,6 +94,8 @@ _LAST_PORT = 65_535
 Count = Annotated[int, Field(ge=1)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_words)]
 Origins = Annotated[Words, AfterValidator(_are_origins)]
+Segments = Annotated[Words, AfterValidator(plain_segments)]
+Networks = Annotated[Words, AfterValidator(networks)]
 Namespaces = Annotated[tuple[NamespaceSpec, ...], NoDecode, BeforeValidator(parse_namespaces)]
 Routes = Annotated[tuple[RouteSpec, ...], NoDecode, BeforeValidator(parse_routes)]
 
@@ -144,7 +146,7 @@ class Settings(UsageSettings):
     """Mounted classes: `name=module:Class?option=value&...,name2=...`."""
     routes: Routes = EVERYTHING_IS_TINYBASE
     """Which rooms belong to which namespace: `pattern=namespace,...`; the first match wins."""
-    reserved_segments: Words = (
+    reserved_segments: Segments = (
         "objects",
         "admin",
         "internal",
@@ -176,6 +178,8 @@ class Settings(UsageSettings):
     """Accepted Host names (`*.example.org` too). Empty: loopback names on loopback, else any."""
     allowed_origins: Words = ()
     """Accepted browser origins (`*` for any). Empty: the own host, and loopback on loopback."""
+    trusted_proxies: Networks = ()
+    """Addresses and networks of proxies whose `X-Forwarded-For` tells the client's address."""
 
     cors_origins: Origins = ()
     """Browser origins whose pages may call `/objects/...` by HTTP and read the answers (CORS; `*`
@@ -285,15 +289,6 @@ class Settings(UsageSettings):
         if value and not _SERVER.fullmatch(value):
             problem = "it must be http://host:port or https://host, with nothing behind it"
             raise ValueError(problem)
-        return value
-
-    @field_validator("reserved_segments")
-    @classmethod
-    def _plain_segments(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for segment in value:
-            if not _SEGMENT.fullmatch(segment):
-                problem = f"{segment!r} is not one path segment"
-                raise ValueError(problem)
         return value
 
     @validator_of_all(mode="after")

@@ -27,6 +27,7 @@ from ..sdk.messages import Request
 from .access import AccessPolicy
 from .addresses import OBJECTS, check_name, is_reserved, object_address, raw_path_of
 from .channels import ChannelSocket
+from .forwarded import HEADER, TrustedProxies
 from .held import HeldTransport
 from .problems import problem, problem_of
 
@@ -62,6 +63,7 @@ class SocketGateway:
         locator: Finds objects.
         routes: Which namespace a raw path belongs to.
         access: Who may come in.
+        trusted: The proxies whose word about a client's address counts.
         reserved: First segments that are never rooms.
         name_bytes: The longest name that a socket is opened by.
         close_for: The close code and reason for an error after the handshake.
@@ -82,7 +84,9 @@ class SocketGateway:
         patience_seconds: float,
         clock: Clock,
         tasks: TaskOwner,
+        trusted: TrustedProxies | None = None,
     ) -> None:
+        self._trusted = trusted or TrustedProxies()
         self._locator = locator
         self._routes = routes
         self._access = access
@@ -154,11 +158,21 @@ class SocketGateway:
         if found is None:
             return _not_found()
         return _Target(
-            request=_request_of(handshake, rest),
+            request=self._request_of(handshake, rest),
             name=name,
             namespace=found,
             routed=namespace is None,
             protocol=_chosen(handshake.subprotocols),
+        )
+
+    def _request_of(self, handshake: Handshake, path: str) -> Request:
+        """What an object sees of a handshake; `path` is what remains after its own address."""
+        return Request(
+            path=path,
+            query=handshake.query,
+            headers=handshake.headers,
+            client=self._trusted.client_of(handshake.client, handshake.headers.get(HEADER)),
+            subprotocols=handshake.subprotocols,
         )
 
     def _refused(self, handshake: Handshake) -> Response | None:
@@ -274,17 +288,6 @@ class _ObjectsBelow:
 
     def _path(self, suffix: str) -> str:
         return f"{self._base}/{suffix}" if self._base else suffix
-
-
-def _request_of(handshake: Handshake, path: str) -> Request:
-    """What an object sees of a handshake; `path` is what remains after its own address."""
-    return Request(
-        path=path,
-        query=handshake.query,
-        headers=handshake.headers,
-        client=handshake.client,
-        subprotocols=handshake.subprotocols,
-    )
 
 
 def _chosen(offered: tuple[str, ...]) -> str | None:

@@ -6,6 +6,7 @@ from ..cluster.routes import RouteTable
 from ..room.closing import close_for
 from ..web.access import AccessPolicy
 from ..web.application import build_application
+from ..web.forwarded import TrustedProxies
 from ..web.health import HealthEndpoints
 from ..web.objects import ObjectEndpoint
 from ..web.socket_endpoint import SocketEndpoint
@@ -31,6 +32,7 @@ class Front(NamedTuple):
 def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> Front:
     """Put sockets, objects over HTTP, health and the admin plane together."""
     settings = parts.settings
+    trusted = TrustedProxies.of(settings.trusted_proxies)
     gateway = SocketGateway(
         locator=parts.locator,
         routes=routes,
@@ -41,6 +43,7 @@ def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> 
         patience_seconds=settings.lease_seconds + _COMEBACK_SECONDS,
         clock=parts.clock,
         tasks=parts.tasks,
+        trusted=trusted,
     )
 
     async def ping() -> None:
@@ -60,5 +63,6 @@ def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> 
         admin=admin_endpoint(parts, access),
         access=access,
         reserved=frozenset(settings.reserved_segments),
+        trusted=trusted,
     )
     return Front(asgi, gateway)

@@ -1,6 +1,7 @@
 """How the tests of this folder speak through a proxy."""
 
 import asyncio
+import contextlib
 import ssl
 
 import httpx
@@ -65,15 +66,27 @@ async def echoed(opened: ClientConnection, message: str | bytes) -> bool:
 
 async def until_answered_by(proxy: Proxy, upstream: int) -> None:
     """Wait until that upstream answers, as after a reload that turned to it."""
+    answer = None
+    try:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                with contextlib.suppress(httpx.TransportError):
+                    answer = await request(proxy, "/again")
+                    if answer.status_code == 200 and Seen.read(answer.text).upstream == upstream:
+                        return
+                await SystemClock().sleep(_LOOK_SECONDS)
+    except TimeoutError:
+        last = None if answer is None else (answer.status_code, answer.text)
+        raise AssertionError(f"{last}\n{proxy.log()}") from None
+
+
+async def until_met(proxy: Proxy, upstream: int) -> None:
+    """Wait until a new WebSocket comes to that upstream: a former process may still take some."""
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
-            try:
-                answer = await request(proxy, "/again")
-            except httpx.TransportError:
-                continue
-            if answer.status_code == 200 and Seen.read(answer.text).upstream == upstream:
-                return
-            await SystemClock().sleep(_LOOK_SECONDS)
+            async with await until_open(proxy, "/room") as late:
+                if (await greeting(late)).upstream == upstream:
+                    return
 
 
 async def until_open(proxy: Proxy, target: str) -> ClientConnection:
