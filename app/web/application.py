@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..core.errors import StateroomError
 from .access import AccessPolicy
 from .addresses import below_root, is_reserved, raw_path_of
-from .forwarded import TrustedProxies
+from .forwarded import TRUST_NOBODY, TrustedProxies
 from .health import HealthEndpoints
 from .objects import ObjectEndpoint
 from .problems import problem, problem_of
@@ -37,10 +37,9 @@ def build_application(
     access: AccessPolicy,
     reserved: frozenset[str],
     admin: ASGIApp | None = None,
-    trusted: TrustedProxies | None = None,
+    trusted: TrustedProxies = TRUST_NOBODY,
 ) -> ASGIApp:
     """Put the endpoints in their places; without `admin` there is nothing below `/admin`."""
-    proxies = trusted or TrustedProxies()
 
     async def elsewhere(http: HttpRequest) -> Response:
         """A plain request to a room, or to nothing."""
@@ -78,7 +77,7 @@ def build_application(
             raw = below_root(raw, scope.get("root_path", ""))
             path = raw.decode("latin-1")
             scope = {**scope, "raw_path": raw, "path": path, "root_path": ""}
-        await application(proxies.seen_through(scope), receive, send)
+        await application(trusted.seen_through(scope), receive, send)
 
     return by_raw_path
 

@@ -9,7 +9,7 @@ follows from it is told to objects and to the audit; nobody is let in for it.
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Any, Self
+from typing import Any, Final, Self
 
 HEADER = "x-forwarded-for"
 
@@ -69,6 +69,10 @@ class TrustedProxies:
             return False
         mapped = getattr(found, "ipv4_mapped", None)
         return any((mapped or found) in network for network in self.networks)
+
+
+TRUST_NOBODY: Final = TrustedProxies()
+"""A client is who speaks."""
 
 
 def _address_in(word: str) -> str | None:

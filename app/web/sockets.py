@@ -27,7 +27,7 @@ from ..sdk.messages import Request
 from .access import AccessPolicy
 from .addresses import OBJECTS, check_name, is_reserved, object_address, raw_path_of
 from .channels import ChannelSocket
-from .forwarded import HEADER, TrustedProxies
+from .forwarded import HEADER, TRUST_NOBODY, TrustedProxies
 from .held import HeldTransport
 from .problems import problem, problem_of
 
@@ -84,9 +84,9 @@ class SocketGateway:
         patience_seconds: float,
         clock: Clock,
         tasks: TaskOwner,
-        trusted: TrustedProxies | None = None,
+        trusted: TrustedProxies = TRUST_NOBODY,
     ) -> None:
-        self._trusted = trusted or TrustedProxies()
+        self._trusted = trusted
         self._locator = locator
         self._routes = routes
         self._access = access
