@@ -64,7 +64,7 @@ bench: setup ## Measure every goal beside TinyBase's own servers, and write docs
 	$(BIN)/python -m bench --install
 	$(BIN)/python -m bench.performance $(ARGS)
 
-soak: setup ## Faults of every kind, then 300 failovers timed (MINUTES=60 KILLS=300; ARGS=--leaks: memory alone)
+soak: setup ## Faults of every kind, then 300 failovers timed (MINUTES=60 KILLS=300; ARGS="--leaks [--full]": memory alone)
 	$(BIN)/python -m bench.soak --minutes $(MINUTES) $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m bench.failover --kills $(KILLS) --clusters 3 --check)
 

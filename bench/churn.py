@@ -109,19 +109,8 @@ def verdict(readings: Sequence[Reading]) -> str | None:
     return None
 
 
-def main() -> int:
-    """Run, print, and return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.churn",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--connects", type=int, default=CONNECTS, help=f"how many ({CONNECTS:,})")
-    parser.add_argument("--full", action="store_true", help=f"{FULL:,}: a day of a busy server")
-    given = parser.parse_args()
-    connects = FULL if given.full else given.connects
-    if connects < 6 * WAVE:
-        parser.error(f"fewer than {6 * WAVE:,} say nothing")
+def watch_for_churn(connects: int) -> int:
+    """Let so many come and go, print what was found, and return the exit status."""
     allow_descriptors(WAVE)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
@@ -135,6 +124,22 @@ def main() -> int:
     leak = verdict(readings)
     print(leak or "flat")
     return 1 if leak else 0
+
+
+def main() -> int:
+    """Run what the command line asks for and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.churn",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--connects", type=int, default=CONNECTS, help=f"how many ({CONNECTS:,})")
+    parser.add_argument("--full", action="store_true", help=f"{FULL:,}: a day of a busy server")
+    given = parser.parse_args()
+    connects = FULL if given.full else given.connects
+    if connects < 6 * WAVE:
+        parser.error(f"fewer than {6 * WAVE:,} say nothing")
+    return watch_for_churn(connects)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,9 @@ class Idler(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def _begin(self, head: bytes) -> None:
+        if self.opened.done():  # nobody waits any more: it took too long
+            self.leave()
+            return
         if b" 101 " not in head.partition(b"\r\n")[0]:
             self.opened.set_exception(ConnectionError(head.decode(errors="replace")[:200]))
             return

@@ -2,7 +2,9 @@
 
 Rounds of faults under load on one cluster of several nodes and workers (tests/cluster/chaos), each
 judged by its checker, until the time is over. With `--leaks` it is one server alone whose memory,
-descriptors and tasks are watched instead. Exit status 1 when anything was wrong.
+descriptors and tasks are watched instead; then clients come and go by the ten thousand, with
+`--full` a million, each in a room of its own (`bench.churn`). Exit status 1 when anything was
+wrong.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from bench.churn import CONNECTS, FULL, watch_for_churn
 from bench.leaks import watch_for_leaks
 from tests.cluster.chaos import Round, Tally, cluster_in, plan
 
@@ -82,12 +85,14 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=NODES, help=f"how many (default {NODES})")
     parser.add_argument("--seed", type=int, default=None, help="repeats a schedule of faults")
     parser.add_argument("--leaks", action="store_true", help="one server, watched for leaks")
+    parser.add_argument("--full", action="store_true", help=f"with --leaks: {FULL:,} connections")
     given = parser.parse_args()
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH_WITHOUT_TERMINAL)
     if given.leaks:
-        return watch_for_leaks(given.minutes * 60, console, COLUMNS)
+        leaks = watch_for_leaks(given.minutes * 60, console, COLUMNS)
+        return max(leaks, watch_for_churn(FULL if given.full else CONNECTS))
     seed = given.seed if given.seed is not None else random.SystemRandom().randrange(1 << 32)
     console.print(f"seed {seed}", highlight=False)
     with (
