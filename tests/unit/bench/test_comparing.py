@@ -1,5 +1,7 @@
 """Ours is held against the reading of a peer that is kinder to the peer; both are told."""
 
+import os
+
 import pytest
 
 from bench.goals import ROWS
@@ -119,3 +121,19 @@ def test_two_workers_are_held_against_one_by_the_cpu_of_a_message() -> None:
     assert work.verdict is Verdict.MISSED
     assert rate_of_both.value == pytest.approx(2)
     assert rate_of_both.verdict is Verdict.REPORTED
+
+
+def test_what_a_machine_has_room_for_leaves_out_the_server_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    mine = cell("stateroom", "many", seconds=0.1, postgres_cpu_seconds=0.02, generator_share=0.3)
+    pgbench = [
+        Figure(name=f"pgbench {kind}, 8 clients", value=rate_, unit="commits/s")
+        for kind, rate_ in (("upsert", 16_000.0), ("insert", 20_000.0))
+    ]
+    claims = {claim.text: claim for claim in ROWS["many"].judge(seen(mine, pgbench=pgbench))}
+    claim = claims["the same if the server cost nothing: all cores for the generator and Postgres"]
+    # 30 us of the generator and 20 us of Postgres: 40,000 a second on two cores.
+    assert claim.value == pytest.approx(2.0)
+    assert "40,000 messages/s" in claim.measured
