@@ -3,6 +3,9 @@
 An option that is not given leaves the decision to the environment (`app.settings`). The working
 directory, or `--app-dir`, is put first on the module path: a console script starts with its own
 folder there, and the classes in STATEROOM_NAMESPACES live in the user's project.
+
+What a command does is imported when it runs: reading the server's code, the database's and the
+migrations' takes a second, and most commands need none of it.
 """
 
 import asyncio
@@ -16,16 +19,8 @@ import structlog
 import typer
 
 from .. import BUILD, __version__
-from ..core.clock import SystemClock
-from ..core.errors import DatabaseUnreachable
 from ..logs import configure_logs
-from ..settings import RoomAccess, Settings, load_settings, unknown_variables
-from ..store.data_directory import DataDirectory
-from ..store.embedded import EmbeddedPostgres
-from ..store.migration import head_revision, migrate
-from ..store.own_token import OWN_TOKEN_FILE, read_own_token
-from ..wiring import build_service, former_workers_gone
-from .doctor import examine
+from ..settings import Settings, load_settings, unknown_variables
 from .doctor_command import diagnosis
 from .failures import FAILED, one_line_failures
 from .findings import Verdict
@@ -35,13 +30,8 @@ from .rooms_copies import copies
 from .rooms_life import life
 from .rooms_past import past
 from .rooms_usage import usage
-from .server import run_server
-from .supervisor import run_supervisor
 from .tokens import tokens
-from .worker import run_worker
 from .workers import workers as workers_commands
-
-RETRY_SECONDS = 0.2
 
 _log = structlog.get_logger(__name__)
 
@@ -105,16 +95,9 @@ def serve(
             data_dir=data_dir,
         )
         settings.effective_room_access()  # refused here, before anything is started
-        asyncio.run(former_workers_gone(settings))
-        if settings.workers > 1:
-            orderly = run_supervisor(
-                settings,
-                app_dir=str(app_dir.resolve()),
-                debug=debug,
-                announce=lambda url: announce(settings, url),
-            )
-        else:
-            orderly = run_server(settings, build_service, lambda url: announce(settings, url))
+        from .serving import serve_rooms  # noqa: PLC0415 - each command pays for its own code
+
+        orderly = serve_rooms(settings, app_dir=app_dir, debug=debug)
     sys.exit(0 if orderly else FAILED)
 
 
@@ -135,6 +118,8 @@ def worker_command(
         settings = _prepare(app_dir)
         listener = socket(fileno=listen_fd)
         listener.set_inheritable(False)
+        from .worker import run_worker  # noqa: PLC0415 - each command pays for its own code
+
         orderly = run_worker(settings, slot=slot, node=node, listener=listener, pulse=pulse)
     sys.exit(0 if orderly else FAILED)
 
@@ -146,8 +131,10 @@ def migrate_command(
     """Bring the database to the schema of this version; two at once wait for one another."""
     with one_line_failures(debug=debug):
         settings = _prepare(Path(), database_url=database_url, data_dir=data_dir)
-        asyncio.run(_migrate(settings))
-    typer.echo(f"The schema is at {head_revision()}.")
+        from .migrating import bring_up  # noqa: PLC0415 - each command pays for its own code
+
+        revision = asyncio.run(bring_up(settings))
+    typer.echo(f"The schema is at {revision}.")
 
 
 @cli.command()
@@ -162,6 +149,8 @@ def check(
     bad = False
     with one_line_failures(debug=debug):
         settings = _prepare(app_dir, database_url=database_url, data_dir=data_dir)
+        from .doctor import examine  # noqa: PLC0415 - each command pays for its own code
+
         for finding in examine(settings):
             typer.echo(str(finding))
             bad = bad or finding.verdict is Verdict.BAD
@@ -172,52 +161,6 @@ def check(
 def version() -> None:
     """Tell the version."""
     typer.echo(f"stateroom {__version__} (Python {platform.python_version()}; {BUILD.value})")
-
-
-def announce(settings: Settings, url: str) -> None:
-    """Tell on standard output that clients are accepted, and where."""
-    rooms = url.replace("http", "ws", 1)
-    lines = [
-        f"Stateroom is ready: {url}  (rooms: {rooms}/{{room}})",
-        f"  health: {url}/livez {url}/readyz",
-    ]
-    if settings.effective_room_access() is RoomAccess.TOKEN:
-        lines.append("  rooms need the token in STATEROOM_ROOM_TOKEN")
-    lines.append(_admin_line(settings, url))
-    typer.echo("\n".join(lines))
-
-
-def _admin_line(settings: Settings, url: str) -> str:
-    """How to get into the admin plane. What is not read by a person may be kept: no token then."""
-    if settings.admin_token is not None:
-        return f"  admin: {url}/admin/  (token: STATEROOM_ADMIN_TOKEN)"
-    token = read_own_token(settings.data_dir)
-    if token is not None and sys.stdout.isatty():
-        return f"  admin: {url}/admin/#token={token}"
-    return f"  admin: {url}/admin/  (token: in {settings.data_dir / OWN_TOKEN_FILE})"
-
-
-async def _migrate(settings: Settings) -> None:
-    if settings.database_url is not None:
-        url = settings.database_url.get_secret_value()
-        await _migrate_when_it_answers(url, settings.database_connect_seconds)
-        return
-    with DataDirectory(settings.data_dir) as directory:
-        async with EmbeddedPostgres(directory, bin_dir=settings.postgres_bin) as postgres:
-            await migrate(postgres.url)
-
-
-async def _migrate_when_it_answers(url: str, patience_seconds: float) -> None:
-    """Migrate a database that may be starting, as beside us in a compose file."""
-    clock = SystemClock()
-    deadline = clock.monotonic() + patience_seconds
-    while True:
-        try:
-            return await migrate(url)
-        except DatabaseUnreachable:
-            if clock.monotonic() >= deadline:
-                raise
-        await clock.sleep(RETRY_SECONDS)
 
 
 def _prepare(app_dir: Path, **given: Any) -> Settings:

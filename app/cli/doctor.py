@@ -27,6 +27,7 @@ from ..store.migration import check_schema
 from ..wiring import mounts_of
 from .findings import Finding, Verdict, doubtful, good
 from .listening import bind_socket
+from .serving import carrier_of
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -35,6 +36,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     told = good if BUILD is not Build.STALE else doubtful
     yield told("stateroom", f"{__version__}, {BUILD.value}")
     yield good("python", python)
+    yield good("sockets", f"carried by {carrier_of(settings)}")
     for variable, probably in unknown_variables().items():
         meant = f"; {probably} was meant?" if probably else ""
         yield doubtful("settings", f"{variable} is no setting{meant}")

@@ -8,9 +8,6 @@ from typing import Annotated, Final
 import typer
 
 from ..settings import Settings, load_settings
-from .doctor import examine
-from .doctor_database import examine_database
-from .doctor_server import examine_server
 from .exits import ExitStatus
 from .findings import Finding, Verdict
 from .output import Output
@@ -70,6 +67,11 @@ def doctor(
 
 
 def _examined(settings: Settings, *, frame_bytes: int, patience: float) -> Iterator[Finding]:
+    # Each command pays for its own code.
+    from .doctor import examine  # noqa: PLC0415 - see above
+    from .doctor_database import examine_database  # noqa: PLC0415 - see above
+    from .doctor_server import examine_server  # noqa: PLC0415 - see above
+
     if not settings.server:
         yield from examine(settings)
     yield from examine_database(settings)

@@ -209,3 +209,18 @@ def test_serve_refuses_a_setting_in_one_line_before_anything_is_started(
     assert words in line
     assert " Remedy: " in line
     assert list(folder.iterdir()) == []
+
+
+def test_help_reads_no_code_of_the_server_or_the_database() -> None:
+    heavy = "alembic asyncpg picows sqlalchemy starlette uvicorn uvloop app.wiring app.room"
+    looks = f"import sys, app.cli.commands; print(sorted(set(sys.modules) & set({heavy.split()})))"
+    ended = subprocess.run(
+        [sys.executable, "-c", looks],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ended.stdout == "[]\n"
