@@ -41,11 +41,14 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def build(project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def build(
+    project: Path, *, isolated: bool = False, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    here = () if isolated else ("--no-index", "--no-build-isolation")
     return subprocess.run(
         [
-            *(sys.executable, "-m", "pip", "wheel", "--verbose", "--no-deps", "--no-index"),
-            *("--no-build-isolation", "--wheel-dir", str(project / "dist"), str(project)),
+            *(sys.executable, "-m", "pip", "wheel", "--verbose", "--no-deps", *here),
+            *("--wheel-dir", str(project / "dist"), str(project)),
         ],
         env=environment(**variables),
         capture_output=True,
@@ -55,9 +58,11 @@ def build(project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def wheel_of(project: Path, **variables: str) -> tuple[str, set[str], str]:
+def wheel_of(
+    project: Path, *, isolated: bool = False, **variables: str
+) -> tuple[str, set[str], str]:
     """Build; return the tag, the files that no pure wheel has, and what was told about it."""
-    ended = build(project, **variables)
+    ended = build(project, isolated=isolated, **variables)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     (wheel,) = (project / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
@@ -88,6 +93,16 @@ def test_with_a_compiler_the_wheel_is_for_this_python_and_holds_what_was_compile
 def test_without_a_compiler_the_wheel_is_pure_and_one_line_says_so(project: Path) -> None:
     tag, files, told = wheel_of(project, **NO_COMPILER)
     assert (tag, files) == ("py3-none-any", set())
+    assert len(told.splitlines()) == 1
+
+
+@pytest.mark.timeout(300)
+def test_a_build_of_its_own_fetches_what_it_needs_and_falls_back_the_same_way(
+    project: Path,
+) -> None:
+    tag, files, told = wheel_of(project, isolated=True, CC="no-such-compiler")
+    assert (tag, files) == ("py3-none-any", set())
+    assert "no C compiler (no-such-compiler)" in told
     assert len(told.splitlines()) == 1
 
 
