@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.architecture.sources import ROOT
 from tests.integration.command_line import environment
 
 PARTS = ("app", "stateroom", "migrations", "pyproject.toml", "hatch_build.py", "build_native.py")
-NO_COMPILER = {"CC": "/bin/false"}
+NO_COMPILER: dict[str, Any] = {"CC": "/bin/false"}
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 
 
@@ -118,7 +119,7 @@ def test_whoever_wishes_a_pure_wheel_gets_one_and_nothing_is_said(project: Path)
     ],
 )
 def test_what_cannot_be_done_as_wished_fails(
-    project: Path, variables: dict[str, str], words: str
+    project: Path, variables: dict[str, Any], words: str
 ) -> None:
     ended = build(project, **variables)
     assert ended.returncode != 0
