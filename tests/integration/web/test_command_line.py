@@ -269,3 +269,16 @@ def test_the_past_is_listed_compared_and_restored(
     assert line.json("rooms", "restore", "--yes", named, undo)["undo_bookmark"]
     assert line.json("rooms", "get", named, "count") == 2
     assert line.refused("rooms", "restore", named, first["bookmark"]) == (2, "not_confirmed")
+
+
+def test_what_objects_cost_is_ranked_and_told_by_day(
+    line: CommandLine, steered: RunningService, name: str
+) -> None:
+    count(steered, name)
+    count(steered, name)
+    for by in ("cpu", "stored_bytes"):
+        for window in ("now", "day"):
+            ranked = line.lines("rooms", "top", by, "--window", window)
+            assert all(each.keys() >= {"namespace", "name", "amount"} for each in ranked)
+    days = line.lines("rooms", "usage", f"counter/{name}", "--days", "1")
+    assert all(each.keys() >= {"day", "cpu_us", "events"} for each in days)
