@@ -38,6 +38,10 @@ where o.name = $1 and w.state <> 'dead'
 _LIVE = """
 select count(*) from worker where state = 'live' and lease_expires_at > clock_timestamp()
 """
+_WORKERS = """
+select node, slot, state, started_at, lease_expires_at, clock_timestamp() as now
+from worker order by started_at
+"""
 
 
 class Place(NamedTuple):
@@ -186,7 +190,8 @@ class Machines:
         async with self._asking() as session:
             while await session.fetchval(_LIVE) < NODES * WORKERS:
                 if time.perf_counter() > deadline:
-                    raise TimeoutError("a worker did not come back")
+                    rows = await session.fetch(_WORKERS)
+                    raise TimeoutError(f"a worker did not come back: {[*map(dict, rows)]}")
                 await asyncio.sleep(_LOOK_SECONDS)
 
     @contextlib.asynccontextmanager

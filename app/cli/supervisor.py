@@ -6,8 +6,9 @@ of life for half a lease, so that their sockets reset and their clients come bac
 worker that it has reaped is dead beyond doubt: its row is buried at once and nobody waits for
 its lease.
 
-A worker that cannot start **before all have been ready once** ends the whole start, with the line
-that it told. Later ones are started again, after a pause that grows.
+A worker that has never been ready and cannot start **before all have been ready once** ends the
+whole start, with the line that it told. All others are started again, after a pause that grows:
+one that has served, and is killed while its siblings still start, takes nobody with it.
 
 SIGTERM and SIGINT stop all workers in good order, a second one ends them at once. SIGHUP replaces
 them one by one. It is the same command in a container: as its first process it also reaps what
@@ -149,7 +150,7 @@ class Supervisor:
                 continue
             if self._stop_asked.is_set():
                 await self._note_end(worker, end)
-            elif self._phase is Phase.STARTING:
+            elif self._phase is Phase.STARTING and not worker.has_served:
                 self._fail(worker, end)
             else:
                 await self._replace(worker, end, pause)

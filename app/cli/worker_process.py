@@ -89,6 +89,8 @@ class WorkerProcess:
         self.state = WorkerState.DOWN
         self.starts = 0
         """How many processes there were, this one included."""
+        self.has_served = False
+        """Whether a process of it has ever been ready, so that it can start here."""
         self._command = command
         self._environment = environment
         self._listen_fd = listen_fd
@@ -171,6 +173,7 @@ class WorkerProcess:
         self._silence.heard()
         if became_ready and self.state is WorkerState.STARTING:
             self.state = WorkerState.READY
+            self.has_served = True
             self._changed()
 
     def _signal(self, number: signal.Signals) -> None:

@@ -24,10 +24,11 @@ PATIENT = {"STATEROOM_SHUTDOWN_SECONDS": "50", "STATEROOM_EVENT_TIMEOUT_SECONDS"
 STATEROOM = (sys.executable, "-m", "stateroom")
 # What a test does to it is done by files in the working directory.
 WHO = """
-import asyncio, os, pathlib, subprocess, time
+import asyncio, os, pathlib, subprocess, sys, time
 from stateroom import DurableObject, Request, Response
 
-while pathlib.Path("hold").exists():
+slot = sys.argv[sys.argv.index("--slot") + 1] if "--slot" in sys.argv else "none"
+while pathlib.Path("hold").exists() or pathlib.Path(f"hold-{slot}").exists():
     time.sleep(0.02)
 if pathlib.Path("broken").exists():
     raise RuntimeError("this class is broken")
@@ -77,7 +78,7 @@ class Supervised:
         )
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(self._client)
+        self._stack.callback(self._client.close)
         self._stack.enter_context(self.served)
         return self
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from bench.measurement import free_port
 from tests.integration.command_line import Ended
 from tests.integration.supervised import Supervised, gone, until
 
@@ -250,6 +252,25 @@ def test_a_worker_that_dies_at_the_first_start_ends_it(folder: Path, database_ur
     (folder / "suicide.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
     ended = refused(folder, "--database-url", database_url, STATEROOM_NAMESPACES="who=suicide:Who")
     assert "did not start: it was ended by SIGKILL" in ended.err
+
+
+def test_a_worker_that_has_served_and_dies_while_its_sibling_still_starts_is_started_again(
+    folder: Path, database_url: str
+) -> None:
+    (folder / "hold-1").touch()
+    port = free_port()
+    service = supervised(folder, "--port", str(port), "--database-url", database_url)
+    with ExitStack() as stack:
+        stack.callback(service.served.process.terminate)
+        service.served.url = f"http://127.0.0.1:{port}"  # it is told once all are ready
+        victim = service.pid_of("anybody")
+        psutil.Process(victim).kill()
+        again = until(lambda: {service.pid_of("anybody")} - {victim}).pop()
+        (folder / "hold-1").unlink()
+        stack.enter_context(service)
+        assert again in service.all_serve()
+        assert service.said("worker_ended") == 1
+        assert service.stopped().status == 0
 
 
 def test_a_database_that_is_not_migrated_is_told_once_and_no_worker_is_started(
