@@ -33,6 +33,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "room_token",
         "admin_token",
         "admin_audit_days",
+        "metrics_access",
+        "metrics_token",
         "allowed_hosts",
         "allowed_origins",
         "cors_origins",

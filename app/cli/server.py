@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from functools import partial
 from socket import socket
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 import uvicorn
@@ -66,6 +66,15 @@ class Runnable(Protocol):
 
     async def stop(self) -> None:
         """End rooms and connections in order; called while sockets are still open."""
+        ...
+
+
+@runtime_checkable
+class CountsSockets(Protocol):
+    """A service that tells how many sockets there are."""
+
+    def count_sockets(self, engine: str, count: Callable[[], int]) -> None:
+        """Let an engine tell how many it serves."""
         ...
 
 
@@ -165,6 +174,8 @@ class ServerRun:
         server = LoopServer(uvicorn_config(service.asgi, self._settings, engine))
         if engine is not None:
             engine.serve_for(server.server_state)
+            if isinstance(service, CountsSockets):
+                service.count_sockets(EngineName.PICOWS, lambda: engine.open_sockets)
             if service.handoff is not None:
                 service.handoff.serve(Adoption(engine.adopted, self._tasks).adopt)
         start_listening(listener)

@@ -12,7 +12,7 @@ pause, longer each time, and is then anybody's.
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +21,8 @@ import structlog
 from ..core.clock import Clock, DatabaseClock, Timer
 from ..core.errors import ObjectDeleted, ObjectFrozen, StateroomError, WorkerLeaving
 from ..core.ids import WorkerId
+from ..core.metric_catalogue import METRICS
+from ..core.metrics import OTHER, Histogram, Reading, Tally
 from ..core.ports import AlarmQueue
 from ..core.tasks import TaskOwner
 from ..core.values import DueAlarm, RingOutcome
@@ -72,6 +74,12 @@ class AlarmScheduler:
         self._timer: Timer | None = None
         self._setbacks: dict[tuple[UUID, str], int] = {}
         self._away = False
+        self._lag = Histogram(METRICS["alarm_lag_seconds"])
+        self._tally = Tally()
+
+    def read(self) -> Iterable[Reading]:
+        """See `core.metrics.Readable`."""
+        return [*self._lag.read(), *self._tally.read()]
 
     def start(self) -> None:
         """Begin to ring."""
@@ -132,6 +140,7 @@ class AlarmScheduler:
         given = len(found.alarms)
         agenda.asked(found.database_ms, more=found.more or given == limit, given=given)
         for due in found.alarms:
+            self._lag.observe(max(found.database_ms - due.attempt_ms, 0) / 1_000)
             number = agenda.begin(worker_id, due)
             self._tasks.start(self._ring_one(number, worker_id, due), name="ring")
 
@@ -159,6 +168,7 @@ class AlarmScheduler:
         """Keep the claim for a pause, so that nobody rings meanwhile."""
         pause = self._pause_after(due, error)
         code = error.code if isinstance(error, StateroomError) else type(error).__name__
+        self._tally("alarms_postponed", code if isinstance(error, StateroomError) else OTHER)
         _log.warning(
             "alarm_postponed",
             namespace=due.object_id.namespace,

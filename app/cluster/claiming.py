@@ -25,7 +25,7 @@ class Claiming:
     """See the module.
 
     Args:
-        environment: Has the store where objects are claimed.
+        environment: Has the store where objects are claimed, and counts takeovers.
         membership: This worker's standing.
         orphans: Told of what is ours and has no room.
         taking: Whether this worker takes objects at all.
@@ -64,6 +64,8 @@ class Claiming:
             raise WorkerLeaving
         if claim.worker_id != self._membership.worker_id or not self._membership.holds():
             raise LeaseLost
+        if claim.taken_over:
+            self._environment.counters("failovers")
         return claim
 
     async def give_back(self, claim: Claim) -> None:

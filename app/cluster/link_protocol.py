@@ -24,6 +24,7 @@ from .link_frames import (
 )
 from .link_handshake import Handshake, HandshakeState, Role
 from .link_outbox import LinkOutbox
+from .link_traffic import LinkTraffic
 
 WINDOW_BYTES = 256 << 10
 """What may be under way on one stream in one direction, and is returned as it is taken."""
@@ -138,18 +139,27 @@ class LinkProtocol:
         self._ahead: list[bytes] = [handshake.hello()]
         """What belongs to no stream's order."""
         self._outbox = LinkOutbox()
+        self.traffic = LinkTraffic()
         self.queued_bytes = 0
         """What waits on all streams, for credit or for the connection."""
         self.state = LinkState.PROVING
 
+    @property
+    def up(self) -> bool:
+        """Whether streams can be opened."""
+        return self.state is LinkState.READY
+
     def take(self) -> bytes:
         """Return what is to be sent now, and forget it."""
         ahead, self._ahead = self._ahead, []
-        return b"".join((*ahead, self._outbox.take()))
+        data = b"".join((*ahead, self._outbox.take()))
+        self.traffic.sent_bytes += len(data)
+        return data
 
     def hold(self) -> None:
         """The connection takes no more: what is large waits, and the rest is little."""
         self._held = True
+        self.traffic.waits += 1
 
     def go_on(self, budget_bytes: int) -> bool:
         """The connection takes more: send about so much of what waited for it.
@@ -259,6 +269,7 @@ class LinkProtocol:
         Raises:
             LinkGarbled, LinkRefused: The link is over.
         """
+        self.traffic.received_bytes += len(data)
         events: list[Event] = []
         try:
             for frame in self._reader.feed(data):

@@ -24,6 +24,7 @@ from .link import Link, LinkHost
 from .link_errors import NotBegun
 from .link_handshake import Handshake, Role
 from .link_protocol import LinkProtocol
+from .link_traffic import LinkLoad, LinkTraffic
 
 _log = structlog.get_logger("stateroom.links")
 
@@ -62,6 +63,8 @@ class Links:
         self._host: LinkHost = _Nobody()
         self._clock = clock
         self._silence_seconds = silence_seconds
+        self._protocols: dict[Link, LinkProtocol] = {}
+        self._ended = LinkTraffic()
         self._all: set[Link] = set()
         self._strangers: dict[Link, None] = {}
         self._by_peer: dict[WorkerId, Link] = {}
@@ -72,6 +75,10 @@ class Links:
 
     def __len__(self) -> int:
         return len(self._all)
+
+    def load(self) -> LinkLoad:
+        """What all links have to do, and what went over them since the beginning."""
+        return LinkLoad.of(self._protocols.values(), self._ended)
 
     def serve(self, host: LinkHost) -> None:
         """Give what others open to this host; until then they are told that we are leaving."""
@@ -136,7 +143,7 @@ class Links:
                 await loop.create_connection(lambda: link, host.strip("[]"), int(port))
                 await link.ready
         except (OSError, ValueError, TimeoutError, LinkBroken):
-            self._all.discard(link)
+            self._forget(link)
             link.close()
             self._leave_alone(worker_id)
             return LinkBroken(_UNREACHABLE)
@@ -153,14 +160,16 @@ class Links:
 
     def _make(self, role: Role, expected: WorkerId | None) -> Link:
         handshake = Handshake(self._key, worker_id=self._worker_id(), role=role, expected=expected)
+        protocol = LinkProtocol(handshake, role=role)
         link = Link(
-            LinkProtocol(handshake, role=role),
+            protocol,
             self,
             self._lost,
             tasks=self._tasks,
             open_seconds=2 * self._silence_seconds + _OPEN_SECONDS,
         )
         self._all.add(link)
+        self._protocols[link] = protocol
         if role is Role.ACCEPTOR:
             self._take_stranger(link)
         return link
@@ -188,8 +197,13 @@ class Links:
         """See `LinkHost`."""
         self._host.given_up(link, stream)
 
-    def _lost(self, link: Link) -> None:
+    def _forget(self, link: Link) -> None:
         self._all.discard(link)
+        if (protocol := self._protocols.pop(link, None)) is not None:
+            self._ended.add(protocol.traffic)
+
+    def _lost(self, link: Link) -> None:
+        self._forget(link)
         if link.peer is not None and self._by_peer.get(link.peer) is link:
             del self._by_peer[link.peer]
 

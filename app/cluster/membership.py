@@ -82,11 +82,20 @@ class Membership:
         self._tasks = TaskOwner("membership")
         self.marked_draining = False
         """Whether this worker's row said that it drains, at the last answer of the database."""
+        self.renewals_failed = 0
+        """How many renewals were not answered in time."""
+        self.leases_lost = 0
+        """How many leases ended without being given up."""
 
     @property
     def standing(self) -> Standing:
         """Whether this worker may claim rooms."""
         return self._protocol.standing
+
+    @property
+    def identity(self) -> WorkerIdentity:
+        """Where this worker stands; its id is that of its first life (`worker_id`)."""
+        return self._identity
 
     @property
     def lease_seconds(self) -> float:
@@ -167,6 +176,7 @@ class Membership:
                     boot_id=self._identity.boot_id,
                 )
             case AbortRooms():
+                self.leases_lost += 1
                 self._lost(LeaseLost())
             case Stop():
                 pass
@@ -187,6 +197,7 @@ class Membership:
                     errand.worker_id, lease_seconds=self._lease_seconds
                 )
         except (StateroomError, TimeoutError):
+            self.renewals_failed += 1
             _log.warning("renewal_failed", margin_seconds=round(self._lease.margin_seconds, 3))
             return Outcome.FAILED
         if grant is None:

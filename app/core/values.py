@@ -160,6 +160,8 @@ class Claim:
 
     Attributes:
         frozen: Whether the object took no changes when it was claimed.
+        taken_over: Whether it was taken from an owner that had died, or lost its lease, without
+            giving it up.
     """
 
     object_id: ObjectId
@@ -167,6 +169,7 @@ class Claim:
     epoch: Epoch
     commit_seq: CommitSeq
     frozen: bool = False
+    taken_over: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

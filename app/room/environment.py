@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core.clock import Clock, DatabaseClock
 from ..core.history import ObjectHistory
+from ..core.metrics import Counting, count_nothing
 from ..core.ports import Committer, LeaseCheck, ObjectStore
 from ..core.tasks import TaskOwner
 from ..core.workshop import Workshop
@@ -20,7 +21,7 @@ class RoomEnvironment:
 
     Attributes:
         workshop: Where long computations of objects are done.
-        counters: Called with the name of something countable (metrics).
+        counters: Told of what is counted for the metrics.
         alarm_set: Called with the time, by the database's clock, of each alarm that was
             committed, so that it need not be looked for then.
         exchange: Where calls of other objects go.
@@ -36,7 +37,7 @@ class RoomEnvironment:
     tasks: TaskOwner
     limits: RoomLimits = field(default_factory=RoomLimits)
     workshop: Workshop = field(default_factory=Workshop)
-    counters: Callable[[str], None] = lambda _name: None
+    counters: Counting = count_nothing
     alarm_set: Callable[[int], None] = lambda _due_ms: None
     exchange: CallExchange = field(default_factory=CallExchange)
     ledger: UsageLedger = field(default_factory=UsageLedger)

@@ -3,8 +3,6 @@
 And what the client hears whose event it was.
 """
 
-from collections.abc import Callable
-
 import structlog
 
 from ..core.errors import (
@@ -14,6 +12,7 @@ from ..core.errors import (
     TooManyWrites,
     UnitTooLarge,
 )
+from ..core.metrics import Counting
 from ..core.values import Claim
 from .closing import close_for
 from .connections import RoomConnection
@@ -35,7 +34,7 @@ class EventEnds:
         unit: Ended or undone with each event.
         residence: Where the instance lives.
         claim: The room's, for log lines.
-        counters: Called with the name of what is counted.
+        counters: Told of faults, and of clients that are refused.
         keeping: Whether an event that raises is not undone (`interleave`).
     """
 
@@ -47,7 +46,7 @@ class EventEnds:
         residence: Residence,
         *,
         claim: Claim,
-        counters: Callable[[str], None],
+        counters: Counting,
         keeping: bool,
     ) -> None:
         self._unit = unit
@@ -103,6 +102,7 @@ class EventEnds:
             self._unit.stage(_turning_away(connection, error))
         else:
             turn_away(connection, error)
+        self._counters("rejects", as_fault(error).code)
 
     def _count_fault(self, error: Exception) -> None:
         self._counters("object_faults")

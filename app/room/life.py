@@ -288,7 +288,7 @@ class RoomLife:
         if self.closed:
             return
         _log.warning("room_aborted", **self.names, code=error.code, reason=str(error))
-        self._environment.counters("room_aborts")
+        self._environment.counters("room_aborts", error.code)
         self.state = move(self.state, RoomState.ABORTED)
         self.cause = error
         self._lane.break_(error)

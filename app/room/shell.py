@@ -1,6 +1,6 @@
 """What is left of a room while it sleeps, and how its parts come and go (`slumber`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,7 @@ from .connections import ConnectionSet
 from .environment import RoomEnvironment
 from .instance import ClassTraits
 from .life import RoomLife
+from .mailbox import Event
 from .outputs import OutputDelivery
 from .parts import PartsHost, make_parts
 from .slumber import Slept, at_rest, fall_asleep
@@ -214,6 +215,16 @@ class Shell(PartsHost):
     def drowsy(self) -> bool:
         """Whether it hibernates and does not sleep yet."""
         return self._slept is None and self._life.state is RoomState.HIBERNATED
+
+    @property
+    def waiting(self) -> Sequence[Event]:
+        """The events that wait for their turn, the oldest first; for looking only."""
+        return () if self._slept is not None else self._parts.mailbox.events
+
+    @property
+    def congested(self) -> bool:
+        """Whether so much is unconfirmed or held back that its sockets are not read."""
+        return self._slept is None and self.lane.congested
 
     @property
     def idle(self) -> bool:

@@ -12,7 +12,15 @@ of a secret is never part of it.
 
 from .children import child_environment
 from .loading import load_settings, unknown_variables
-from .model import DatabasePooler, EngineName, LogFormat, LogLevel, RoomAccess, Settings
+from .model import (
+    DatabasePooler,
+    EngineName,
+    LogFormat,
+    LogLevel,
+    MetricsAccess,
+    RoomAccess,
+    Settings,
+)
 from .mounts import TINYBASE_NAMESPACE, NamespaceSpec, RouteSpec
 
 __all__ = [
@@ -21,6 +29,7 @@ __all__ = [
     "EngineName",
     "LogFormat",
     "LogLevel",
+    "MetricsAccess",
     "NamespaceSpec",
     "RoomAccess",
     "RouteSpec",

@@ -51,6 +51,13 @@ class RoomAccess(StrEnum):
     TOKEN = "token"  # noqa: S105 - the name of a mode, no secret
 
 
+class MetricsAccess(StrEnum):
+    """Who may read the metrics."""
+
+    OPEN = "open"
+    TOKEN = "token"  # noqa: S105 - the name of a mode, no secret
+
+
 class DatabasePooler(StrEnum):
     """What stands between a worker and Postgres."""
 
@@ -193,6 +200,13 @@ class Settings(UsageSettings):
     admin_audit_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     """How long the record of a change that was made by the admin plane is kept."""
 
+    metrics_access: MetricsAccess | None = None
+    """Who may read `/metrics`: `open` to whoever reaches it, or `token`. Unset: a token is needed,
+    but for requests of this machine itself to a server that listens on loopback."""
+    metrics_token: SecretStr | None = None
+    """A token that reads `/metrics` and nothing else, without asking the database. Every token of
+    the admin plane does too."""
+
     lease_seconds: Seconds = 3.0
     """How long a worker may speak for its rooms without renewing its lease."""
     renew_seconds: Seconds = 1.0
@@ -275,7 +289,7 @@ class Settings(UsageSettings):
             raise ValueError(problem)
         return value
 
-    @field_validator("room_token", "admin_token")
+    @field_validator("room_token", "admin_token", "metrics_token")
     @classmethod
     def _long_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < TOKEN_CHARACTERS:

@@ -34,6 +34,7 @@ from ..core.ports import BatchSource, LeaseCheck
 from ..core.tasks import TaskOwner
 from ..core.values import CommitOutcome, CommitResult, WriteBatch
 from .commit_history import CommitCalls
+from .commit_meter import CommitMeter
 from .commit_path import CommitPath
 from .commit_statement import Flight
 from .database import Database
@@ -64,6 +65,7 @@ class PostgresCommitter:
         lease: How long to go on when the database is away.
         clock: For pauses.
         history: Which objects keep history.
+        meter: Measures groups and counts batches.
     """
 
     def __init__(
@@ -74,11 +76,14 @@ class PostgresCommitter:
         lease: LeaseCheck,
         clock: Clock | None = None,
         history: HistoryRule = NO_HISTORY,
+        meter: CommitMeter | None = None,
     ) -> None:
         self._lease = lease
         self._changed = database.changed.note
         calls = CommitCalls(history)
         self._clock = clock or SystemClock()
+        self._meter = meter or CommitMeter(self._clock)
+        self._meter.backlog = lambda: len(self._waiting) + len(self._in_flight)
         self._tasks = TaskOwner("committer")
         target = database.target
         patient = replace(target, statement_seconds=LARGE_TIMES * target.statement_seconds)
@@ -148,6 +153,8 @@ class PostgresCommitter:
             self._again.add(source)
         elif source not in self._queued:
             self._queued.add(source)
+            if not self._waiting:
+                self._meter.waiting()
             self._waiting.append(source)
             self._drained.clear()
             self._schedule()
@@ -163,6 +170,7 @@ class PostgresCommitter:
         if self._flying or self._closed or not (group := self._gather()):
             return
         self._flying = True
+        self._meter.launched(group, more=bool(self._waiting))
         try:
             launched = self._small.launch(group, self._landed)
         except Exception as error:  # noqa: BLE001 - see `_commit`
@@ -175,6 +183,7 @@ class PostgresCommitter:
     def _landed(self, group: list[Flight], found: Answer | Exception | None) -> None:
         if found is None:
             self._flying = False
+            self._meter.landed()
             if 2 * len(self._waiting) >= len(group):
                 self._launch()
             try:
@@ -193,6 +202,7 @@ class PostgresCommitter:
 
     def _flew(self) -> None:
         self._flying = False
+        self._meter.landed()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -283,7 +293,10 @@ class PostgresCommitter:
         source = flight.source
         del self._in_flight[source]
         if outcome.result is CommitResult.COMMITTED:
+            self._meter.committed += 1
             self._changed(flight.batch.object_id.uuid)
+        else:
+            self._meter.ended(outcome.result)
         if source in self._again:
             self._again.discard(source)
             self.enqueue(source)

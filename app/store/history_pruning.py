@@ -26,6 +26,7 @@ import structlog
 from ..core.clock import Clock, SystemClock
 from ..core.errors import StateroomError
 from ..core.history import HistoryRule
+from ..core.metrics import Tally
 from .database import Database
 from .history_account import CLOSE, WEIGHT, count_history
 
@@ -156,11 +157,18 @@ class HistoryPruner:
         database: An open database.
         rule: How much is kept. With 0 seconds what an earlier rule has left is removed.
         clock: For the pauses.
+        tally: Told how much is removed.
     """
 
     def __init__(
-        self, database: Database, rule: HistoryRule, *, clock: Clock | None = None
+        self,
+        database: Database,
+        rule: HistoryRule,
+        *,
+        clock: Clock | None = None,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self._database = database
         self._rule = rule
         self._clock = clock or SystemClock()
@@ -221,4 +229,5 @@ class HistoryPruner:
             await self._clock.sleep(_BUSY_SECONDS)
         await self._database.fetch(CLOSE, object_id)
         await self._database.fetch(SWEEP, object_id)
+        self._tally.add(removed, "history_pruned_rows")
         _log.debug("history_pruned", object=str(object_id), values=removed)

@@ -194,6 +194,7 @@ class PostgresObjectStore:
                     epoch=Epoch(row["epoch"]),
                     commit_seq=CommitSeq(row["commit_seq"]),
                     frozen=row["frozen"],
+                    taken_over=row["holder"] not in (None, worker_id),
                 )
             if row["deleted"]:
                 raise ObjectDeleted

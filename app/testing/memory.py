@@ -83,6 +83,7 @@ class MemoryObjectStore:
         found = database.objects.get(object_id.uuid)
         if found is not None and found.deleted_ms is not None:
             raise ObjectDeleted
+        taken_over = found is not None and found.worker_id not in (None, worker_id)
         if found is None:
             found = MemoryObject(
                 object_id=object_id,
@@ -102,6 +103,7 @@ class MemoryObjectStore:
             epoch=found.epoch,
             commit_seq=found.commit_seq,
             frozen=found.frozen_ms is not None,
+            taken_over=taken_over,
         )
 
     async def load(self, claim: Claim, *, rows: int, size_bytes: int) -> Page:

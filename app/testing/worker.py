@@ -197,7 +197,7 @@ class HarnessWorker:
         self.worker_id = worker_id
         await self._ports.begun(worker_id, lease)
 
-    def _count(self, name: str) -> None:
+    def _count(self, name: str, /, *_labels: str) -> None:
         self.counted[name] += 1
 
     def _alarm_set(self, attempt_ms: int) -> None:

@@ -48,6 +48,11 @@ class SocketEngine:
             wheel=PingWheel(clock, min(ping_seconds, pong_seconds)),
         )
 
+    @property
+    def open_sockets(self) -> int:
+        """How many sockets are served at the moment."""
+        return len(self._shared.wheel)
+
     def serve_for(self, server: ServerState) -> None:
         """Tell a server of our connections, those that are adopted as well."""
         self._shared.server = server

@@ -138,6 +138,11 @@ def _name_of(host: str) -> str:
         return ""
 
 
+def names_loopback(host: str) -> bool:
+    """Whether a Host header names loopback."""
+    return _name_of(host) in _LOOPBACK_NAMES
+
+
 def bearer_of(header: str) -> str:
     """The token of an Authorization header; empty when it holds none."""
     scheme, _, token = header.partition(" ")

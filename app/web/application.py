@@ -16,10 +16,16 @@ from starlette.routing import Route, WebSocketRoute, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..core.errors import StateroomError
+from ..core.metrics import Counting, count_nothing
 from .access import AccessPolicy
 from .addresses import below_root, is_reserved, raw_path_of
+<<<<<<< HEAD
 from .forwarded import TRUST_NOBODY, TrustedProxies
+=======
+from .counted import CountedResponses
+>>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
 from .health import HealthEndpoints
+from .metrics import MetricsEndpoint
 from .objects import ObjectEndpoint
 from .problems import problem, problem_of
 from .socket_endpoint import SocketEndpoint
@@ -37,9 +43,25 @@ def build_application(
     access: AccessPolicy,
     reserved: frozenset[str],
     admin: ASGIApp | None = None,
+<<<<<<< HEAD
     trusted: TrustedProxies = TRUST_NOBODY,
+=======
+    metrics: MetricsEndpoint | None = None,
+    counters: Counting = count_nothing,
+>>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
 ) -> ASGIApp:
-    """Put the endpoints in their places; without `admin` there is nothing below `/admin`."""
+    """Put the endpoints in their places; what is not given is not there.
+
+    Args:
+        sockets: WebSockets.
+        objects: Requests to objects.
+        health: `/livez` and `/readyz`.
+        access: Who may come in.
+        reserved: First segments that are never rooms.
+        admin: What is below `/admin`.
+        metrics: `/metrics`.
+        counters: Told of each response.
+    """
 
     async def elsewhere(http: HttpRequest) -> Response:
         """A plain request to a room, or to nothing."""
@@ -63,6 +85,7 @@ def build_application(
         routes=[
             Route("/livez", _probed(health.livez, access), methods=["GET", "HEAD"]),
             Route("/readyz", _probed(health.readyz, access), methods=["GET", "HEAD"]),
+            *_metrics(metrics, access),
             _objects_route(objects, access),
             WebSocketRoute("/{path:path}", sockets.handle),
             *_below_admin(admin),
@@ -71,13 +94,19 @@ def build_application(
         exception_handlers={Exception: _gone_wrong},
     )
 
+    counted = CountedResponses(application, counters)
+
     async def by_raw_path(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in {"http", "websocket"}:
             raw = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
             raw = below_root(raw, scope.get("root_path", ""))
             path = raw.decode("latin-1")
             scope = {**scope, "raw_path": raw, "path": path, "root_path": ""}
+<<<<<<< HEAD
         await application(trusted.seen_through(scope), receive, send)
+=======
+        await counted(scope, receive, send)
+>>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
 
     return by_raw_path
 
@@ -106,6 +135,12 @@ def _below_admin(admin: ASGIApp | None) -> list[Route]:
     if admin is None:
         return []
     return [Route("/admin", admin), Route("/admin/{rest:path}", admin)]
+
+
+def _metrics(metrics: MetricsEndpoint | None, access: AccessPolicy) -> list[Route]:
+    if metrics is None:
+        return []
+    return [Route("/metrics", _probed(metrics.handle, access), methods=["GET", "HEAD"])]
 
 
 def _probed(endpoint: Endpoint, access: AccessPolicy) -> Endpoint:

@@ -11,6 +11,7 @@ from starlette.responses import Response as HttpResponse
 
 from ..cluster.locator import Locator
 from ..core.errors import StateroomError
+from ..core.metrics import Counting, count_nothing
 from ..core.pipes import BytePipe
 from ..core.tasks import TaskOwner
 from ..sdk.messages import Response
@@ -34,6 +35,7 @@ class ObjectEndpoint:
         body_bytes: The largest body that is read whole.
         streamed_body_bytes: The largest body that an object reads as a stream.
         name_bytes: The longest name of an object.
+        counters: Told of requests that are refused.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class ObjectEndpoint:
         body_bytes: int,
         streamed_body_bytes: int,
         name_bytes: int,
+        counters: Counting = count_nothing,
     ) -> None:
+        self._counters = counters
         self._locator = locator
         self._access = access
         self._tasks = tasks
@@ -58,6 +62,7 @@ class ObjectEndpoint:
         try:
             return await self._handle(http)
         except StateroomError as error:
+            self._counters("rejects", error.code)
             return problem_of(error)
 
     async def _handle(self, http: HttpRequest) -> HttpResponse:

@@ -25,15 +25,21 @@ class SocketEndpoint:
         self._gate = gate
         self._clock = clock
         self._tasks = tasks
+        self.open_sockets = 0
+        """How many are served at the moment, those whose handshake is under way too."""
 
     async def handle(self, websocket: WebSocket) -> None:
         """Serve one socket to its end."""
         await websocket.receive()
         offer = QueuedSocket(websocket.send, self._tasks, self._clock)
-        work = self._gate.decide(_handshake_of(websocket), offer)
-        if work is not None:
-            await work
-        await offer.carry(websocket.receive)
+        self.open_sockets += 1
+        try:
+            work = self._gate.decide(_handshake_of(websocket), offer)
+            if work is not None:
+                await work
+            await offer.carry(websocket.receive)
+        finally:
+            self.open_sockets -= 1
 
 
 def _handshake_of(websocket: WebSocket) -> Handshake:

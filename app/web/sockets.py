@@ -19,8 +19,9 @@ from ..cluster.locator import Locator
 from ..cluster.routes import RouteTable
 from ..core.clock import Clock
 from ..core.errors import StateroomError
-from ..core.handshakes import Handshake, OfferedSocket, Refusal
+from ..core.handshakes import Handshake, OfferedSocket, OpenSocket, Refusal
 from ..core.ids import ObjectId
+from ..core.metrics import Counting, count_nothing
 from ..core.sockets import NO_GOODBYE, SocketSink, SocketTransport
 from ..core.tasks import TaskOwner
 from ..sdk.messages import Request
@@ -70,6 +71,7 @@ class SocketGateway:
         patience_seconds: How long a channel whose object went away is brought back.
         clock: For multiplexers.
         tasks: Owner of joins.
+        counters: Told how handshakes end.
     """
 
     def __init__(
@@ -84,9 +86,15 @@ class SocketGateway:
         patience_seconds: float,
         clock: Clock,
         tasks: TaskOwner,
+<<<<<<< HEAD
         trusted: TrustedProxies = TRUST_NOBODY,
     ) -> None:
         self._trusted = trusted
+=======
+        counters: Counting = count_nothing,
+    ) -> None:
+        self._counters = counters
+>>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
         self._locator = locator
         self._routes = routes
         self._access = access
@@ -106,7 +114,7 @@ class SocketGateway:
         try:
             return self._decide(handshake, offer)
         except StateroomError as error:
-            offer.refuse(_refusal(problem_of(error)))
+            self._refuse(offer, error)
             return None
 
     def _decide(
@@ -114,8 +122,11 @@ class SocketGateway:
     ) -> Coroutine[Any, Any, None] | None:
         found = self._judge(handshake, admitted=offer.admitted)
         if isinstance(found, Response):
+            self._counters("handshakes", "refused")
             offer.refuse(_refusal(found))
             return None
+        if offer.admitted:
+            self._counters("handoffs", "taken")
         makers = self._locator.namespaces.mount(found.namespace).cls.multiplexers
         if found.protocol is not None and found.protocol in makers:
             self._multiplex(found, offer, makers[found.protocol])
@@ -182,11 +193,11 @@ class SocketGateway:
     # -- one object ----------------------------------------------------------------------------
 
     def _join_at_hand(self, target: _Target, offer: OfferedSocket, object_id: ObjectId) -> None:
-        transport = offer.accept(target.protocol)
+        transport = self._accept(target, offer)
         try:
             sink = self._locator.join_at_hand(object_id, target.request, transport, _new_id())
         except StateroomError as error:
-            transport.close(*self._close_for(error))
+            self._turn_away(transport, error)
         else:
             transport.attach(sink)
 
@@ -194,18 +205,20 @@ class SocketGateway:
         try:
             # A room that cannot start is refused with a status.
             if await self._locator.find(object_id, offer):
+                self._counters("handshakes", "given")
+                self._counters("handoffs", "given")
                 return  # the worker that holds the object serves it
             if not self._locator.is_here(object_id):
                 await self._join_far(target, offer, object_id)
                 return
         except StateroomError as error:
-            offer.refuse(_refusal(problem_of(error)))
+            self._refuse(offer, error)
             return
-        transport = offer.accept(target.protocol)
+        transport = self._accept(target, offer)
         try:
             sink = await self._locator.connect(object_id, target.request, transport, _new_id())
         except StateroomError as error:
-            transport.close(*self._close_for(error))
+            self._turn_away(transport, error)
         except BaseException:
             transport.abort()
             raise
@@ -217,17 +230,30 @@ class SocketGateway:
         held = HeldTransport()
         sink = await self._locator.connect(object_id, target.request, held, _new_id())
         try:
-            transport = offer.accept(target.protocol)
+            transport = self._accept(target, offer)
         except BaseException:
             sink.ended(NO_GOODBYE.code, NO_GOODBYE.reason, clean=NO_GOODBYE.clean)
             raise
         held.release(transport)
         transport.attach(sink)
 
+    def _accept(self, target: _Target, offer: OfferedSocket) -> OpenSocket:
+        self._counters("handshakes", "accepted")
+        return offer.accept(target.protocol)
+
+    def _refuse(self, offer: OfferedSocket, error: StateroomError) -> None:
+        self._counters("handshakes", "refused")
+        self._counters("rejects", error.code)
+        offer.refuse(_refusal(problem_of(error)))
+
+    def _turn_away(self, transport: OpenSocket, error: StateroomError) -> None:
+        self._counters("rejects", error.code)
+        transport.close(*self._close_for(error))
+
     # -- several objects -----------------------------------------------------------------------
 
     def _multiplex(self, target: _Target, offer: OfferedSocket, make: Callable[[], Any]) -> None:
-        transport = offer.accept(target.protocol)
+        transport = self._accept(target, offer)
         objects = _ObjectsBelow(
             target.name,
             target.request,

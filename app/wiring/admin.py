@@ -134,21 +134,28 @@ def described_operations() -> list[Operation]:
     return operations_of(AdminParts(**dict.fromkeys(fields, nothing)))
 
 
-def admin_endpoint(parts: AdminParts, access: AccessPolicy) -> AdminEndpoint:
+def gatekeeper_of(parts: AdminParts) -> Gatekeeper:
+    """Who judges the tokens of the admin plane."""
+    token = parts.settings.admin_token
+    return Gatekeeper(
+        parts.clock,
+        PostgresAdminTokens(parts.database),
+        now_ms=parts.database_clock.now_ms,
+        admin_token=None if token is None else token.get_secret_value(),
+    )
+
+
+def admin_endpoint(
+    parts: AdminParts, access: AccessPolicy, gatekeeper: Gatekeeper
+) -> AdminEndpoint:
     """What answers below `/admin`."""
     settings = parts.settings
-    token = settings.admin_token
     operations = operations_of(parts)
     return AdminEndpoint(
         operations,
         pages=pages_of(operations),
         access=access,
-        gatekeeper=Gatekeeper(
-            parts.clock,
-            PostgresAdminTokens(parts.database),
-            now_ms=parts.database_clock.now_ms,
-            admin_token=None if token is None else token.get_secret_value(),
-        ),
+        gatekeeper=gatekeeper,
         changes=Changes(PostgresAuditTrail(parts.database), PostgresRepeats(parts.database)),
         now_ms=parts.database_clock.now_ms,
         tasks=parts.tasks,

@@ -11,7 +11,8 @@ from ..web.health import HealthEndpoints
 from ..web.objects import ObjectEndpoint
 from ..web.socket_endpoint import SocketEndpoint
 from ..web.sockets import SocketGateway
-from .admin import AdminParts, admin_endpoint
+from .admin import AdminParts, admin_endpoint, gatekeeper_of
+from .metrics_front import metrics_endpoint
 
 _COMEBACK_SECONDS = 10.0
 """How much longer than a lease a channel is brought back to an object whose worker died."""
@@ -31,8 +32,13 @@ class Front(NamedTuple):
 
 def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> Front:
     """Put sockets, objects over HTTP, health and the admin plane together."""
+<<<<<<< HEAD
     settings = parts.settings
     trusted = TrustedProxies.of(settings.trusted_proxies)
+=======
+    settings, counters = parts.settings, parts.others.metrics.tally
+    gatekeeper = gatekeeper_of(parts)
+>>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
     gateway = SocketGateway(
         locator=parts.locator,
         routes=routes,
@@ -43,14 +49,20 @@ def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> 
         patience_seconds=settings.lease_seconds + _COMEBACK_SECONDS,
         clock=parts.clock,
         tasks=parts.tasks,
+<<<<<<< HEAD
         trusted=trusted,
+=======
+        counters=counters,
+>>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
     )
 
     async def ping() -> None:
         await parts.database.fetch("select 1")
 
+    sockets = SocketEndpoint(gateway, clock=parts.clock, tasks=parts.tasks)
+    parts.others.metrics.count_sockets("asgi", lambda: sockets.open_sockets)
     asgi = build_application(
-        sockets=SocketEndpoint(gateway, clock=parts.clock, tasks=parts.tasks),
+        sockets=sockets,
         objects=ObjectEndpoint(
             parts.locator,
             access,
@@ -58,11 +70,17 @@ def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> 
             body_bytes=settings.max_frame_bytes,
             streamed_body_bytes=settings.max_streamed_body_bytes,
             name_bytes=settings.name_bytes,
+            counters=counters,
         ),
         health=HealthEndpoints(parts.membership, parts.mover, parts.registry.watchdog, ping),
-        admin=admin_endpoint(parts, access),
+        admin=admin_endpoint(parts, access, gatekeeper),
         access=access,
         reserved=frozenset(settings.reserved_segments),
+<<<<<<< HEAD
         trusted=trusted,
+=======
+        metrics=metrics_endpoint(parts, gatekeeper),
+        counters=counters,
+>>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
     )
     return Front(asgi, gateway)

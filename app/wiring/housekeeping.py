@@ -34,7 +34,7 @@ def keep_house(
         tasks: Owner of the tasks.
         database: An open database.
         settings: What was decided.
-        others: Has what follows other workers.
+        others: Has what follows other workers, and counts.
         history: How much history is kept.
         part: Which of the machine's workers this is.
     """
@@ -45,8 +45,9 @@ def keep_house(
         audit_days=settings.admin_audit_days,
         usage_days=settings.usage_days,
     )
+    history_pruner = HistoryPruner(database, history, tally=others.metrics.tally)
     tasks.start(Sweeper(database).run(), name="sweeping")
-    tasks.start(HistoryPruner(database, history).run(), name="history-pruning")
+    tasks.start(history_pruner.run(), name="history-pruning")
     tasks.start(pruning.run(), name="admin-pruning")
     tasks.start(others.purger.run(), name="purging")
     tasks.start(others.log_levels.run(), name="log-levels")

@@ -26,6 +26,7 @@ from ..store.object_states import PostgresObjectStates
 from ..store.owners import PostgresObjectOwners
 from ..store.usage import PostgresUsageBook
 from ..store.workers import PostgresWorkerList
+from .metrics import WorkerMetrics
 
 
 class Neighbours:
@@ -38,6 +39,7 @@ class Neighbours:
         database: The list of workers.
         links: The ways to them.
         clock: For waits and deadlines.
+        metrics: What is counted and measured here.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class Neighbours:
         database: Database,
         links: Links,
         clock: Clock,
+        metrics: WorkerMetrics,
     ) -> None:
+        self.registry, self.metrics, self.links = registry, metrics, links
         workers, states = PostgresWorkerList(database), PostgresObjectStates(database)
         peers = Peers(workers, clock=clock, own_id=lambda: membership.worker_id)
         self.finder = OwnerFinder(
@@ -119,6 +123,7 @@ class Neighbours:
         self.workers.serve(service)
         self.life.serve(service)
         self.usages.serve(service)
+        self.metrics.serve(service)
 
     async def close(self) -> None:
         """Stop what is under way."""

@@ -37,6 +37,7 @@ from ..core.tasks import TaskOwner
 from ..room.environment import RoomEnvironment
 from ..settings import Settings
 from ..store.alarms import PostgresAlarmQueue
+from ..store.commit_meter import CommitMeter
 from ..store.committer import PostgresCommitter
 from ..store.database import Database
 from ..store.history import PostgresObjectHistory
@@ -50,6 +51,7 @@ from .front import Front, front_of
 from .handoff import Handoff
 from .housekeeping import keep_house
 from .link_address import link_address, unreachable
+from .metrics import WorkerMetrics
 from .neighbours import Neighbours
 from .node import Node, WorkerPlace, target_of
 
@@ -82,6 +84,8 @@ class Service:
         self._settings = settings
         self._place = place
         self._clock = SystemClock()
+        self._metrics = WorkerMetrics(settings, self._clock)
+        self.count_sockets = self._metrics.count_sockets
         self._stack = AsyncExitStack()
         self._tasks = TaskOwner("rooms")
         self._mounts = mounts_of(settings, classes or {})
@@ -126,7 +130,7 @@ class Service:
         self._stack.push_async_callback(database.close)
         database_clock = DatabaseClock(self._clock)
         history = history_of(settings, self._mounts)
-        committer = CommitterOfThisLife(_committer_maker(database, history))
+        committer = CommitterOfThisLife(_committer_maker(database, history, self._metrics.commits))
         links, address = await self._listen(database, place)
         leases = PostgresWorkerLeases(database)
         handoff = self.handoff = Handoff(settings, slot=place.slot, clock=self._clock)
@@ -168,8 +172,7 @@ class Service:
     async def stop(self) -> None:
         """Give every room up in good order, then stop everything in reverse."""
         if self.mover is not None:
-            seconds = self._settings.shutdown_seconds * _DRAIN_PART
-            await self.mover.leave(deadline_seconds=seconds)
+            await self.mover.leave(deadline_seconds=self._settings.shutdown_seconds * _DRAIN_PART)
         await self._stack.aclose()
 
     async def _be_the_only_one(self) -> WorkerPlace:
@@ -248,6 +251,7 @@ class Service:
                 database_clock=database_clock,
                 tasks=self._tasks,
                 limits=limits_of(settings),
+                counters=self._metrics.tally,
                 alarm_set=self._alarm_set,
             ),
             membership=membership,
@@ -266,6 +270,7 @@ class Service:
             database=database,
             links=links,
             clock=self._clock,
+            metrics=self._metrics,
         )
         self._finder, self.locator = others.finder, others.locator
         self.mover, self.stubs, self.steering = others.mover, others.stubs, others.steering
@@ -276,9 +281,7 @@ class Service:
         self, database: Database, database_clock: DatabaseClock, membership: Membership
     ) -> AlarmRinger:
         """Start what rings the alarms of objects anywhere."""
-        registry = self._registry
-        assert registry is not None  # noqa: S101 - made just before; says so to mypy
-        ringer = AlarmRinger(registry, self._finder)
+        ringer = AlarmRinger(self._others.registry, self._finder)
         self._alarms = AlarmScheduler(
             queue=PostgresAlarmQueue(database),
             ring=ringer.ring,
@@ -287,16 +290,14 @@ class Service:
             database_clock=database_clock,
         )
         self._alarms.start()
+        self._metrics.add(self._alarms)
         self._stack.push_async_callback(self._alarms.close)
         return ringer
 
     def _front(
         self, database: Database, membership: Membership, database_clock: DatabaseClock
     ) -> Front:
-        assert self._registry is not None  # noqa: S101 - made just before; says so to mypy
-        assert self.locator is not None  # noqa: S101 - the same
-        assert self.mover is not None  # noqa: S101 - the same
-        assert self.steering is not None  # noqa: S101 - the same
+        others = self._others
         parts = AdminParts(
             settings=self._settings,
             database=database,
@@ -304,12 +305,12 @@ class Service:
             database_clock=database_clock,
             tasks=self._tasks,
             membership=membership,
-            registry=self._registry,
-            locator=self.locator,
-            mover=self.mover,
+            registry=others.registry,
+            locator=others.locator,
+            mover=others.mover,
             stubs=self.outside,
-            steering=self.steering,
-            others=self._others,
+            steering=others.steering,
+            others=others,
         )
         front = front_of(parts, routes=self._routes, access=self._access)
         self._stack.push_async_callback(front.gateway.leave)
@@ -329,9 +330,11 @@ def _nobody() -> WorkerId:
     return WorkerId(UUID(int=0))
 
 
-def _committer_maker(database: Database, history: HistoryRule) -> Any:
+def _committer_maker(database: Database, history: HistoryRule, meter: CommitMeter) -> Any:
     def make(worker_id: WorkerId, lease: LeaseCheck) -> PostgresCommitter:
-        return PostgresCommitter(database, worker_id=worker_id, lease=lease, history=history)
+        return PostgresCommitter(
+            database, worker_id=worker_id, lease=lease, history=history, meter=meter
+        )
 
     return make
 

@@ -3,7 +3,13 @@
 import re
 
 from app.settings import Settings
-from docs import generate_cli, generate_errors, generate_settings, generate_tinybase_room
+from docs import (
+    generate_cli,
+    generate_errors,
+    generate_metrics,
+    generate_settings,
+    generate_tinybase_room,
+)
 from tests.architecture.sources import ROOT, name_of, python_files, tracked
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -29,6 +35,11 @@ def test_the_page_of_errors_is_up_to_date_and_no_code_stands_twice() -> None:
     assert page == generate_errors.page(), "run `make docs`"
     codes = [kind.code for kind in generate_errors.classes()]
     assert len(set(codes)) == len(codes)
+
+
+def test_the_page_of_metrics_is_up_to_date() -> None:
+    page = generate_metrics.PAGE.read_text("utf-8")
+    assert page == generate_metrics.page(), "run `make docs`"
 
 
 def test_the_page_of_the_tinybase_room_is_up_to_date() -> None:
