@@ -6,6 +6,7 @@ from typing import Final
 from ..core.clock import Clock
 from ..core.metric_catalogue import METRICS
 from ..core.metrics import Kind, Readable, Reading, only_known
+from ..core.usage import Usage
 from .links import Links
 from .membership import Membership
 from .metrics_rooms import read_rooms
@@ -68,6 +69,7 @@ class WorkerReadings:
             found += await probe()
         found += self._standing()
         found += self._of_links()
+        found += _of_usage(self._registry.ledger.totals)
         for source in self._sources:
             found += source.read()
         found += _not_yet(found)
@@ -101,6 +103,23 @@ class WorkerReadings:
             Reading("link_bytes", ("out",), load.traffic.sent_bytes),
             Reading("link_waits", (), load.traffic.waits),
         ]
+
+
+def _of_usage(usage: Usage) -> list[Reading]:
+    """What the objects of the worker have cost."""
+    return [
+        Reading("events", (), usage.events),
+        Reading("object_cpu_seconds", (), usage.cpu_us / 1_000_000),
+        Reading("event_seconds", (), usage.wall_us / 1_000_000),
+        Reading("messages", ("in",), usage.messages_in),
+        Reading("messages", ("out",), usage.messages_out),
+        Reading("object_bytes", ("in",), usage.bytes_in),
+        Reading("object_bytes", ("out",), usage.bytes_out),
+        Reading("requests", (), usage.requests),
+        Reading("wakes", (), usage.wakes),
+        Reading("rows_written", (), usage.rows_written),
+        Reading("bytes_written", (), usage.bytes_written),
+    ]
 
 
 def _not_yet(found: Iterable[Reading]) -> list[Reading]:

@@ -74,6 +74,17 @@ _ROOMS: Final = (
 )  # fmt: skip
 
 _EVENTS: Final = (
+    _counter("events", "Events of objects that ran."),
+    _counter("object_cpu_seconds", "Time for which objects kept the worker's thread busy. Of plain "
+             "hooks of small messages one in sixteen is timed.", unit="seconds"),
+    _counter("event_seconds", "Time for which queued events ran or waited, added up.",
+             unit="seconds"),
+    _counter("messages", "Messages of sockets, by direction: in, or out (one for each that gets "
+             "it).", "direction"),
+    _counter("object_bytes", "How large what came to objects and what they said was, by "
+             "direction.", "direction", unit="bytes"),
+    _counter("requests", "HTTP requests and calls of other objects."),
+    _counter("wakes", "Instances of objects that were started."),
     _gauge("queued_events", "Events that wait for their turn.", "namespace"),
     _gauge("queue_age_seconds", "How long the oldest message, request or call waits for its turn.",
            unit="seconds"),
@@ -82,6 +93,8 @@ _EVENTS: Final = (
 )  # fmt: skip
 
 _COMMITS: Final = (
+    _counter("rows_written", "Keys that commits wrote or removed."),
+    _counter("bytes_written", "How large those were.", unit="bytes"),
     _counter("commits", "Batches of objects, by what came of them: committed, lost, refused or "
              "unavailable.", "outcome"),
     _histogram("commit_seconds", "From sending a group to its answer.", _FAST, unit="seconds"),

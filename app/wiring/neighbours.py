@@ -56,11 +56,8 @@ class Neighbours:
         self.registry, self.metrics, self.links = registry, metrics, links
         workers, states = PostgresWorkerList(database), PostgresObjectStates(database)
         peers = Peers(workers, clock=clock, own_id=lambda: membership.worker_id)
-        self.finder = OwnerFinder(
-            registry,
-            clock=clock,
-            patience_seconds=settings.lease_seconds + settings.renew_seconds,
-        )
+        patience = settings.lease_seconds + settings.renew_seconds
+        self.finder = OwnerFinder(registry, clock=clock, patience_seconds=patience)
         self.finder.use(links, peers)
         self.locator = Locator(registry, self.finder)
         self.mover = Mover(

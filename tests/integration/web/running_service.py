@@ -103,6 +103,8 @@ class RunningService:
             try:
                 await self.service.start()
                 engine = self._engine()
+                if engine is not None:
+                    self.service.count_sockets("picows", lambda: engine.open_sockets)
                 server = self._server = LoopServer(self._config(engine))
                 start_listening(listener)
                 self.port = listener.getsockname()[1]
