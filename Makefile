@@ -51,6 +51,7 @@ docs: setup ## Write the pages that are generated from the code
 	$(BIN)/python -m docs.generate_cli
 	$(BIN)/python -m docs.generate_errors
 	$(BIN)/python -m docs.generate_metrics
+	$(BIN)/python -m docs.generate_dashboard
 	$(BIN)/python -m docs.generate_tinybase_room
 	$(BIN)/python -m docs.generate_admin_api
 	$(BIN)/python -m docs.generate_conformance

@@ -11,5 +11,5 @@ def write_or_check(page: Path, text: str) -> int:
         return 0
     if page.exists() and page.read_text("utf-8") == text:
         return 0
-    sys.stderr.write(f"docs/reference/{page.name} is not up to date; run `make docs`\n")
+    sys.stderr.write(f"{page.name} is not up to date; run `make docs`\n")
     return 1

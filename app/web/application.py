@@ -19,11 +19,8 @@ from ..core.errors import StateroomError
 from ..core.metrics import Counting, count_nothing
 from .access import AccessPolicy
 from .addresses import below_root, is_reserved, raw_path_of
-<<<<<<< HEAD
-from .forwarded import TRUST_NOBODY, TrustedProxies
-=======
 from .counted import CountedResponses
->>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
+from .forwarded import TRUST_NOBODY, TrustedProxies
 from .health import HealthEndpoints
 from .metrics import MetricsEndpoint
 from .objects import ObjectEndpoint
@@ -43,12 +40,9 @@ def build_application(
     access: AccessPolicy,
     reserved: frozenset[str],
     admin: ASGIApp | None = None,
-<<<<<<< HEAD
     trusted: TrustedProxies = TRUST_NOBODY,
-=======
     metrics: MetricsEndpoint | None = None,
     counters: Counting = count_nothing,
->>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
 ) -> ASGIApp:
     """Put the endpoints in their places; what is not given is not there.
 
@@ -59,12 +53,44 @@ def build_application(
         access: Who may come in.
         reserved: First segments that are never rooms.
         admin: What is below `/admin`.
+        trusted: Whose word about a client's address counts.
         metrics: `/metrics`.
         counters: Told of each response.
     """
+    application = Starlette(
+        routes=[
+            Route("/livez", _probed(health.livez, access), methods=["GET", "HEAD"]),
+            Route("/readyz", _probed(health.readyz, access), methods=["GET", "HEAD"]),
+            *_metrics(metrics, access),
+            _objects_route(objects, access),
+            WebSocketRoute("/{path:path}", sockets.handle),
+            *_below_admin(admin),
+            Route("/{path:path}", _elsewhere(access, reserved), methods=_METHODS),
+        ],
+        exception_handlers={Exception: _gone_wrong},
+    )
 
-    async def elsewhere(http: HttpRequest) -> Response:
-        """A plain request to a room, or to nothing."""
+    counted = CountedResponses(application, counters)
+
+    async def by_raw_path(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in {"http", "websocket"}:
+            raw = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
+            raw = below_root(raw, scope.get("root_path", ""))
+            path = raw.decode("latin-1")
+            scope = {**scope, "raw_path": raw, "path": path, "root_path": ""}
+        await counted(trusted.seen_through(scope), receive, send)
+
+    return by_raw_path
+
+
+async def _gone_wrong(_http: HttpRequest, _error: Exception) -> Response:
+    return problem(status=500, code="internal", title="Something went wrong in the server")
+
+
+def _elsewhere(access: AccessPolicy, reserved: frozenset[str]) -> Endpoint:
+    """What answers a plain request to a room, or to nothing."""
+
+    async def answer(http: HttpRequest) -> Response:
         refusal = access.refuse_surface(http.headers)
         if refusal is not None:
             return refusal
@@ -81,38 +107,7 @@ def build_application(
             headers={"upgrade": "websocket", "connection": "upgrade"},
         )
 
-    application = Starlette(
-        routes=[
-            Route("/livez", _probed(health.livez, access), methods=["GET", "HEAD"]),
-            Route("/readyz", _probed(health.readyz, access), methods=["GET", "HEAD"]),
-            *_metrics(metrics, access),
-            _objects_route(objects, access),
-            WebSocketRoute("/{path:path}", sockets.handle),
-            *_below_admin(admin),
-            Route("/{path:path}", elsewhere, methods=_METHODS),
-        ],
-        exception_handlers={Exception: _gone_wrong},
-    )
-
-    counted = CountedResponses(application, counters)
-
-    async def by_raw_path(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in {"http", "websocket"}:
-            raw = scope.get("raw_path") or quote(scope["path"]).encode("ascii")
-            raw = below_root(raw, scope.get("root_path", ""))
-            path = raw.decode("latin-1")
-            scope = {**scope, "raw_path": raw, "path": path, "root_path": ""}
-<<<<<<< HEAD
-        await application(trusted.seen_through(scope), receive, send)
-=======
-        await counted(scope, receive, send)
->>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
-
-    return by_raw_path
-
-
-async def _gone_wrong(_http: HttpRequest, _error: Exception) -> Response:
-    return problem(status=500, code="internal", title="Something went wrong in the server")
+    return answer
 
 
 def _objects_route(objects: ObjectEndpoint, access: AccessPolicy) -> Route:

@@ -33,7 +33,8 @@ class CountedResponses:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        surface = _SURFACES.get(scope["path"].split("/", 2)[1], _ELSEWHERE)
+        first = scope["path"].removeprefix("/").partition("/")[0]  # the path may be `*`
+        surface = _SURFACES.get(first, _ELSEWHERE)
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":

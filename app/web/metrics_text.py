@@ -53,7 +53,8 @@ class _Gathered(Collector):
 
 
 def _families(told: Iterable[ToldWorker], of_cluster: Iterable[Reading]) -> Sequence[Family]:
-    families: dict[str, Family] = {}
+    # Also what has no value yet is described: whoever asks for it gets nothing and not an error.
+    families = {name: _family(metric) for name, metric in METRICS.items()}
     for worker, readings in told:
         up = Reading("worker_up", (), int(readings is not None))
         for reading in (up, *(readings or ())):
@@ -62,15 +63,12 @@ def _families(told: Iterable[ToldWorker], of_cluster: Iterable[Reading]) -> Sequ
     for reading in of_cluster:
         if fits(reading, METRICS) and not METRICS[reading.metric].of_worker:
             _add(families, reading, reading.labels)
-    return [families[name] for name in METRICS if name in families]
+    return list(families.values())
 
 
 def _add(families: dict[str, Family], reading: Reading, labels: Sequence[str]) -> None:
-    metric = METRICS[reading.metric]
-    family = families.get(metric.name)
-    if family is None:
-        family = families[metric.name] = _family(metric)
-    value = reading.value
+    metric, value = METRICS[reading.metric], reading.value
+    family = families[metric.name]
     if isinstance(family, HistogramMetricFamily):
         if isinstance(value, Spread):
             family.add_metric(labels, _buckets(metric, value), value.total)

@@ -86,15 +86,11 @@ class SocketGateway:
         patience_seconds: float,
         clock: Clock,
         tasks: TaskOwner,
-<<<<<<< HEAD
         trusted: TrustedProxies = TRUST_NOBODY,
-    ) -> None:
-        self._trusted = trusted
-=======
         counters: Counting = count_nothing,
     ) -> None:
+        self._trusted = trusted
         self._counters = counters
->>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
         self._locator = locator
         self._routes = routes
         self._access = access

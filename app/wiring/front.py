@@ -1,5 +1,6 @@
 """What faces clients: the web application over the parts of a running worker."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from ..cluster.routes import RouteTable
@@ -32,13 +33,9 @@ class Front(NamedTuple):
 
 def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> Front:
     """Put sockets, objects over HTTP, health and the admin plane together."""
-<<<<<<< HEAD
-    settings = parts.settings
-    trusted = TrustedProxies.of(settings.trusted_proxies)
-=======
     settings, counters = parts.settings, parts.others.metrics.tally
+    trusted = TrustedProxies.of(settings.trusted_proxies)
     gatekeeper = gatekeeper_of(parts)
->>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
     gateway = SocketGateway(
         locator=parts.locator,
         routes=routes,
@@ -49,38 +46,45 @@ def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> 
         patience_seconds=settings.lease_seconds + _COMEBACK_SECONDS,
         clock=parts.clock,
         tasks=parts.tasks,
-<<<<<<< HEAD
         trusted=trusted,
-=======
         counters=counters,
->>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
     )
-
-    async def ping() -> None:
-        await parts.database.fetch("select 1")
 
     sockets = SocketEndpoint(gateway, clock=parts.clock, tasks=parts.tasks)
     parts.others.metrics.count_sockets("asgi", lambda: sockets.open_sockets)
     asgi = build_application(
         sockets=sockets,
-        objects=ObjectEndpoint(
-            parts.locator,
-            access,
-            tasks=parts.tasks,
-            body_bytes=settings.max_frame_bytes,
-            streamed_body_bytes=settings.max_streamed_body_bytes,
-            name_bytes=settings.name_bytes,
-            counters=counters,
+        objects=_objects(parts, access),
+        health=HealthEndpoints(
+            parts.membership, parts.mover, parts.registry.watchdog, _ping(parts)
         ),
-        health=HealthEndpoints(parts.membership, parts.mover, parts.registry.watchdog, ping),
         admin=admin_endpoint(parts, access, gatekeeper),
         access=access,
         reserved=frozenset(settings.reserved_segments),
-<<<<<<< HEAD
         trusted=trusted,
-=======
         metrics=metrics_endpoint(parts, gatekeeper),
         counters=counters,
->>>>>>> b4ff3ec (Metrics: /metrics in Prometheus text and OpenMetrics, all workers in one scrape)
     )
     return Front(asgi, gateway)
+
+
+def _objects(parts: AdminParts, access: AccessPolicy) -> ObjectEndpoint:
+    settings = parts.settings
+    return ObjectEndpoint(
+        parts.locator,
+        access,
+        tasks=parts.tasks,
+        body_bytes=settings.max_frame_bytes,
+        streamed_body_bytes=settings.max_streamed_body_bytes,
+        name_bytes=settings.name_bytes,
+        counters=parts.others.metrics.tally,
+    )
+
+
+def _ping(parts: AdminParts) -> Callable[[], Awaitable[None]]:
+    """Ask the database for a sign of life."""
+
+    async def ping() -> None:
+        await parts.database.fetch("select 1")
+
+    return ping

@@ -5,6 +5,7 @@ import re
 from app.settings import Settings
 from docs import (
     generate_cli,
+    generate_dashboard,
     generate_errors,
     generate_metrics,
     generate_settings,
@@ -40,6 +41,11 @@ def test_the_page_of_errors_is_up_to_date_and_no_code_stands_twice() -> None:
 def test_the_page_of_metrics_is_up_to_date() -> None:
     page = generate_metrics.PAGE.read_text("utf-8")
     assert page == generate_metrics.page(), "run `make docs`"
+
+
+def test_the_dashboard_is_up_to_date() -> None:
+    text = generate_dashboard.PAGE.read_text("utf-8")
+    assert text == generate_dashboard.page(), "run `make docs`"
 
 
 def test_the_page_of_the_tinybase_room_is_up_to_date() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from app.core.codec import parse_json
 from app.core.metric_catalogue import METRICS
+from app.core.metrics import Kind
 
 from .administrators import ADMIN_TOKEN
 from .conftest import StartService
@@ -92,7 +93,7 @@ async def test_what_happens_is_told_and_nothing_names_an_object(service: Running
     await wire.close()
 
 
-async def test_every_metric_that_needs_no_event_is_in_the_first_scrape(
+async def test_every_metric_is_described_in_the_first_scrape_and_most_have_a_value(
     service: RunningService,
 ) -> None:
     later = {
@@ -101,10 +102,12 @@ async def test_every_metric_that_needs_no_event_is_in_the_first_scrape(
     }  # fmt: skip
     answer = await exchange(service.port, request_text("GET", "/metrics"))
     lines = answer.body.decode().splitlines()
-    told = {line.split()[2] for line in lines if line.startswith("# TYPE")}
-    missing = {
-        name
+    described = {line.split()[2] for line in lines if line.startswith("# TYPE")}
+    assert described == {metric.full_name for metric in METRICS.values()}
+    valued = {line.partition("{")[0].split()[0] for line in lines if not line.startswith("#")}
+    wanted = {
+        metric.full_name + ("_sum" if metric.kind is Kind.HISTOGRAM else "")
         for name, metric in METRICS.items()
-        if name not in later and metric.full_name not in told
+        if name not in later
     }
-    assert not missing
+    assert not wanted - valued

@@ -23,9 +23,9 @@ def resident():
 del [bytes(4 << 20) for _ in range(2)][:]  # a large message
 before = resident()
 kept, large = [], []
-for _ in range(500):
+for number in range(500):
     large.append(b"x" * 200_000)
-    kept.append(b"k" * 2_000)  # something that lives on
+    kept.append(bytes(2_000 + number))  # something that lives on
 del large
 print(resident() - before)
 """
