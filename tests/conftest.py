@@ -26,6 +26,8 @@ from app.store.driver import ConnectTarget
 from app.store.embedded import EmbeddedPostgres
 from app.store.migration import migrate
 from app.testing.logs import log_plainly
+from bench.prometheus import MISSING as MISSING_PROMETHEUS
+from bench.prometheus import find as find_prometheus
 from bench.proxies import ALL as ALL_PROXIES
 from tests.doubles import pgbouncer as pgbouncer_double
 from tests.doubles import replicated_postgres
@@ -50,6 +52,7 @@ _TOOLS: Final[dict[str, tuple[Callable[[], object], str]]] = {
     "pgbouncer": (pgbouncer_double.find_pgbouncer, pgbouncer_double.MISSING),
     "faketime": (replicated_postgres.find_faketime, replicated_postgres.MISSING),
     **{proxy.program: (proxy.find, proxy.missing()) for proxy in ALL_PROXIES},
+    "prometheus": (find_prometheus, MISSING_PROMETHEUS),
 }
 _numbers = itertools.count(1)
 
@@ -185,6 +188,12 @@ def nginx() -> str:
 def caddy() -> str:
     """The proxy's binary."""
     return _program_of("caddy")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    """The binary of Prometheus; promtool lies beside it."""
+    return _program_of("prometheus")
 
 
 @pytest.fixture(scope="session")

@@ -101,13 +101,16 @@ class MetricsGathering:
         return {"readings": packed(await self._read_own())}
 
     async def _ask_all(self) -> list[ToldWorker]:
-        own = ToldWorker(worker_label(self._node, self._slot), await self._read_own())
+        own = worker_label(self._node, self._slot)
+        readings, told = await asyncio.gather(self._read_own(), self._ask_others(own))
+        return [ToldWorker(own, readings), *told]
+
+    async def _ask_others(self, own: str) -> list[ToldWorker]:
         others: dict[str, WorkerRow] = {}
         for row in sorted(await self._living(), key=lambda row: row.started_ms):
             others[worker_label(row.identity.node, row.identity.slot)] = row
-        others.pop(own.worker, None)
-        told = await asyncio.gather(*(self._ask(name, row) for name, row in others.items()))
-        return [own, *told]
+        others.pop(own, None)
+        return await asyncio.gather(*(self._ask(name, row) for name, row in others.items()))
 
     async def _living(self) -> list[WorkerRow]:
         """Those that are not known to have ended."""

@@ -5,6 +5,7 @@ by itself. Closed by default: without a setting a token is needed, unless a serv
 loopback is asked by this machine, by a loopback name and not through a proxy.
 """
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ipaddress import ip_address
@@ -72,8 +73,10 @@ class MetricsEndpoint:
                 detail=f"It is one of {', '.join(_SCOPES)}.",
             )
         began = self._clock.monotonic()
-        told = await self._gathering.gather(this_node=scope == "node")
-        of_cluster = list(await self._of_cluster())
+        told, found = await asyncio.gather(
+            self._gathering.gather(this_node=scope == "node"), self._of_cluster()
+        )
+        of_cluster = list(found)
         seconds = self._clock.monotonic() - began
         of_cluster.append(Reading("gather_seconds", (), seconds))
         written = write(told, of_cluster, http.headers.get("accept", ""))

@@ -2,10 +2,12 @@
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from app.core.codec import parse_json
 from app.core.metric_catalogue import METRICS
 from app.core.metrics import Kind
+from tests.deploy.monitoring_files import dashboard_expressions, rules, series_in
 
 from .administrators import ADMIN_TOKEN
 from .conftest import StartService
@@ -111,3 +113,16 @@ async def test_every_metric_is_described_in_the_first_scrape_and_most_have_a_val
         if name not in later
     }
     assert not wanted - valued
+
+
+async def test_all_that_rules_and_dashboard_ask_for_is_in_a_scrape(service: RunningService) -> None:
+    answer = await exchange(service.port, request_text("GET", "/metrics"))
+    there = set()
+    for family in text_string_to_metric_families(answer.body.decode()):
+        counts = family.type == "counter"
+        there.add(family.name + ("_total" if counts else ""))
+        there |= {sample.name for sample in family.samples}
+    expressions = [*(rule.expression for rule in rules()), *dashboard_expressions()]
+    asked = set().union(*map(series_in, expressions))
+    assert len(asked) > len(METRICS) / 2
+    assert not asked - there
