@@ -20,9 +20,9 @@ _NOT_TAKEN: Final = BRINGS_CHANGES | {RESPONSE}
 class ReadOnlySynchronizer(Synchronizer):
     """See the module; what the calls mean is told in `Synchronizer`."""
 
-    def start(self, now: float) -> Outcome:
+    def start(self, now: float, *, patience_seconds: float | None = None) -> Outcome:
         """Say what the replica has, and ask nobody."""
-        del now
+        del now, patience_seconds
         return self.announce_to(EVERYBODY)
 
     def compare(self, client: str, now: float) -> Outcome:

@@ -18,7 +18,7 @@ from ..sdk.messages import Request
 from ..sdk.multiplexing import SocketMultiplexer
 from .assemblers import Assemblers
 from .attendance import Attendance
-from .bodies import CONTENT_DIFF, CONTENT_HASHES, GET_CONTENT_HASHES
+from .bodies import CONTENT_DIFF
 from .cell_frames import take_cell
 from .clock import Clock, random_writer
 from .content_moves import ContentMoves
@@ -27,6 +27,7 @@ from .hooks import RoomHooks
 from .large import LARGE_CHARS, LargeFrames, is_large, load_bit_by_bit, store, takes_long
 from .layout import MARK
 from .multiplex import SUBPROTOCOL, Multiplexer
+from .newcomers import SPEAKS_FOR_ITSELF, Newcomers
 from .options import RoomOptions
 from .pacing import PacedSends
 from .read_only import BRINGS_CHANGES, ReadOnlySynchronizer
@@ -42,8 +43,6 @@ from .voice import Voice, random_text
 from .wire import EVERYBODY, Fragment, Message, parse_frame
 
 _ROW_ID_CHARS = 16
-_SILENCE_SECONDS = 1.5
-_SPEAKS_FOR_ITSELF = frozenset({GET_CONTENT_HASHES, CONTENT_HASHES})
 
 
 class TinyBaseRoom(
@@ -85,7 +84,6 @@ class TinyBaseRoom(
         self._options = RoomOptions.parse(ctx.settings)
         watches = self._overrides("on_path_id", "on_client_id")
         self._clients = Attendance(ctx, self if watches else None)
-        self._silent: dict[str, Connection] = {}
         self._timetable = Timetable(ctx)
         self._assemblers = Assemblers(
             self._timetable, timeout_seconds=self._options.request_timeout_seconds
@@ -102,10 +100,11 @@ class TinyBaseRoom(
         self._paced = PacedSends(ctx, find=self._clients.get, send=self._voice.say_to)
         # Held weakly, or the content of a room that is left would wait for the collector.
         me = weakref.proxy(self)
+        self._newcomers = Newcomers(ctx, greet=lambda who, wait: me._greet(who, wait))  # noqa: PLW0108, SLF001 - a bound method is no weak one
         self._returning = Returning(
             ctx,
             self._timetable,
-            compare=lambda connection: me._compare(connection),  # noqa: PLW0108, SLF001 - a bound method is no weak one
+            compare=lambda connection: me._compare(connection),  # noqa: PLW0108, SLF001 - likewise
             answer=lambda connection, held: me._answer_late(connection, held),  # noqa: PLW0108, SLF001 - likewise
         )
         self._replica: Replica | None = None
@@ -128,8 +127,7 @@ class TinyBaseRoom(
             self._resume(connection)
             return None
         if self._mode is SyncMode.HUB:
-            self._silent[connection.id] = connection
-            self.ctx.call_later(_SILENCE_SECONDS, lambda: self._greet(connection))
+            self._newcomers.came(connection)
         elif not begun:
             self._ask_who_is_there()
         return None
@@ -146,7 +144,7 @@ class TinyBaseRoom(
         if not self._clients.went(connection):
             return None
         self._assemblers.forget(connection.id)
-        self._silent.pop(connection.id, None)
+        self._newcomers.forget(connection.id)
         self._paced.forget(connection.id)
         self._returning.forget(connection.id)
         if self._sync is not None:
@@ -194,8 +192,8 @@ class TinyBaseRoom(
         kind = message.kind
         if self._sync is None or not route(self._mode, message.address, kind).replica:
             return False
-        if kind in _SPEAKS_FOR_ITSELF:
-            self._silent.pop(connection.id, None)
+        if kind in SPEAKS_FOR_ITSELF:
+            self._newcomers.heard(connection.id, kind)
         return not (self._returning.clients and self._returning.takes(connection, message))
 
     def _pass_on(
@@ -241,15 +239,13 @@ class TinyBaseRoom(
         if self._sync is not None and (deadline := self._sync.next_deadline()) is not None:
             self._timetable.wake_at(deadline, self._expire_questions)
 
-    async def _greet(self, connection: Connection) -> None:
-        """Tell a client that came back but said nothing what the replica has, and ask it.
-
-        A socket object that reconnects by itself synchronises again because of that; a client
-        that starts its synchronizer speaks first and is not disturbed.
-        """
-        sync = self._sync
-        if self._silent.pop(connection.id, None) is not None and sync is not None:
-            outcome = await self._beside_if_large(partial(sync.start, self.ctx.monotonic()))
+    async def _greet(self, connection: Connection, patience_seconds: float | None) -> None:
+        """Tell a client that does not speak for itself what the replica has, and ask it."""
+        if (sync := self._sync) is not None:
+            now = self.ctx.monotonic()
+            outcome = await self._beside_if_large(
+                partial(sync.start, now, patience_seconds=patience_seconds)
+            )
             self._say(
                 Outcome(sends=[send._replace(recipient=connection.id) for send in outcome.sends])
             )

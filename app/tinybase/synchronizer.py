@@ -132,20 +132,22 @@ class Synchronizer:
         self._questions = Questions()
         self._patient: set[str] = set()
 
-    def start(self, now: float) -> Outcome:
+    def start(self, now: float, *, patience_seconds: float | None = None) -> Outcome:
         """Return the startup broadcasts: who has what, and what the replica has.
 
         Clients that stayed connected over a restart synchronise again because of them. With as
-        many questions open as there may be, the replica only says what it has.
+        many questions open as there may be, the replica only says what it has. Answers may take
+        the request timeout, or as long as is told.
         """
         announcement = Send(EVERYBODY, self._announcement())
         if self._questions.full:
             return Outcome(sends=[announcement])
         transaction = self._random(_TRANSACTION_CHARS)
         request_id = self._question_id(transaction)
+        deadline = now + (self._timeout if patience_seconds is None else patience_seconds)
         self._questions.ask(
             request_id,
-            Pending(client="", transaction=transaction, pull=None, deadline=now + self._timeout),
+            Pending(client="", transaction=transaction, pull=None, deadline=deadline),
         )
         question = message_remainder(request_id, GET_CONTENT_HASHES, dump_json(""))
         return Outcome(sends=[Send(EVERYBODY, question), announcement])

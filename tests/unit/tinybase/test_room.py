@@ -269,6 +269,38 @@ async def test_a_silent_client_that_answers_the_question_is_pulled_from() -> Non
         assert harness.stored(ROOM, "a")
 
 
+async def test_a_client_that_only_asks_is_asked_too_and_what_it_had_is_pulled() -> None:
+    async with ObjectHarness(mounted()) as harness:
+        peer = ThinkingPeer(await harness.connect(ROOM, "a"), filled(_CHANGE))
+        for _ in range(60):  # an application that waits for a receipt asks again and again
+            peer.socket.say('S\n["receipt",1,""]')
+            await harness.advance(0.1)
+        await talk(harness, peer)
+        assert harness.stored(ROOM, "a")
+
+
+async def test_a_client_that_asks_and_then_announces_is_left_in_peace() -> None:
+    async with ObjectHarness(mounted()) as harness:
+        alice = await Peer.join(harness)
+        alice.tell(1, "", request_id="Q")
+        await harness.advance(1.0)
+        alice.tell(2, [0, 0], request_id="H")
+        await harness.settle()
+        alice.take()
+        await harness.advance(8.0)
+        assert alice.take() == []
+
+
+async def test_a_client_that_asked_and_went_away_is_not_missed() -> None:
+    async with ObjectHarness(mounted()) as harness:
+        alice = await Peer.join(harness)
+        alice.tell(1, "", request_id="Q")
+        await harness.advance(2.0)
+        alice.socket.leave()
+        await harness.advance(8.0)
+        assert [frame.kind for frame in alice.take()] == [0]
+
+
 async def test_a_silent_client_that_went_away_is_not_missed() -> None:
     async with ObjectHarness(mounted()) as harness:
         alice = await Peer.join(harness)
@@ -285,8 +317,9 @@ async def test_a_room_rests_wakes_with_its_content_and_its_clients_and_disturbs_
         alice = await Peer.join(harness)
         bob = await Peer.join(harness)
         alice.tell(3, _CHANGE)
-        bob.tell(1, "")
-        alice.tell(1, "")
+        for peer in (alice, bob):
+            peer.tell(1, "")
+            peer.tell(2, list(filled(_CHANGE).content_hashes()))
         await harness.advance(15.0)
         room = harness.live_room(ROOM, "a")
         assert room is not None
