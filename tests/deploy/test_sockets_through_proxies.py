@@ -1,6 +1,7 @@
 """WebSockets and streams that outlive time-outs and reloads of each proxy of `deploy/`."""
 
 import asyncio
+import contextlib
 import re
 
 import httpx
@@ -129,7 +130,10 @@ async def test_the_pieces_of_an_answer_pass_as_they_come(program: str, proxies: 
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"5\r\nfirst\r\n"
+        )
         if b"/objects/" in head:
             await go_on.wait()
         writer.write(b"4\r\nlast\r\n0\r\n\r\n")
@@ -161,7 +165,8 @@ async def test_the_pieces_of_a_body_pass_as_they_come(program: str, proxies: Pro
             await reader.readuntil(b"first")
             came.set()
             await reader.readuntil(b"last")
-        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        # Or the proxy may send the next request over a connection that ends, and repeats no POST.
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
         await writer.drain()
         writer.close()
 
@@ -170,14 +175,14 @@ async def test_the_pieces_of_a_body_pass_as_they_come(program: str, proxies: Pro
         proxy = await proxies.start(program, [port, port])
         async with asyncio.timeout(DEADLINE_SECONDS):
             reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-            writer.write(
-                b"POST /objects/log/one HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n"
-                b"first"
-            )
-            await came.wait()
-            writer.write(b"last")
-            assert b" 204 " in await reader.readline()
-            writer.close()
+            with contextlib.closing(writer):
+                writer.write(
+                    b"POST /objects/log/one HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                    b"Content-Length: 9\r\n\r\nfirst"
+                )
+                await came.wait()
+                writer.write(b"last")
+                assert b" 204 " in await reader.readline()
 
 
 @pytest.mark.parametrize(
@@ -193,9 +198,10 @@ async def test_a_body_beyond_the_limit_is_refused_before_it_is_sent(
     proxy = await proxies.start(program, [upstream.port for upstream in upstreams], change)
     async with asyncio.timeout(DEADLINE_SECONDS):
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-        writer.write(
-            b"POST /objects/log/one HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1048577\r\n\r\n"
-        )
-        assert b" 413 " in await reader.readline()
-        writer.close()
+        with contextlib.closing(writer):
+            writer.write(
+                b"POST /objects/log/one HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                b"Content-Length: 1048577\r\n\r\n"
+            )
+            assert b" 413 " in await reader.readline()
     assert Settings().max_streamed_body_bytes == 1024 * 1024 * 1024, "the limit of the files"
