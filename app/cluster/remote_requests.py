@@ -4,13 +4,14 @@ from collections.abc import AsyncIterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from ..core.grants import EVERYTHING, ClientRole, Grant
 from ..core.pipes import BytePipe
 from ..sdk.messages import Request, Response
 
 
 def request_meta(request: Request) -> dict[str, Any]:
     """What is told of a request."""
-    return {
+    meta = {
         "method": request.method,
         "path": request.path,
         "query": request.query,
@@ -19,6 +20,11 @@ def request_meta(request: Request) -> dict[str, Any]:
         "subprotocols": list(request.subprotocols),
         "resumed": request.resumed,
     }
+    if request.grant is not EVERYTHING:
+        meta["grant"] = request.grant.told()
+    if request.role is not ClientRole.WRITE:
+        meta["role"] = request.role.value
+    return meta
 
 
 def request_from(
@@ -35,6 +41,8 @@ def request_from(
         client=str(meta["client"]),
         subprotocols=tuple(meta["subprotocols"]),
         resumed=bool(meta.get("resumed", False)),
+        grant=Grant.heard(meta["grant"]) if "grant" in meta else EVERYTHING,
+        role=ClientRole(meta.get("role", ClientRole.WRITE)),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 from ..core.errors import ConnectionClosed, StorageRefused
 from ..core.frames import OutgoingMessage, TextParts, outgoing
+from ..core.grants import EVERYTHING, ClientRole, Grant
 from ..core.limits import (
     ATTACHMENT_BYTES,
     CLOSE_REASON_BYTES,
@@ -79,9 +80,11 @@ class RoomConnection:
         "auto_responded_at",
         "client",
         "deaf",
+        "grant",
         "id",
         "joined_ms",
         "path",
+        "role",
         "serial",
         "state",
         "tags",
@@ -107,12 +110,17 @@ class RoomConnection:
         """Who sent the request, by address."""
         self.joined_ms = 0
         """When it joined this room, milliseconds since 1970."""
+        self.grant: Grant = EVERYTHING
+        """See `sdk.Connection.grant`."""
+        self.role: ClientRole = ClientRole.WRITE
+        """See `sdk.Connection.role`."""
         self._attachment: bytes | None = None
         self._closed_by_object = False
 
     def came_by(self, request: Request, now_ms: int) -> None:
         """Note the request that it came by, for those who look."""
         self.path, self.client, self.joined_ms = request.path, request.client, now_ms
+        self.grant, self.role = request.grant, request.role
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self.state.name}>"

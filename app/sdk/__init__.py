@@ -39,6 +39,7 @@ from ..core.errors import (
     Unsupported,
 )
 from ..core.frames import TextParts
+from ..core.grants import ClientRole, Grant, GrantInvalid, GrantRule
 from ..core.ids import ObjectId
 from ..core.values import AlarmFailure, Receipt
 from .alarms import AlarmEntry, AlarmInfo, DeadAlarm
@@ -63,12 +64,16 @@ __all__ = [
     "CallDeadlock",
     "CallRefused",
     "CallTimedOut",
+    "ClientRole",
     "Connection",
     "ConnectionClosed",
     "Context",
     "DeadAlarm",
     "DurableObject",
     "EventTimedOut",
+    "Grant",
+    "GrantInvalid",
+    "GrantRule",
     "IdInvalid",
     "JsonContent",
     "LeaseLost",

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from ..core.frames import TextParts
+from ..core.grants import ClientRole, Grant
 
 
 class Connection(Protocol):
@@ -15,6 +16,20 @@ class Connection(Protocol):
     @property
     def id(self) -> str:
         """Unique among the object's connections; safe to show to other clients."""
+        ...
+
+    @property
+    def grant(self) -> Grant:
+        """What the client was let in for; a fresh one after its credential was renewed."""
+        ...
+
+    @property
+    def role(self) -> ClientRole:
+        """What the client may do in this object: `read`, `write` or `admin`.
+
+        Everybody has `write` where rooms are open. It is kept with the connection, also while the
+        object sleeps and when another worker holds the socket.
+        """
         ...
 
     @property

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from ..core.codec import dump_json
 from ..core.codec import parse_json as _parse
+from ..core.grants import EVERYTHING, ClientRole, Grant
 
 _HTTP_OK = 200
 
@@ -32,6 +33,9 @@ class Request:
         subprotocols: What a WebSocket client offered, in its order.
         resumed: Whether this is a channel that the object's former room left behind: the client
             knows nothing of the move (see `DurableObject.resumes`).
+        grant: What the client was let in for; everything, where rooms are open and in requests
+            that objects make.
+        role: What the grant gives in this object.
         pieces: Where the body comes from when it is a stream; `stream()` reads either kind.
     """
 
@@ -43,6 +47,8 @@ class Request:
     client: str = ""
     subprotocols: tuple[str, ...] = ()
     resumed: bool = False
+    grant: Grant = field(default=EVERYTHING, repr=False)
+    role: ClientRole = ClientRole.WRITE
     pieces: AsyncIterable[bytes] | None = field(default=None, repr=False, compare=False)
 
     def stream(self) -> AsyncIterator[bytes]:
