@@ -12,12 +12,14 @@ from pathlib import Path
 
 from app.tinybase.content_calls import ContentCalls
 from app.tinybase.content_moves import ContentMoves
+from app.tinybase.guarding import GuardedContent
 from app.tinybase.hooks import RoomHooks
 from app.tinybase.news import Changes, RowChange, ValueChange
 from app.tinybase.options import RoomOptions
 from app.tinybase.restoring import RestoredContent
 from app.tinybase.store_access import StoreAccess, StoreTransaction
 from app.tinybase.store_reads import StoreReads
+from app.tinybase.verdicts import Amend, ProposedChange, Refuse, RefusedChange
 from docs.generated_page import write_or_check
 
 PAGE = Path(__file__).parent / "reference" / "tinybase-room.md"
@@ -48,6 +50,11 @@ SECTIONS: tuple[tuple[str, str, type], ...] = (
     ("Changes", "What `on_changes` is told.", Changes),
     ("RowChange", "", RowChange),
     ("ValueChange", "", ValueChange),
+    ("Write rules", "See [the guide](../guides/roles-and-rules.md).", GuardedContent),
+    ("ProposedChange", "What `authorize_change` is asked about.", ProposedChange),
+    ("Refuse", "", Refuse),
+    ("Amend", "", Amend),
+    ("RefusedChange", "What `on_refused` is told.", RefusedChange),
     ("Options", "Behind the class where it is mounted: `...?sync=relay`.", RoomOptions),
 )
 

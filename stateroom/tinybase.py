@@ -3,5 +3,18 @@
 from app.tinybase.news import Changes, RowChange, ValueChange
 from app.tinybase.room import TinyBaseRoom
 from app.tinybase.store_access import StoreTransaction
+from app.tinybase.verdicts import Allow, Amend, ProposedChange, Refuse, RefusedChange, Verdict
 
-__all__ = ["Changes", "RowChange", "StoreTransaction", "TinyBaseRoom", "ValueChange"]
+__all__ = [
+    "Allow",
+    "Amend",
+    "Changes",
+    "ProposedChange",
+    "Refuse",
+    "RefusedChange",
+    "RowChange",
+    "StoreTransaction",
+    "TinyBaseRoom",
+    "ValueChange",
+    "Verdict",
+]

@@ -167,6 +167,19 @@ class Edits:
         self._set_values(values)
         self._del_values(values)
 
+    def write(self, leaves: Mapping[tuple[str, ...], Leaf]) -> None:
+        """Put leaves where they belong, by table, row and cell or by value, as they are."""
+        rows: dict[tuple[str, str], Leaves] = {}
+        values: Leaves = {}
+        for place, leaf in leaves.items():
+            if len(place) > 1:
+                rows.setdefault((place[0], place[1]), {})[place[2]] = leaf
+            else:
+                values[place[0]] = leaf
+        for (table_id, row_id), cells in rows.items():
+            self._merge_row(table_id, row_id, cells)
+        self._merge_values(values)
+
     def finish(self) -> Edited:
         """Return what the transaction did; it is over."""
         if not self.former:

@@ -6,7 +6,7 @@ planned with `self.ctx.call_later(0.0, ...)`, or belongs into a hook of the plat
 """
 
 import inspect
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from ..sdk.connection import Connection
@@ -14,8 +14,14 @@ from ..sdk.context import Context
 from .attendance import Attendance
 from .news import Changes
 from .options import RoomOptions
+from .routing import SyncMode
+from .verdicts import ALLOW, Allow, ProposedChange, Refuse, RefusedChange, Verdict
 
-_PLAIN_HOOKS = ("on_changes", "on_client_id", "on_path_id", "on_sync_message")
+_RULES = ("authorize_change", "authorize_row", "authorize_table")
+_PLAIN_HOOKS = (
+    *_RULES,
+    *("may_write", "on_changes", "on_client_id", "on_path_id", "on_refused", "on_sync_message"),
+)
 
 
 def _private(cls: type) -> Iterator[str]:
@@ -29,7 +35,7 @@ class RoomHooks:
     """See the module."""
 
     ctx: Context
-    hook_names: ClassVar[frozenset[str]] = frozenset({"seed"})
+    hook_names: ClassVar[frozenset[str]] = frozenset({"may_write", "seed", *_RULES})
     interleave: ClassVar[bool]
     wakes_on_close: ClassVar[bool] = False
     _clients: Attendance
@@ -50,6 +56,45 @@ class RoomHooks:
         corrected. When this raises, the change is undone too, and its sender's socket is closed.
 
         A class that has none pays nothing for it.
+        """
+
+    def may_write(self, connection: Connection) -> bool:
+        """Whether a client may change anything: asked when it comes, and when the room wakes.
+
+        As it stands here, by the connection's role. What a client that may only read changes is
+        refused, and the client goes back to what the room has; others never see it.
+        """
+        return getattr(connection, "role", None) != "read"
+
+    def authorize_table(self, connection: Connection, table_id: str) -> Allow | Refuse:
+        """Whether a client may change anything of a table: asked once for each in a message.
+
+        This, `authorize_row` and `authorize_change` are the write rules. They are asked before
+        anything of a message is merged, or of what a client brings when it comes back, and only
+        about what would be taken; whatever Python changes needs no leave. They decide, and
+        neither edit nor send nor store: of a large message they run beside the event loop, in a
+        thread, while nothing else of the room does. A class that has none pays nothing for them.
+        """
+        del connection, table_id
+        return ALLOW
+
+    def authorize_row(self, connection: Connection, table_id: str, row_id: str) -> Allow | Refuse:
+        """Whether a client may change anything of a row: asked once for each in a message."""
+        del connection, table_id, row_id
+        return ALLOW
+
+    def authorize_change(self, connection: Connection, change: ProposedChange) -> Verdict:
+        """What becomes of one cell or value: `Allow()`, `Refuse(reason)` or `Amend(value)`.
+
+        A value that stays the same under a newer stamp is not asked about.
+        """
+        del connection, change
+        return ALLOW
+
+    def on_refused(self, connection: Connection, refused: Sequence[RefusedChange]) -> None:
+        """Changes of a client were refused: once for each message, when the rest is merged.
+
+        What is edited here belongs to the same event.
         """
 
     def on_path_id(self, path_id: str, change: int) -> None:
@@ -82,9 +127,11 @@ class RoomHooks:
             if inspect.iscoroutinefunction(getattr(cls, name)):
                 return f"{cls.__name__}.{name} must be a plain function (def, not async def)"
         try:
-            RoomOptions.parse(settings)
+            options = RoomOptions.parse(settings)
         except ValueError as error:
             return str(error)
+        if options.sync is SyncMode.RELAY and cls._overrides(*_RULES):
+            return f"{cls.__name__}: clients of a relay compare past its rules (use sync=hub)"
         return None
 
     @classmethod

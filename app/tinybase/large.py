@@ -27,6 +27,7 @@ from .news import Changes
 from .pacing import PacedSends
 from .refusals import Refusal
 from .replica import Replica
+from .screening import Screened
 from .synchronizer import Outcome, Synchronizer
 from .timetable import Timetable
 from .wire import Fragment, Message, parse_frame
@@ -159,6 +160,10 @@ class LargeFrames(ABC):
         """Send what the replica says."""
 
     @abstractmethod
+    def _settle(self, connection: Connection, result: Screened) -> None:
+        """Do what is to be done about what was refused."""
+
+    @abstractmethod
     def _react(self, changes: Changes) -> None:
         """Let the class react to what a client changed."""
 
@@ -192,7 +197,7 @@ class LargeFrames(ABC):
 
             def handle() -> Outcome:
                 outcome = sync.handle(connection.id, message, now_ms=now_ms, now=now)
-                if message.kind == CONTENT_DIFF:
+                if message.kind == CONTENT_DIFF and outcome.screened is None:
                     let_go(message.body)
                 return outcome
 
@@ -200,6 +205,8 @@ class LargeFrames(ABC):
             await store_bit_by_bit(ctx, outcome.entries)
             if outcome.changes is not None:
                 self._react(outcome.changes)
+            if outcome.screened is not None:
+                self._settle(connection, outcome.screened)
             self._say(outcome)
         self._pass_on(connection, message, originals)
 

@@ -16,6 +16,7 @@ from ..sdk.connection import Connection
 from ..sdk.durable_object import DurableObject
 from ..sdk.messages import Request
 from ..sdk.multiplexing import SocketMultiplexer
+from .asking import AsksClients
 from .assemblers import Assemblers
 from .attendance import Attendance
 from .bodies import CONTENT_DIFF
@@ -23,8 +24,8 @@ from .cell_frames import take_cell
 from .clock import Clock, random_writer
 from .content_moves import ContentMoves
 from .edits import Edited
-from .hooks import RoomHooks
-from .large import LARGE_CHARS, LargeFrames, is_large, load_bit_by_bit, store, takes_long
+from .guarding import GuardedContent
+from .large import LARGE_CHARS, LargeFrames, load_bit_by_bit, store, takes_long
 from .layout import MARK
 from .multiplex import SUBPROTOCOL, Multiplexer
 from .newcomers import SPEAKS_FOR_ITSELF, Newcomers
@@ -46,10 +47,11 @@ _ROW_ID_CHARS = 16
 
 
 class TinyBaseRoom(
-    RoomHooks,
+    GuardedContent,
     RestoredContent,
     ContentMoves,
     LargeFrames,
+    AsksClients,
     ResumedClients,
     DurableObject,
 ):
@@ -90,7 +92,7 @@ class TinyBaseRoom(
         )
         self._overheard = self._overrides("on_sync_message")
         self._listens = self._overrides("on_changes")
-        self._attentive = self._overheard or self._listens or ctx.frozen
+        self._listening = self._overheard or self._listens or ctx.frozen
         self._voice = Voice(
             ctx,
             self._clients,
@@ -113,6 +115,7 @@ class TinyBaseRoom(
         self._begun = len(self._clients) > 0
         if ctx.durability != "none":
             await self._load()
+        self._begin_guarding()
         if self._begun:
             self._returning.recall()
         if ctx.after_fault and self._begun:
@@ -123,6 +126,7 @@ class TinyBaseRoom(
         """A client has come. Returns None: a subclass that calls this needs to await nothing."""
         begun, self._begun = self._begun, True
         self._clients.came(connection)
+        self._admit(connection)
         if request.resumed:
             self._resume(connection)
             return None
@@ -146,6 +150,7 @@ class TinyBaseRoom(
         self._assemblers.forget(connection.id)
         self._newcomers.forget(connection.id)
         self._paced.forget(connection.id)
+        self._disregard(connection)
         self._returning.forget(connection.id)
         if self._sync is not None:
             self._sync.left(connection.id)
@@ -159,7 +164,9 @@ class TinyBaseRoom(
         if len(text) > LARGE_CHARS:
             return self._take_large(connection, text)
         short = not (self._attentive or self._returning.clients)
-        if short and take_cell(self.ctx, self._replica, connection, text):
+        if (short or (self._guards and self._is_plain_writer(connection))) and take_cell(
+            self.ctx, self._replica, connection, text
+        ):
             return None
         try:
             frame = parse_frame(text)
@@ -201,6 +208,10 @@ class TinyBaseRoom(
     ) -> None:
         if self.ctx.frozen and message.kind in BRINGS_CHANGES:
             return
+        if self._guards and (passable := self._passable(connection, message)) is not message:
+            if passable is None:
+                return
+            message, originals = passable, None
         recipients = route(self._mode, message.address, message.kind).recipients
         if recipients is Recipients.NOBODY:
             return
@@ -225,7 +236,10 @@ class TinyBaseRoom(
         store(ctx.storage, outcome.entries)  # first: the gate holds what is said after a write
         if outcome.changes is not None:
             self._react(outcome.changes)
-        if not is_change:
+        if outcome.screened is not None:
+            self._settle(connection, outcome.screened)
+            self._say(outcome)
+        elif not is_change:
             self._say(outcome)
 
     def _say(self, outcome: Outcome) -> None:
@@ -238,31 +252,6 @@ class TinyBaseRoom(
             self._returning.compared(outcome.compared)
         if self._sync is not None and (deadline := self._sync.next_deadline()) is not None:
             self._timetable.wake_at(deadline, self._expire_questions)
-
-    async def _greet(self, connection: Connection, patience_seconds: float | None) -> None:
-        """Tell a client that does not speak for itself what the replica has, and ask it."""
-        if (sync := self._sync) is not None:
-            now = self.ctx.monotonic()
-            outcome = await self._beside_if_large(
-                partial(sync.start, now, patience_seconds=patience_seconds)
-            )
-            self._say(
-                Outcome(sends=[send._replace(recipient=connection.id) for send in outcome.sends])
-            )
-
-    def _ask_who_is_there(self) -> None:
-        if is_large(self._replica):
-            self.ctx.call_later(0.0, self._ask_everybody)
-        elif (sync := self._sync) is not None:
-            self._say(sync.start(self.ctx.monotonic()))
-
-    async def _ask_everybody(self) -> None:
-        if (sync := self._sync) is not None:
-            self._say(await self._beside_if_large(partial(sync.start, self.ctx.monotonic())))
-
-    async def _expire_questions(self) -> None:
-        if (sync := self._sync) is not None:
-            self._say(await self._beside_if_large(partial(sync.expire, self.ctx.monotonic())))
 
     # -- the replica ---------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from .questions import Pending, Questions
 from .refusals import Malformed
 from .replica import Replica
 from .routing import SyncMode
+from .screening import Screened, changes_of
 from .wire import EVERYBODY, Message, message_remainder
 
 PACED_OVER_BYTES: Final = 4 << 20
@@ -91,6 +92,8 @@ class Outcome(NamedTuple):
     """What a client changed, for whoever asked to be told."""
     large: bool = False
     """Whether a large answer is among what is sent."""
+    screened: Screened | None = None
+    """What became of what a restricted client proposed."""
 
 
 _NOTHING: Final = Outcome()
@@ -131,6 +134,8 @@ class Synchronizer:
         self._crowded = crowded
         self._questions = Questions()
         self._patient: set[str] = set()
+        self.screen: Callable[[str, Any], Screened | None] | None = None
+        """Sorts what a client proposes; None as long as nobody is restricted."""
 
     def start(self, now: float, *, patience_seconds: float | None = None) -> Outcome:
         """Return the startup broadcasts: who has what, and what the replica has.
@@ -209,6 +214,8 @@ class Synchronizer:
     def _merge(self, sender: str, message: Message, now_ms: int) -> Outcome:
         if len(message.body) < _MARKED:
             return _NOTHING
+        if self.screen is not None and (result := self.screen(sender, message.body)) is not None:
+            return self._take_screened(sender, result, now_ms)
         former = Former() if self._tells else None
         applied = self._replica.apply(message.body, now_ms, newest=message.newest, former=former)
         if applied is None or not applied.entries:
@@ -266,16 +273,47 @@ class Synchronizer:
 
     def _pulled(self, client: str, changes: list[Any], now_ms: int) -> Outcome:
         """Merge what a pull brought, and in a hub tell it to the others."""
+        if self.screen is not None and (result := self.screen(client, changes)) is not None:
+            return self._take_screened(client, result, now_ms, pulled=True)
         former = Former()
         applied = self._replica.apply(changes, now_ms, former=former)
         if applied is None:
             return Outcome(compared=client)
         sends: list[Send] = []
         if self._mode is SyncMode.HUB:
-            tables, values = self._replica.altered_since(former)
-            news = changes_in_pieces(rows_of(tables), values)
-            sends = [self.changed(body)._replace(exclude=client) for body in news]
+            sends = self._news(former, exclude=client)
         return Outcome(applied.entries, sends, compared=client, changes=self._told(client, former))
+
+    def _take_screened(
+        self, client: str, result: Screened, now_ms: int, *, pulled: bool = False
+    ) -> Outcome:
+        """Merge what is taken of what a restricted client proposed.
+
+        Everybody is told what was amended, its author too; of what a pull brought the others are
+        told, of what a message brought they have the message.
+        """
+        compared = client if pulled else ""
+        clock = self._replica.clock
+        if not (result.kept or result.amended) or not clock.accepts(result.newest(), now_ms):
+            return Outcome(compared=compared, screened=result)
+        former, amended = Former(), Former()
+        self._replica.apply(changes_of(result.kept), now_ms, former=former)
+        sends = self._news(former, exclude=client) if pulled else []
+        amendments = changes_of(result.amendments(clock, now_ms))
+        self._replica.apply(amendments, now_ms, former=amended)
+        if amended:
+            sends += self._news(amended)
+            former.absorb(amended)
+        result.taken = True
+        changes = self._told(client, former)
+        entries = self._replica.entries_since(former)
+        return Outcome(entries, sends, compared=compared, changes=changes, screened=result)
+
+    def _news(self, former: Former, exclude: str = "") -> list[Send]:
+        """Tell everybody but one what has changed since."""
+        tables, values = self._replica.altered_since(former)
+        bodies = changes_in_pieces(rows_of(tables), values)
+        return [self.changed(body)._replace(exclude=exclude) for body in bodies]
 
     def _succeeded(self, client: str) -> None:
         self._questions.succeeded(client)
