@@ -96,6 +96,11 @@ async def freeze_the_owner(machines: Machines, _prometheus: Prometheus) -> None:
     (await machines.owner(ROOM)).node.freeze()
 
 
+async def lose_the_machine(machines: Machines, _prometheus: Prometheus) -> None:
+    """End every process of the machine that has the room."""
+    await (await machines.owner(ROOM)).node.kill()
+
+
 async def thaw(machines: Machines, _prometheus: Prometheus) -> None:
     """Let all go on."""
     for node in machines.nodes:
@@ -119,10 +124,19 @@ STRIKES: Final = (
         beside=_OF_A_LEASE,
     ),
     Strike(
+        name="machine lost",
+        deed=lose_the_machine,
+        mend=nothing,
+        alerts=frozenset({"StateroomScrapeFails", "StateroomWorkerDown", "StateroomFailovers"}),
+        beside=_OF_A_LEASE,
+    ),
+    Strike(
+        # No takeover is demanded: nginx looks after no machine by itself, and goes on to give
+        # a frozen one its clients.
         name="machine frozen for a while",
         deed=freeze_the_owner,
         mend=thaw,
-        alerts=frozenset({"StateroomScrapeFails", "StateroomWorkerDown", "StateroomFailovers"}),
+        alerts=frozenset({"StateroomScrapeFails", "StateroomWorkerDown"}),
         beside=_OF_A_LEASE,
     ),
     Strike(

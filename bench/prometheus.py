@@ -164,7 +164,9 @@ class Prometheus:
             seen.update(await self.firing())
             return seen >= set(wanted)
 
-        await self._until(look, within_seconds, lambda: f"wanted {wanted}, fired: {sorted(seen)}")
+        await self._until(
+            look, within_seconds, lambda: f"{sorted(set(wanted) - seen)} did not fire"
+        )
         return seen
 
     async def calms_down(self, *, within_seconds: float) -> set[str]:

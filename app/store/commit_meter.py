@@ -1,7 +1,8 @@
 """What is measured of commits: for each group and not for each batch, so that it costs nothing.
 
-A worker has one meter for all its lives. `committed` counts batches; all else is of groups on the
-connection for small batches, which is the one that rooms wait for.
+What a group leaves behind is taken to wait from then on. A worker has one meter for all its lives.
+`committed` counts batches; all else is of groups on the connection for small batches, which is
+the one that rooms wait for.
 """
 
 from collections.abc import Callable, Iterable
@@ -46,6 +47,10 @@ class CommitMeter:
         """The first batch of the next group has begun to wait."""
         if self._waits_since is None:
             self._waits_since = self._clock.monotonic()
+
+    def nothing_came(self) -> None:
+        """Those who waited had nothing to commit after all."""
+        self._waits_since = None
 
     def launched(self, group: list[Flight], *, more: bool) -> None:
         """A group is sent; `more` wait already for the one behind it."""
