@@ -11,6 +11,8 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from bench.nodes import WORKERS
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 ROOM: Final = "alerts/room"
 _STARTED: Final = "max(changes(stateroom_worker_start_time_seconds[1m]))"
 _SEEN_SECONDS: Final = 60.0
+_REPLACED: Final = (
+    "count(max without (instance) (changes(stateroom_worker_start_time_seconds[1m])) > 0)"
+)
 
 _OF_A_LEASE: Final = frozenset(
     {
@@ -66,6 +71,12 @@ async def reload_the_proxy(machines: Machines, _prometheus: Prometheus) -> None:
     await machines.proxy.reload()
 
 
+async def roll_over(machines: Machines, prometheus: Prometheus) -> None:
+    """Have every worker of the machine that has the room replaced by a new one."""
+    os.kill((await machines.owner(ROOM)).node.supervisor(), signal.SIGHUP)
+    await prometheus.comes_to(_REPLACED, WORKERS, within_seconds=_SEEN_SECONDS)
+
+
 async def kill_the_owner(machines: Machines, _prometheus: Prometheus) -> None:
     """End the worker that has the room; its supervisor starts another."""
     owner = await machines.owner(ROOM)
@@ -109,6 +120,7 @@ async def thaw(machines: Machines, _prometheus: Prometheus) -> None:
 
 STRIKES: Final = (
     Strike(name="proxy reloaded", deed=reload_the_proxy, mend=nothing),
+    Strike(name="workers rolled over", deed=roll_over, mend=nothing),
     Strike(
         name="worker killed",
         deed=kill_the_owner,

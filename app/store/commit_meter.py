@@ -44,13 +44,8 @@ class CommitMeter:
         """Tells how many objects wait or are on their way; the committer of the present life."""
 
     def waiting(self) -> None:
-        """The first batch of the next group has begun to wait."""
-        if self._waits_since is None:
-            self._waits_since = self._clock.monotonic()
-
-    def nothing_came(self) -> None:
-        """Those who waited had nothing to commit after all."""
-        self._waits_since = None
+        """A batch has begun to wait, and nobody waited before it."""
+        self._waits_since = self._clock.monotonic()
 
     def launched(self, group: list[Flight], *, more: bool) -> None:
         """A group is sent; `more` wait already for the one behind it."""

@@ -167,10 +167,7 @@ class PostgresCommitter:
 
     def _launch(self) -> None:
         self._scheduled = False
-        if self._flying or self._closed:
-            return
-        if not (group := self._gather()):
-            self._meter.nothing_came()
+        if self._flying or self._closed or not (group := self._gather()):
             return
         self._flying = True
         self._meter.launched(group, more=bool(self._waiting))
