@@ -5,6 +5,7 @@ not handed on by `stateroom`, `stateroom.tinybase` or the pytest plugin is no pu
 """
 
 from app.sdk import (
+    AccessRefused,
     AlarmEntry,
     AlarmFailure,
     AlarmInfo,
@@ -20,6 +21,9 @@ from app.sdk import (
     Connection,
     ConnectionClosed,
     Context,
+    CredentialExpired,
+    CredentialInvalid,
+    CredentialRequired,
     DeadAlarm,
     DurableObject,
     EventTimedOut,
@@ -50,6 +54,7 @@ from app.sdk import (
     Request,
     Response,
     RoomAborted,
+    RoomForbidden,
     SectionTimedOut,
     StateroomError,
     Storage,
@@ -66,10 +71,12 @@ from app.sdk import (
     UnitTooLarge,
     Unsupported,
     Upload,
+    Visit,
     as_stub,
 )
 
 __all__ = [
+    "AccessRefused",
     "AlarmEntry",
     "AlarmFailure",
     "AlarmInfo",
@@ -85,6 +92,9 @@ __all__ = [
     "Connection",
     "ConnectionClosed",
     "Context",
+    "CredentialExpired",
+    "CredentialInvalid",
+    "CredentialRequired",
     "DeadAlarm",
     "DurableObject",
     "EventTimedOut",
@@ -115,6 +125,7 @@ __all__ = [
     "Request",
     "Response",
     "RoomAborted",
+    "RoomForbidden",
     "SectionTimedOut",
     "StateroomError",
     "Storage",
@@ -131,5 +142,6 @@ __all__ = [
     "UnitTooLarge",
     "Unsupported",
     "Upload",
+    "Visit",
     "as_stub",
 ]

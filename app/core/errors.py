@@ -51,6 +51,10 @@ away under the call).
     ├── Unsupported                  the namespace's settings exclude the call
     ├── BackupUnreadable, BackupDamaged, BackupTruncated
     ├── ObjectNotEmpty, ObjectIsLive, IdForeign     what a backup cannot be put into
+    ├── AccessRefused                a client may not come in
+    │   ├── CredentialRequired, CredentialInvalid, CredentialExpired
+    │   └── RoomForbidden            its credential does not open the room
+    ├── JudgeUnavailable             whether it may cannot be decided now
     ├── IdInvalid                    not an id of this namespace
     └── StorageRefused               a key or value that cannot be stored
 """
@@ -60,6 +64,14 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
+from .access_errors import (
+    AccessRefused,
+    CredentialExpired,
+    CredentialInvalid,
+    CredentialRequired,
+    JudgeUnavailable,
+    RoomForbidden,
+)
 from .backup_errors import (
     BackupDamaged,
     BackupTruncated,
@@ -98,17 +110,22 @@ from .startup_errors import (
 )
 
 __all__ = [
+    "AccessRefused",
     "BackupDamaged",
     "BackupTruncated",
     "BackupUnreadable",
     "BookmarkExpired",
     "BookmarkUnknown",
     "ConfigurationInvalid",
+    "CredentialExpired",
+    "CredentialInvalid",
+    "CredentialRequired",
     "DataDirectoryInUse",
     "DatabaseRefused",
     "DatabaseUnreachable",
     "EmbeddedPostgresFailed",
     "IdForeign",
+    "JudgeUnavailable",
     "MigrationMissing",
     "NamespaceClassInvalid",
     "NamespaceUnknown",
@@ -123,6 +140,7 @@ __all__ = [
     "QueueTooLarge",
     "QueuedTooLong",
     "QuotaExceeded",
+    "RoomForbidden",
     "SectionTimedOut",
     "StartupError",
     "StateroomError",

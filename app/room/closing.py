@@ -2,7 +2,8 @@
 
 1000: the object is deleted, there is nothing to come back to. 1011: the object's own code failed.
 1012: come back, somewhere or sometime soon you will be served (restart, move, lost ownership).
-1013: try again later (overload, database away, frozen).
+1013: try again later (overload, database away, frozen). 4401: the credential is missing, wrong or
+over. 4403: it does not open this room.
 (RFC 6455, section 7.4 and the IANA registry of close codes)
 """
 
@@ -10,9 +11,11 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from ..core.errors import (
+    AccessRefused,
     LeaseLost,
     ObjectDeleted,
     ObjectFrozen,
+    RoomForbidden,
     StateroomError,
     StoreUnavailable,
 )
@@ -50,6 +53,8 @@ def close_for(error: Exception) -> CloseReason:
     if isinstance(error, StateroomError):
         if isinstance(error, ObjectDeleted):
             return CloseReason(1000, code)
+        if isinstance(error, AccessRefused):
+            return CloseReason(4403 if isinstance(error, RoomForbidden) else 4401, code)
         if error.overloaded or isinstance(error, StoreUnavailable | LeaseLost | ObjectFrozen):
             return CloseReason(1013, code)
         if error.retryable or error.reset:

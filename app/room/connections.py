@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import Enum, auto
+from math import inf
 from operator import index
 from typing import Final, Protocol
 
-from ..core.errors import ConnectionClosed, StorageRefused
+from ..core.errors import ConnectionClosed, CredentialExpired, StorageRefused
 from ..core.frames import OutgoingMessage, TextParts, outgoing
 from ..core.grants import EVERYTHING, ClientRole, Grant
 from ..core.limits import (
@@ -22,6 +23,9 @@ _CODES_OF_PROTOCOLS = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 _CODES_OF_AUTHORS = range(3000, 5000)
 """What may stand in a close frame (RFC 6455, section 7.4, and the registry of IANA): clients take
 any other code for a broken frame."""
+
+CREDENTIAL_OVER: Final = (4401, CredentialExpired.code)
+"""What a client is told whose credential has ended."""
 
 _NO_TAGS: Final[frozenset[str]] = frozenset()
 """One for all: an empty set of its own would be a good part of a connection."""
@@ -270,12 +274,15 @@ def _check_close(code: int, reason: str) -> None:
 class ConnectionSet:
     """The connections of a room in the order they joined."""
 
-    __slots__ = ("_members", "latest_serial")
+    __slots__ = ("_members", "lapses_at", "latest_serial")
 
     def __init__(self) -> None:
         self._members: dict[int, RoomConnection] = {}
         self.latest_serial = 0
         """The number of the newest member; a broadcast reaches members up to it."""
+        self.lapses_at = inf
+        """When a member's credential ends, the first of all, in seconds since 1970. A member that
+        has left may still be meant: then a look finds nothing."""
 
     def __len__(self) -> int:
         return len(self._members)
@@ -301,6 +308,21 @@ class ConnectionSet:
     def add(self, connection: RoomConnection) -> None:
         """Take a member in."""
         self._members[connection.serial] = connection
+        ends = connection.grant.expires_at
+        if ends is not None and ends < self.lapses_at:
+            self.lapses_at = ends
+
+    def end_lapsed(self, now: float) -> None:
+        """Close the members whose credential is over."""
+        self.lapses_at = inf
+        for member in list(self._members.values()):
+            ends = member.grant.expires_at
+            if ends is None:
+                continue
+            if ends <= now:
+                member.shut(*CREDENTIAL_OVER)
+            elif ends < self.lapses_at:
+                self.lapses_at = ends
 
     def remove(self, connection: RoomConnection) -> None:
         """Let a member go; unknown ones are ignored."""

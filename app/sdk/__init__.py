@@ -2,6 +2,7 @@
 
 from ..core.clock import Timer
 from ..core.errors import (
+    AccessRefused,
     BodyBroken,
     BodyTooLarge,
     BodyTooSlow,
@@ -11,6 +12,9 @@ from ..core.errors import (
     CallRefused,
     CallTimedOut,
     ConnectionClosed,
+    CredentialExpired,
+    CredentialInvalid,
+    CredentialRequired,
     EventTimedOut,
     IdInvalid,
     LeaseLost,
@@ -28,6 +32,7 @@ from ..core.errors import (
     QueueFull,
     QueueTooLarge,
     RoomAborted,
+    RoomForbidden,
     SectionTimedOut,
     StateroomError,
     StorageRefused,
@@ -51,8 +56,10 @@ from .messages import Request, Response
 from .namespace import Namespace, Stub, TypedNamespace, as_stub
 from .past import Past
 from .storage import Storage, Transaction
+from .visits import Visit
 
 __all__ = [
+    "AccessRefused",
     "AlarmEntry",
     "AlarmFailure",
     "AlarmInfo",
@@ -68,6 +75,9 @@ __all__ = [
     "Connection",
     "ConnectionClosed",
     "Context",
+    "CredentialExpired",
+    "CredentialInvalid",
+    "CredentialRequired",
     "DeadAlarm",
     "DurableObject",
     "EventTimedOut",
@@ -98,6 +108,7 @@ __all__ = [
     "Request",
     "Response",
     "RoomAborted",
+    "RoomForbidden",
     "SectionTimedOut",
     "StateroomError",
     "Storage",
@@ -114,5 +125,6 @@ __all__ = [
     "UnitTooLarge",
     "Unsupported",
     "Upload",
+    "Visit",
     "as_stub",
 ]

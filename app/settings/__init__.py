@@ -10,6 +10,7 @@ Whatever is wrong is told in one line that names the setting (`ConfigurationInva
 of a secret is never part of it.
 """
 
+from .access import RoomAccess
 from .children import child_environment
 from .loading import load_settings, unknown_variables
 from .model import (
@@ -18,7 +19,6 @@ from .model import (
     LogFormat,
     LogLevel,
     MetricsAccess,
-    RoomAccess,
     Settings,
 )
 from .mounts import TINYBASE_NAMESPACE, NamespaceSpec, RouteSpec

@@ -27,6 +27,7 @@ from pydantic_settings import (
 
 from ..core.errors import ConfigurationInvalid
 from ..core.limits import CALL_BYTES, MOST_GRACE_SECONDS, NAME_BYTES
+from .access import AccessSettings, RoomAccess
 from .mounts import (
     EVERYTHING_IS_TINYBASE,
     NamespaceSpec,
@@ -42,13 +43,6 @@ from .words import networks, plain_segments
 TOKEN_CHARACTERS = 16
 _SERVER = re.compile(r"https?://[^/?#\s]+/?")
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s,*]+")
-
-
-class RoomAccess(StrEnum):
-    """Who may open a room."""
-
-    OPEN = "open"
-    TOKEN = "token"  # noqa: S105 - the name of a mode, no secret
 
 
 class MetricsAccess(StrEnum):
@@ -107,7 +101,7 @@ Namespaces = Annotated[tuple[NamespaceSpec, ...], NoDecode, BeforeValidator(pars
 Routes = Annotated[tuple[RouteSpec, ...], NoDecode, BeforeValidator(parse_routes)]
 
 
-class Settings(UsageSettings):
+class Settings(UsageSettings, AccessSettings):
     """Everything an operator may decide, checked and frozen.
 
     Made by `load_settings`, which tells what is wrong in one line. Values given to the
@@ -177,10 +171,6 @@ class Settings(UsageSettings):
     """A socket that another worker of this machine should serve is handed to it, before its
     handshake. Off, or where the system cannot: a link serves it, as it does between machines."""
 
-    room_access: RoomAccess | None = None
-    """`open` or `token`. Unset: open on loopback, a start-up error on any other address."""
-    room_token: SecretStr | None = None
-    """What clients present with `room_access=token`: `Authorization: Bearer` or `?token=`."""
     allowed_hosts: Words = ()
     """Accepted Host names (`*.example.org` too). Empty: loopback names on loopback, else any."""
     allowed_origins: Words = ()
@@ -313,9 +303,8 @@ class Settings(UsageSettings):
         if self.internal_port and self.internal_port + self.workers - 1 > _LAST_PORT:
             problem = "STATEROOM_INTERNAL_PORT: there is no such port for each of the workers"
             raise ValueError(problem)
-        if self.room_access is RoomAccess.TOKEN and self.room_token is None:
-            problem = "STATEROOM_ROOM_TOKEN: it is needed with STATEROOM_ROOM_ACCESS=token"
-            raise ValueError(problem)
+        if (wrong := self.access_problem()) is not None:
+            raise ValueError(wrong)
         return self
 
     @property
@@ -340,8 +329,8 @@ class Settings(UsageSettings):
             return RoomAccess.OPEN
         detail = f"STATEROOM_ROOM_ACCESS: it is unset and {self.host} is not a loopback address"
         remedy = (
-            "Set it to token (with STATEROOM_ROOM_TOKEN), or to open if whoever reaches this "
-            "address may read and write every room."
+            "Set it to token (with STATEROOM_ROOM_TOKEN), or jwt, or to open if whoever reaches "
+            "this address may read and write every room."
         )
         raise ConfigurationInvalid(detail, remedy=remedy)
 

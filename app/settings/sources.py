@@ -17,7 +17,7 @@ from ..core.errors import ConfigurationInvalid
 PREFIX = "STATEROOM_"
 SECRETS_DIR = "STATEROOM_SECRETS_DIR"
 DATABASE_URL_VARIABLES = ("STATEROOM_DATABASE_URL", "DATABASE_URL")
-SECRET_FIELDS = ("database_url", "room_token", "admin_token", "metrics_token")
+SECRET_FIELDS = ("database_url", "room_token", "jwt_secret", "admin_token", "metrics_token")
 
 environ = os.environ  # noqa: TID251 - the home of the environment
 

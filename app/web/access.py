@@ -9,10 +9,14 @@ import hmac
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
+from ..core.grants import EVERYTHING
+from ..sdk.messages import Request
+from ..sdk.visits import Visit
+from .credentials import Judge, Judged, bearer_of, query_token, token_of
 from .problems import problem
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -29,6 +33,7 @@ class AccessPolicy:
             origins when on loopback.
         cors_origins: Further origins whose pages may call objects by HTTP, `*` for any.
         on_loopback: Whether the server listens on this machine only.
+        judge: Decides by credentials, room by room; None: whoever passes the rest may write.
     """
 
     room_token: str | None = None
@@ -36,6 +41,7 @@ class AccessPolicy:
     allowed_origins: Collection[str] = ()
     cors_origins: Collection[str] = ()
     on_loopback: bool = True
+    judge: Judge | None = None
 
     def refuse_surface(self, headers: Mapping[str, str]) -> Response | None:
         """Check Host and Origin; returns the refusal, or None."""
@@ -82,7 +88,7 @@ class AccessPolicy:
         """Check the room token, if one is needed; returns the refusal, or None."""
         if self.room_token is None:
             return None
-        shown = bearer_of(headers.get("authorization", "")) or _query_token(query)
+        shown = bearer_of(headers.get("authorization", "")) or query_token(query)
         if hmac.compare_digest(shown.encode(), self.room_token.encode()):
             return None
         return problem(
@@ -92,6 +98,20 @@ class AccessPolicy:
             detail="Send it as Authorization: Bearer, or as ?token= with a WebSocket.",
             headers={"www-authenticate": "Bearer"},
         )
+
+    def grant_of(self, namespace: str, name: str, request: Request) -> Judged:
+        """What a client is let in for, or the work that will say it.
+
+        Raises (here or in the work):
+            AccessRefused: It is not let in.
+            JudgeUnavailable: It cannot be decided now.
+        """
+        if self.judge is None:
+            return EVERYTHING
+        own_page = self.refuse_surface(request.headers) is None
+        token = token_of(request, cookies=own_page)
+        visit = Visit(namespace=namespace, name=name, request=request, token=token)
+        return self.judge.judge(visit)
 
     def _host_allowed(self, host: str) -> bool:
         name = _name_of(host)
@@ -141,17 +161,3 @@ def _name_of(host: str) -> str:
 def names_loopback(host: str) -> bool:
     """Whether a Host header names loopback."""
     return _name_of(host) in _LOOPBACK_NAMES
-
-
-def bearer_of(header: str) -> str:
-    """The token of an Authorization header; empty when it holds none."""
-    scheme, _, token = header.partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def _query_token(query: str) -> str:
-    for field in query.split("&"):
-        name, _, value = field.partition("=")
-        if name == "token":
-            return unquote_plus(value)
-    return ""

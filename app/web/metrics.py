@@ -19,9 +19,10 @@ from ..cluster.metrics import MetricsGathering
 from ..core.clock import Clock
 from ..core.errors import StateroomError
 from ..core.metrics import Reading
-from .access import bearer_of, names_loopback
+from .access import names_loopback
 from .admin.credentials import Gatekeeper
 from .admin.statuses import admin_problem
+from .credentials import bearer_of
 from .metrics_text import write
 from .problems import problem
 

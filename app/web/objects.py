@@ -5,19 +5,22 @@ state it shows is stored.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 
 from ..cluster.locator import Locator
 from ..core.errors import StateroomError
+from ..core.grants import Grant
 from ..core.metrics import Counting, count_nothing
 from ..core.pipes import BytePipe
 from ..core.tasks import TaskOwner
-from ..sdk.messages import Response
+from ..sdk.messages import Request, Response
 from .access import AccessPolicy
 from .addresses import check_name, object_address, raw_path_of
 from .bodies import RequestBody
+from .credentials import entering
 from .problems import problem, problem_of
 from .requests import request_of
 from .streaming import StreamedAnswer
@@ -75,6 +78,7 @@ class ObjectEndpoint:
         if refusal is not None:
             return refusal
         name = check_name(address.name, limit_bytes=self._name_bytes)
+        request = await self._admitted(address.namespace, name, request)
         object_id = self._locator.ids.from_name(address.namespace, name)
         mount = self._locator.namespaces.mount(address.namespace)
         streams: bool = mount.cls.streams_requests
@@ -84,9 +88,9 @@ class ObjectEndpoint:
             declared=request.headers.get("content-length"),
         )
         if streams:
-            request = request_of(http, address.rest, pieces=body)
+            request = replace(request, pieces=body)
         else:
-            request = request_of(http, address.rest, await body.whole())
+            request = replace(request, body=await body.whole())
         try:
             answer, receipt = await self._locator.request(object_id, request)
         except BaseException:
@@ -94,6 +98,13 @@ class ObjectEndpoint:
             raise
         headers = {**answer.headers, RECEIPT_HEADER: receipt}
         return _with_cookies(self._response(answer, body, headers), answer.cookies)
+
+    async def _admitted(self, namespace: str, name: str, request: Request) -> Request:
+        """The request with what its client was let in for."""
+        grant = self._access.grant_of(namespace, name, request)
+        if not isinstance(grant, Grant):
+            grant = await grant
+        return entering(request, grant, namespace, name)
 
     def _response(
         self, answer: Response, request: RequestBody, headers: Mapping[str, str]

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from ..core.errors import (
+    AccessRefused,
     BodyBroken,
     BodyTooLarge,
     BodyTooSlow,
@@ -25,6 +26,7 @@ from ..core.errors import (
     ObjectUnknown,
     Overloaded,
     QuotaExceeded,
+    RoomForbidden,
     StateroomError,
     TooManyRequests,
     Unsupported,
@@ -32,6 +34,8 @@ from ..core.errors import (
 
 _STATUS: list[tuple[type[StateroomError], int]] = [
     (IdInvalid, 400),
+    (RoomForbidden, 403),
+    (AccessRefused, 401),
     (NamespaceUnknown, 404),
     (ObjectUnknown, 404),
     (ObjectFrozen, 409),
@@ -51,6 +55,7 @@ _STATUS: list[tuple[type[StateroomError], int]] = [
 _TELLS_ITS_DETAIL = (IdInvalid, Overloaded, Unsupported)
 """Errors whose text is made of numbers and rules, never of what an author's code said."""
 
+_UNAUTHORIZED = 401
 _UNAVAILABLE = 503
 _COME_AGAIN = {429, _UNAVAILABLE}
 _INTERNAL = 500
@@ -115,6 +120,8 @@ def _headers(status: int, error: StateroomError) -> dict[str, str] | None:
         return {"connection": "close"}
     if isinstance(error, QuotaExceeded):
         return {"retry-after": str(error.retry_after_seconds)}
+    if status == _UNAUTHORIZED:
+        return {"www-authenticate": "Bearer"}
     return {"retry-after": str(RETRY_AFTER_SECONDS)} if status in _COME_AGAIN else None
 
 

@@ -18,7 +18,8 @@ from starlette.responses import Response
 from ..cluster.locator import Locator
 from ..cluster.routes import RouteTable
 from ..core.clock import Clock
-from ..core.errors import StateroomError
+from ..core.errors import AccessRefused, StateroomError
+from ..core.grants import Grant
 from ..core.handshakes import Handshake, OfferedSocket, OpenSocket, Refusal
 from ..core.ids import ObjectId
 from ..core.metrics import Counting, count_nothing
@@ -28,6 +29,7 @@ from ..sdk.messages import Request
 from .access import AccessPolicy
 from .addresses import OBJECTS, check_name, is_reserved, object_address, raw_path_of
 from .channels import ChannelSocket
+from .credentials import entering, without_tokens
 from .forwarded import HEADER, TRUST_NOBODY, TrustedProxies
 from .held import HeldTransport
 from .problems import problem, problem_of
@@ -123,10 +125,44 @@ class SocketGateway:
             return None
         if offer.admitted:
             self._counters("handoffs", "taken")
+        try:
+            granted = self._access.grant_of(found.namespace, found.name, found.request)
+            if isinstance(granted, Grant):
+                return self._enter(found, granted, offer)
+        except AccessRefused as error:
+            self._turn_back(found, offer, error)
+            return None
+        return self._enter_later(found, granted, offer)
+
+    async def _enter_later(
+        self, found: _Target, granted: Coroutine[Any, Any, Grant], offer: OfferedSocket
+    ) -> None:
+        """Enter when it is decided, which has a deadline of its own."""
+        try:
+            work = self._enter(found, await granted, offer)
+        except AccessRefused as error:
+            self._turn_back(found, offer, error)
+        except StateroomError as error:
+            self._refuse(offer, error)
+        else:
+            if work is not None:
+                await work
+
+    def _enter(
+        self, found: _Target, grant: Grant, offer: OfferedSocket
+    ) -> Coroutine[Any, Any, None] | None:
+        """Go on with what the client was let in for; each channel of many is judged by itself.
+
+        Raises:
+            RoomForbidden: The grant does not open the room.
+        """
         makers = self._locator.namespaces.mount(found.namespace).cls.multiplexers
         if found.protocol is not None and found.protocol in makers:
-            self._multiplex(found, offer, makers[found.protocol])
+            named = found._replace(request=replace(found.request, grant=grant))
+            self._multiplex(named, offer, makers[found.protocol])
             return None
+        request = entering(found.request, grant, found.namespace, found.name)
+        found = found._replace(request=request)
         object_id = self._locator.ids.from_name(found.namespace, found.name)
         if self._locator.at_hand(object_id):
             self._join_at_hand(found, offer, object_id)
@@ -169,7 +205,7 @@ class SocketGateway:
             name=name,
             namespace=found,
             routed=namespace is None,
-            protocol=_chosen(handshake.subprotocols),
+            protocol=_chosen(without_tokens(handshake.subprotocols)),
         )
 
     def _request_of(self, handshake: Handshake, path: str) -> Request:
@@ -242,6 +278,17 @@ class SocketGateway:
         self._counters("rejects", error.code)
         offer.refuse(_refusal(problem_of(error)))
 
+    def _turn_back(self, target: _Target, offer: OfferedSocket, error: AccessRefused) -> None:
+        """Refuse a client whose credential does not do.
+
+        Pages cannot see the status of a refused handshake, and could not tell a token that is
+        over from a server that is away. So theirs are accepted, and closed at once.
+        """
+        if "origin" in target.request.headers:
+            self._turn_away(self._accept(target, offer), error)
+        else:
+            self._refuse(offer, error)
+
     def _turn_away(self, transport: OpenSocket, error: StateroomError) -> None:
         self._counters("rejects", error.code)
         transport.close(*self._close_for(error))
@@ -300,7 +347,8 @@ class _ObjectsBelow:
         if found is None:
             raise StateroomError("no route leads there")
         object_id = self._locator.ids.from_name(found, path)
-        request = replace(self._request, resumed=True) if resumed else self._request
+        request = entering(self._request, self._request.grant, found, path)
+        request = replace(request, resumed=True) if resumed else request
         return await self._locator.connect(object_id, request, transport, self._connection_id)
 
     def resumes(self, suffix: str) -> bool:

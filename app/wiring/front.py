@@ -1,8 +1,10 @@
 """What faces clients: the web application over the parts of a running worker."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ..cluster.lapses import end_lapsed
 from ..cluster.routes import RouteTable
 from ..room.closing import close_for
 from ..web.access import AccessPolicy
@@ -13,6 +15,7 @@ from ..web.objects import ObjectEndpoint
 from ..web.socket_endpoint import SocketEndpoint
 from ..web.sockets import SocketGateway
 from .admin import AdminParts, admin_endpoint, gatekeeper_of
+from .judging import judge_of
 from .metrics_front import metrics_endpoint
 
 _COMEBACK_SECONDS = 10.0
@@ -34,6 +37,7 @@ class Front(NamedTuple):
 def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> Front:
     """Put sockets, objects over HTTP, health and the admin plane together."""
     settings, counters = parts.settings, parts.others.metrics.tally
+    access = _judging(parts, access)
     trusted = TrustedProxies.of(settings.trusted_proxies)
     gatekeeper = gatekeeper_of(parts)
     gateway = SocketGateway(
@@ -66,6 +70,20 @@ def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> 
         counters=counters,
     )
     return Front(asgi, gateway)
+
+
+def _judging(parts: AdminParts, access: AccessPolicy) -> AccessPolicy:
+    """The same with who judges credentials, if anybody does; their ends are watched then."""
+
+    def now() -> float:
+        return parts.database_clock.now_ms() / 1000
+
+    judge = judge_of(parts.settings, clock=parts.clock, tasks=parts.tasks, now=now)
+    if judge is None:
+        return access
+    watch = end_lapsed(lambda: parts.registry.rooms, clock=parts.clock, now=now)
+    parts.tasks.start(watch, name="lapses")
+    return replace(access, judge=judge)
 
 
 def _objects(parts: AdminParts, access: AccessPolicy) -> ObjectEndpoint:

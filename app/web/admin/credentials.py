@@ -17,7 +17,7 @@ from ...core.admin_tokens import AdminToken, AdminTokens, TokenText
 from ...core.clock import Clock
 from ...core.errors import StoreUnavailable
 from ...core.instants import instant_of_ms
-from ..access import bearer_of
+from ..credentials import bearer_of
 from .guessing import GuessBrake
 
 SETTINGS_CALLER: Final = "settings"
