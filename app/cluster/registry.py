@@ -93,6 +93,7 @@ class RoomRegistry:
         self._orphans = Orphans(environment.store)
         self._claims = Claiming(environment, membership, self._orphans, lambda: self.taking)
         self._falls = Falls()
+        self._gone = self._forget  # bound once for all rooms
         self._pace = pace or Pace()
         self.taking = True
         self.watchdog = Watchdog(lease_seconds=membership.lease_seconds, count=environment.counters)
@@ -303,7 +304,7 @@ class RoomRegistry:
             claim = await self._claims.claim(object_id)
         finally:
             self._claiming -= 1
-        room = Room(mount=mount, environment=self._environment, claim=claim, gone=self._forget)
+        room = Room(mount=mount, environment=self._environment, claim=claim, gone=self._gone)
         self._rooms[object_id.uuid] = room
         self._environment.counters("rooms_opened")
         return room

@@ -23,7 +23,7 @@ class Beside:
         failed: Called in place of that when a step has raised, where that is to undo it.
     """
 
-    __slots__ = ("_failed", "_step_over", "gate")
+    __slots__ = ("_failed", "gate", "step_over")
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Beside:
         failed: Callable[[Exception], None],
     ) -> None:
         self.gate = gate
-        self._step_over = step_over
+        self.step_over = step_over
         self._failed = failed
 
     async def run(
@@ -54,7 +54,7 @@ class Beside:
 
         def failed(error: Exception) -> None:
             if failing is None:
-                self._step_over()
+                self.step_over()
             else:
                 failing(error)
                 self._failed(error)
@@ -63,7 +63,7 @@ class Beside:
             work,
             root=self.gate,
             walker=walker,
-            step_over=self._step_over,
+            step_over=self.step_over,
             failed=failed,
             passed=False,
         )

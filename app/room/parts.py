@@ -100,12 +100,13 @@ def make_parts(
     mailbox = Mailbox(limit_events=limits.mailbox_events, limit_bytes=limits.mailbox_bytes)
     gate = InputGate()
     events = _events_of(mount, mailbox, environment, gate, meter)
+    deliver, abort = host.deliver, host.abort  # bound once for all who keep them
     submit = Admission(events, environment.clock, limits, host.admit, rate, meter).submit
-    lane = _lane_of(host, mount, environment, claim, meter)
+    lane = _lane_of(mount, environment, claim, meter, deliver=deliver, abort=abort)
     unit = RunningUnit(lane, events=events, alive=host.alive)
     asking, beside = Asking(unit, submit), Beside(gate, unit.end_step, events.step_failed)
     calls = RoomCalls(environment, claim.object_id, unit, events, asking, beside)
-    auto = AutoResponder(unit, host.deliver, environment.database_clock)
+    auto = AutoResponder(unit, deliver, environment.database_clock)
     brake = ReadingBrake(lane, mailbox, unit)
     residence = Residence(
         mount=mount,
@@ -115,8 +116,8 @@ def make_parts(
         members=members,
         beside=beside,
         fire=host.take_timer,
-        limit_messages=events.limit_messages,
-        abort=host.abort,
+        events=events,
+        abort=abort,
         calls=calls,
         auto=auto,
     )
@@ -139,7 +140,13 @@ def make_parts(
 
 
 def _lane_of(
-    host: PartsHost, mount: Mount, environment: RoomEnvironment, claim: Claim, meter: Meter
+    mount: Mount,
+    environment: RoomEnvironment,
+    claim: Claim,
+    meter: Meter,
+    *,
+    deliver: Callable[[Sequence[Output]], None],
+    abort: Callable[[StateroomError], None],
 ) -> CommitLane:
     return CommitLane(
         claim=claim,
@@ -147,8 +154,8 @@ def _lane_of(
         durability=mount.durability,
         limits=environment.limits,
         clock=environment.clock,
-        deliver=host.deliver,
-        failed=host.abort,
+        deliver=deliver,
+        failed=abort,
         alarm_set=environment.alarm_set,
         meter=meter,
     )

@@ -28,6 +28,7 @@ from .instance import ClassTraits, start_instance
 from .outputs import Output
 from .reading import RowReader
 from .rewinding import Rewinding
+from .room_events import RoomEvents
 from .sections import Sections
 from .storage import RoomStorage
 from .storage_parts import StorageParts, Use
@@ -48,7 +49,7 @@ class Residence:
         members: The room's sockets.
         beside: Runs what goes on beside the events, and has the room's gate.
         fire: Queues a timer's callback as an event.
-        limit_messages: Sets how long the event of a message may take.
+        events: Are told how long the event of a message may take.
         abort: Throws the room away.
         calls: Of other objects, ended with the instance.
         auto: What answers by itself, whether or not there is an instance.
@@ -60,6 +61,7 @@ class Residence:
         "_calls",
         "_context",
         "_environment",
+        "_events",
         "_faulted",
         "_fire",
         "_gate",
@@ -71,10 +73,8 @@ class Residence:
         "background",
         "expiry",
         "instance",
-        "limit_messages",
         "members",
         "mount",
-        "now_ms",
         "sections",
         "stage",
         "timers",
@@ -90,7 +90,7 @@ class Residence:
         members: ConnectionSet,
         beside: Beside,
         fire: Callable[[Callable[[], Awaitable[None] | None]], None],
-        limit_messages: Callable[[float | None], None],
+        events: RoomEvents,
         abort: Callable[[StateroomError], None],
         calls: RoomCalls,
         auto: AutoResponder,
@@ -118,12 +118,12 @@ class Residence:
             tasks=environment.tasks,
             clock=environment.clock,
             abort=abort,
-            step_over=unit.end_step,
+            step_over=beside.step_over,
             driven=mount.cls.interleave,
         )
         self.background = self._make_background(beside)
         self._fire = fire
-        self.limit_messages = limit_messages
+        self._events = events
         self.stage: Callable[[Output], None] = unit.stage
         """See `ContextHost`. For nearly every message, so no call of our own."""
         self._abort = abort
@@ -131,7 +131,6 @@ class Residence:
         self.auto = auto
         self._backoff = FaultBackoff()
         self._loaded = False
-        self.now_ms = environment.database_clock.now_ms
         self._context: RoomContext | None = None
         self._faulted = False
 
@@ -210,6 +209,14 @@ class Residence:
     def wait_until(self, work: Awaitable[Any]) -> None:
         """See `ContextHost`."""
         self.background.add(work)
+
+    def limit_messages(self, seconds: float | None) -> None:
+        """See `ContextHost`."""
+        self._events.limit_messages(seconds)
+
+    def now_ms(self) -> int:
+        """The object's time, milliseconds since 1970."""
+        return self._environment.database_clock.now_ms()
 
     def abort(self, reason: str, *, retry_alarm: bool) -> None:
         """See `ContextHost`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .routing import SyncMode
 
@@ -32,14 +33,21 @@ class RoomOptions:
         Raises:
             ValueError: One is unknown or has an impossible value.
         """
-        unknown = settings.keys() - {"sync", "fragment_size", "request_timeout_seconds"}
-        if unknown:
-            raise ValueError(f"TinyBase rooms have no option {', '.join(sorted(unknown))}")
-        return cls(
-            sync=_sync(settings.get("sync", SyncMode.HUB.value)),
-            fragment_size=_fragment_size(settings.get("fragment_size")),
-            request_timeout_seconds=_timeout(settings.get("request_timeout_seconds", "1")),
-        )
+        return _parse(frozenset(settings.items()))
+
+
+@lru_cache(maxsize=64)
+def _parse(items: frozenset[tuple[str, str]]) -> RoomOptions:
+    """One for all rooms that are mounted alike."""
+    settings = dict(items)
+    unknown = settings.keys() - {"sync", "fragment_size", "request_timeout_seconds"}
+    if unknown:
+        raise ValueError(f"TinyBase rooms have no option {', '.join(sorted(unknown))}")
+    return RoomOptions(
+        sync=_sync(settings.get("sync", SyncMode.HUB.value)),
+        fragment_size=_fragment_size(settings.get("fragment_size")),
+        request_timeout_seconds=_timeout(settings.get("request_timeout_seconds", "1")),
+    )
 
 
 def _sync(text: str) -> SyncMode:

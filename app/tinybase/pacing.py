@@ -14,10 +14,11 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ..sdk.connection import Connection
 from ..sdk.context import Context
+from .attendance import Attendance
 from .parted import Remainder, remainder_size
 from .synchronizer import Paced
+from .voice import Voice
 
 BUFFERED_BYTES: Final = 1 << 20
 """A client that has more than this to take is passed over."""
@@ -59,23 +60,17 @@ class PacedSends:
 
     Args:
         ctx: Gives timers.
-        find: Gives the connection of a client, or None when it is gone.
-        send: Sends a remainder to a client.
+        clients: Who is there.
+        voice: Sends.
     """
 
-    __slots__ = ("_awaits_turn", "_ctx", "_find", "_passed_over", "_send", "_under_way")
+    __slots__ = ("_awaits_turn", "_clients", "_ctx", "_passed_over", "_under_way", "_voice")
 
-    def __init__(
-        self,
-        ctx: Context,
-        *,
-        find: Callable[[str], Connection | None],
-        send: Callable[[str, Remainder], None],
-    ) -> None:
+    def __init__(self, ctx: Context, clients: Attendance, voice: Voice) -> None:
         self._ctx = ctx
-        self._find = find
-        self._send = send
-        self._under_way: OrderedDict[str, UnderWay] = OrderedDict()
+        self._clients = clients
+        self._voice = voice
+        self._under_way: OrderedDict[str, UnderWay] | None = None  # few rooms ever need it
         self._passed_over = 0  # one after the other
         self._awaits_turn = False
 
@@ -86,6 +81,8 @@ class PacedSends:
     def begin(self, paced: Paced) -> None:
         """Send it in turns; its pieces replace those that were still under way to the client."""
         recipient = paced.recipient
+        if self._under_way is None:
+            self._under_way = OrderedDict()
         self._under_way[recipient] = UnderWay(paced, self._under_way.get(recipient))
         if not self._awaits_turn:
             self._turn()
@@ -97,19 +94,23 @@ class PacedSends:
 
     def forget(self, recipient: str) -> None:
         """The client is gone."""
-        self._under_way.pop(recipient, None)
+        if self._under_way is not None:
+            self._under_way.pop(recipient, None)
 
     def _turn(self) -> None:
         self._awaits_turn = False
+        under_way = self._under_way
+        if not under_way:
+            return
         size = 0
         # What is sent in this turn is in no buffer yet: it leaves when the event has ended.
-        for _ in range(min(len(self._under_way), _LOOKS)):
-            size += self._next(*self._under_way.popitem(last=False))
+        for _ in range(min(len(under_way), _LOOKS)):
+            size += self._next(under_way, *under_way.popitem(last=False))
             if size >= _TURN_BYTES:
                 break
-        if not self._under_way:
+        if not under_way:
             return
-        if self._passed_over < len(self._under_way):
+        if self._passed_over < len(under_way):
             self._come_back(0.0)
         else:
             self._passed_over = 0
@@ -119,19 +120,19 @@ class PacedSends:
         self._awaits_turn = True
         self._ctx.call_later(seconds, self._turn)
 
-    def _next(self, recipient: str, under_way: UnderWay) -> int:
+    def _next(self, queue: OrderedDict[str, UnderWay], recipient: str, under_way: UnderWay) -> int:
         """Send a client's next remainder if it may have one; return how large that was."""
-        connection = self._find(recipient)
+        connection = self._clients.get(recipient)
         if connection is None or not connection.open:
             return 0
         if connection.buffered_bytes > BUFFERED_BYTES:
-            self._under_way[recipient] = under_way
+            queue[recipient] = under_way
             self._passed_over += 1
             return 0
         self._passed_over = 0
         remainder = under_way.next()
         if remainder is None:
             return 0
-        self._send(recipient, remainder)
-        self._under_way[recipient] = under_way
+        self._voice.say_to(recipient, remainder)
+        queue[recipient] = under_way
         return remainder_size(remainder)

@@ -20,6 +20,8 @@ _NOT_TAKEN: Final = BRINGS_CHANGES | {RESPONSE}
 class ReadOnlySynchronizer(Synchronizer):
     """See the module; what the calls mean is told in `Synchronizer`."""
 
+    __slots__ = ()
+
     def start(self, now: float, *, patience_seconds: float | None = None) -> Outcome:
         """Say what the replica has, and ask nobody."""
         del now, patience_seconds

@@ -6,6 +6,7 @@ client pulls. Where clients compare among themselves they have to begin anew: th
 that a lost server closes the socket.
 """
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from functools import partial
@@ -15,9 +16,10 @@ from ..sdk.connection import Connection
 from ..sdk.context import Context
 from .large import is_large
 from .replica import Replica
-from .returning import COME_BACK, Returning
+from .returning import COME_BACK, MARK, Returning
 from .routing import SyncMode
 from .synchronizer import Outcome, Synchronizer
+from .timetable import Timetable
 from .wire import Message
 
 
@@ -27,8 +29,9 @@ class ResumedClients(ABC):
     ctx: Context
     _mode: SyncMode | None
     _replica: Replica | None
-    _returning: Returning
+    _returning: Returning | None
     _sync: Synchronizer | None
+    _timetable: Timetable
 
     @abstractmethod
     def _say(self, outcome: Outcome) -> None:
@@ -44,9 +47,27 @@ class ResumedClients(ABC):
         """Take a client in that does not know of it."""
         if self._mode is SyncMode.HUB and self._sync is not None:
             self._sync.left(connection.id)  # what it may have been asked over a link that broke
-            self._returning.came(connection)
+            self._needed_returning().came(connection)
         else:
             connection.close(*COME_BACK)
+
+    def _recall_returning(self) -> None:
+        """Go on with those whom a former instance of the room had not compared with."""
+        if self.ctx.connections(tag=MARK):
+            self._needed_returning().recall()
+
+    def _needed_returning(self) -> Returning:
+        """Made by the first who needs it: most rooms never do."""
+        if self._returning is None:
+            # Held weakly, or the content of a room that is left would wait for the collector.
+            me = weakref.proxy(self)
+            self._returning = Returning(
+                self.ctx,
+                self._timetable,
+                compare=lambda connection: me._compare(connection),  # noqa: PLW0108, SLF001 - a bound method is no weak one
+                answer=lambda connection, held: me._answer_late(connection, held),  # noqa: PLW0108, SLF001 - likewise
+            )
+        return self._returning
 
     def _compare(self, connection: Connection) -> None:
         """Pull from a client, unless that is under way."""

@@ -27,7 +27,7 @@ COME_BACK: Final = (1012, "service restart")
 HELD_QUESTIONS: Final = 100
 HELD_SECONDS: Final = 30.0
 
-_MARK: Final = "tinybase:returning"
+MARK: Final = "tinybase:returning"
 _QUESTIONS: Final = frozenset(
     {GET_CONTENT_HASHES, GET_TABLE_DIFF, GET_ROW_DIFF, GET_CELL_DIFF, GET_VALUE_DIFF}
 )
@@ -70,12 +70,12 @@ class Returning:
 
     def recall(self) -> None:
         """Go on where a former instance of the same room stopped."""
-        for connection in self._ctx.connections(tag=_MARK):
+        for connection in self._ctx.connections(tag=MARK):
             self.came(connection)
 
     def came(self, connection: Connection) -> None:
         """A client has come back unawares: compare with it."""
-        connection.tag(_MARK)
+        connection.tag(MARK)
         self.clients[connection.id] = _Client(connection)
         self._compare(connection)
 
@@ -102,7 +102,7 @@ class Returning:
         """A pull from the client has succeeded."""
         client = self.clients.pop(client_id, None)
         if client is not None:
-            client.connection.untag(_MARK)
+            client.connection.untag(MARK)
             self._answer(client.connection, client.held)
 
     def forget(self, client_id: str) -> None:

@@ -99,16 +99,11 @@ class TinyBaseRoom(
             fragment_size=self._options.fragment_size,
             overhear=self.on_sync_message if self._overheard else None,
         )
-        self._paced = PacedSends(ctx, find=self._clients.get, send=self._voice.say_to)
+        self._paced = PacedSends(ctx, self._clients, self._voice)
         # Held weakly, or the content of a room that is left would wait for the collector.
         me = weakref.proxy(self)
         self._newcomers = Newcomers(ctx, greet=lambda who, wait: me._greet(who, wait))  # noqa: PLW0108, SLF001 - a bound method is no weak one
-        self._returning = Returning(
-            ctx,
-            self._timetable,
-            compare=lambda connection: me._compare(connection),  # noqa: PLW0108, SLF001 - likewise
-            answer=lambda connection, held: me._answer_late(connection, held),  # noqa: PLW0108, SLF001 - likewise
-        )
+        self._returning: Returning | None = None
         self._replica: Replica | None = None
         self._sync: Synchronizer | None = None
         self._mode: SyncMode | None = None
@@ -117,7 +112,7 @@ class TinyBaseRoom(
             await self._load()
         self._begin_guarding()
         if self._begun:
-            self._returning.recall()
+            self._recall_returning()
         if ctx.after_fault and self._begun:
             # Questions and large joins under way went with the former instance: compare again.
             await self._ask_everybody()
@@ -151,7 +146,8 @@ class TinyBaseRoom(
         self._newcomers.forget(connection.id)
         self._paced.forget(connection.id)
         self._disregard(connection)
-        self._returning.forget(connection.id)
+        if self._returning is not None:
+            self._returning.forget(connection.id)
         if self._sync is not None:
             self._sync.left(connection.id)
         return None
@@ -163,7 +159,8 @@ class TinyBaseRoom(
         text = message if isinstance(message, str) else message.decode("utf-8", "replace")
         if len(text) > LARGE_CHARS:
             return self._take_large(connection, text)
-        short = not (self._attentive or self._returning.clients)
+        returning = self._returning
+        short = not (self._attentive or (returning is not None and returning.clients))
         if (short or (self._guards and self._is_plain_writer(connection))) and take_cell(
             self.ctx, self._replica, connection, text
         ):
@@ -201,7 +198,8 @@ class TinyBaseRoom(
             return False
         if kind in SPEAKS_FOR_ITSELF:
             self._newcomers.heard(connection.id, kind)
-        return not (self._returning.clients and self._returning.takes(connection, message))
+        returning = self._returning
+        return returning is None or not (returning.clients and returning.takes(connection, message))
 
     def _pass_on(
         self, connection: Connection, message: Message, originals: tuple[str, ...] | None
@@ -248,7 +246,7 @@ class TinyBaseRoom(
             self._voice.say(send)
         if outcome.large or outcome.paced:
             self._say_much(outcome)
-        if outcome.compared:
+        if outcome.compared and self._returning is not None:
             self._returning.compared(outcome.compared)
         if self._sync is not None and (deadline := self._sync.next_deadline()) is not None:
             self._timetable.wake_at(deadline, self._expire_questions)

@@ -116,6 +116,18 @@ class Synchronizer:
             answer. What comes in pieces it takes whenever it comes.
     """
 
+    __slots__ = (
+        "_crowded",
+        "_mode",
+        "_patient",
+        "_questions",
+        "_random",
+        "_replica",
+        "_tells",
+        "_timeout",
+        "screen",
+    )
+
     def __init__(
         self,
         replica: Replica,
@@ -133,7 +145,7 @@ class Synchronizer:
         self._tells = tells
         self._crowded = crowded
         self._questions = Questions()
-        self._patient: set[str] = set()
+        self._patient: dict[str, None] = {}
         self.screen: Callable[[str, Any], Screened | None] | None = None
         """Sorts what a client proposes; None as long as nobody is restricted."""
 
@@ -165,7 +177,7 @@ class Synchronizer:
         """
         if self._questions.asks(client):
             return _NOTHING
-        self._patient.add(client)
+        self._patient[client] = None
         return self._pull(client, self._random(_TRANSACTION_CHARS), None, now)
 
     def announce_to(self, client: str) -> Outcome:
@@ -194,7 +206,7 @@ class Synchronizer:
     def left(self, client: str) -> None:
         """A client is gone: its pull is over."""
         self._questions.forget(client)
-        self._patient.discard(client)
+        self._patient.pop(client, None)
 
     def next_deadline(self) -> float | None:
         """When `expire` next has something to do, or None."""
@@ -317,7 +329,7 @@ class Synchronizer:
 
     def _succeeded(self, client: str) -> None:
         self._questions.succeeded(client)
-        self._patient.discard(client)
+        self._patient.pop(client, None)
 
     def _answer(self, sender: str, message: Message) -> Outcome:
         given = answer(self._replica, message.kind, message.body)

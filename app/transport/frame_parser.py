@@ -24,7 +24,8 @@ from picows import (
 from picows import picows as _engine
 
 _READ_BYTES = 2048
-"""Where the read buffer begins; it doubles when needed, and is given back (`is_large`)."""
+"""Where the read buffer begins, the least that picows takes; it doubles when needed, and is given
+back (`is_large`, `has_grown`)."""
 _ROOMY_BYTES = 1 << 14
 _SMALL_READ_BYTES = 1 << 16
 _REQUEST = b"GET / HTTP/1.1\r\n\r\n"
@@ -133,6 +134,11 @@ class SmallReads(asyncio.BufferedProtocol):
 def is_large(free: int) -> bool:
     """Whether a buffer with so much free is one to give back when it is empty."""
     return free > _ROOMY_BYTES
+
+
+def has_grown(free: int) -> bool:
+    """Whether a buffer with so much free is larger than where it began."""
+    return free > _READ_BYTES
 
 
 class _NoSocket:

@@ -9,7 +9,7 @@ import asyncio
 
 from ..core.sockets import NO_PONG
 from .closing import SILENT, close_payload
-from .frame_parser import FrameParser, free_bytes, is_large
+from .frame_parser import FrameParser, free_bytes, has_grown
 from .shared import Shared
 from .socket_end import EndingSocket
 
@@ -50,7 +50,7 @@ class PulsingSocket(EndingSocket):
         shared = self._shared
         now = shared.clock.monotonic()
         free = free_bytes(self.parser)
-        self._renew = self._renew or is_large(free)
+        self._renew = self._renew or has_grown(free)
         if (asked := self._asked_at) is not None:
             if not self._heard and free == self._free_at_ask:
                 return self._look_at_silence(now, now - asked)

@@ -294,6 +294,19 @@ async def test_a_read_buffer_that_has_grown_is_given_back() -> None:
     await bench.end()
 
 
+async def test_a_read_buffer_that_has_grown_a_little_is_given_back_at_the_next_look() -> None:
+    bench, sink = await open_socket()
+    small = free_bytes(bench.wire.protocol)
+    bench.wire.feed(text_frame("m" * 3_000))
+    assert free_bytes(bench.wire.protocol) > small
+    bench.clock.advance(21)
+    bench.wire.feed(frame(PONG, b""))
+    assert free_bytes(bench.wire.protocol) == small
+    bench.wire.feed(text_frame("end"))
+    assert sink.heard[-1] == "end"
+    await bench.end()
+
+
 async def test_a_client_that_sends_much_at_once_lets_others_have_their_turn() -> None:
     bench, sink = await open_socket()
     slow = SlowSink(sink)
