@@ -106,8 +106,7 @@ def make_parts(
     unit = RunningUnit(lane, events=events, alive=host.alive)
     asking, beside = Asking(unit, submit), Beside(gate, unit.end_step, events.step_failed)
     calls = RoomCalls(environment, claim.object_id, unit, events, asking, beside)
-    auto = AutoResponder(unit, deliver, environment.database_clock)
-    brake = ReadingBrake(lane, mailbox, unit)
+    brake, clock = ReadingBrake(lane, mailbox, unit), environment.database_clock
     residence = Residence(
         mount=mount,
         environment=environment,
@@ -119,7 +118,7 @@ def make_parts(
         events=events,
         abort=abort,
         calls=calls,
-        auto=auto,
+        auto=(auto := AutoResponder(unit, deliver, clock)),
     )
     life = RoomLife(
         environment=environment,
