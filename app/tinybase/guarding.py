@@ -105,7 +105,7 @@ class GuardedContent(RoomHooks):
     refuses_whole_messages: ClassVar[bool] = False
     _clients: Attendance
     _replica: Replica | None
-    _returning: Returning
+    _returning: Returning | None
     _sync: Synchronizer | None
     _voice: Voice
     _guards = False
@@ -157,7 +157,10 @@ class GuardedContent(RoomHooks):
 
     def _is_plain_writer(self, connection: Connection) -> bool:
         """Whether only others are restricted, and nothing more is to be done with its messages."""
-        return not (self._listening or self._returning.clients) and self._writes_freely(connection)
+        returning = self._returning
+        if self._listening or (returning is not None and returning.clients):
+            return False
+        return self._writes_freely(connection)
 
     def _screen(self, client: str, changes: object) -> Screened | None:
         """Sort what a client proposes; None when it is not restricted."""
