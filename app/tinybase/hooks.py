@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
+from ..sdk import ClientRole
 from ..sdk.connection import Connection
 from ..sdk.context import Context
 from .attendance import Attendance
@@ -64,7 +65,7 @@ class RoomHooks:
         As it stands here, by the connection's role. What a client that may only read changes is
         refused, and the client goes back to what the room has; others never see it.
         """
-        return getattr(connection, "role", None) != "read"
+        return connection.role is not ClientRole.READ
 
     def authorize_table(self, connection: Connection, table_id: str) -> Allow | Refuse:
         """Whether a client may change anything of a table: asked once for each in a message.

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import pytest
 
 from app.cluster.namespaces import make_mount
-from app.sdk import Connection
+from app.sdk import ClientRole, Connection, Request
+from app.sdk.json import dump_json
 from app.testing.harness import ObjectHarness
 from app.tinybase import corrections
 from app.tinybase.bodies import CONTENT_DIFF, CONTENT_HASHES, RESPONSE
@@ -14,7 +15,7 @@ from app.tinybase.content import get_tables, get_values
 from app.tinybase.tally import TALLY
 from app.tinybase.verdicts import RefusedChange
 from tests.unit.tinybase.editor import Editor, edit
-from tests.unit.tinybase.peers import Peer, ThinkingPeer, mounted, talk
+from tests.unit.tinybase.peers import ROOM, Peer, ThinkingPeer, mounted, talk
 from tests.unit.tinybase.replicas import NOW, cells, filled, hlc, values
 
 
@@ -281,6 +282,22 @@ async def test_the_author_is_told_what_was_refused() -> None:
         assert (first.change.new, first.change.added, first.reason) == ([1], True, "read-only")
         assert (second.change.value_id, second.change.deleted) == ("v", True)
         assert TALLY.refused == before + 2
+
+
+@pytest.mark.parametrize("role", list(ClientRole))
+async def test_the_role_of_a_connection_decides_before_and_after_sleep(role: ClientRole) -> None:
+    async with ObjectHarness(mounted(Editor)) as harness:
+        socket = await harness.connect(ROOM, "a", request=Request(role=role))
+        room = await harness.room(ROOM, "a")
+        for number in range(2):
+            change = values({f"v{number}": [1, hlc(1)]})
+            socket.say(f"\n{dump_json(['T', CONTENT_DIFF, change]).decode()}")
+            await harness.settle()
+            harness.clock.advance(1.0)
+            await harness.settle()
+            await room.hibernate()
+        expected = {} if role is ClientRole.READ else {"v0": 1, "v1": 1}
+        assert (await content(harness))[1] == expected
 
 
 async def test_a_role_may_change_while_a_client_stays() -> None:
