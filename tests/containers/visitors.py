@@ -69,7 +69,9 @@ class Diarist:
     async def start(self) -> None:
         """Join, and begin to write."""
         self._store = await self._host.store()
-        await self._store.join(self._url, reconnecting=True)
+        # Multiplexed: TinyBase 10.0.1 never hears again on a plain socket that came back.
+        path, _, channel = self._url.rpartition("/")
+        await self._store.join(path, channel=channel, reconnecting=True)
         self._writing = self._tasks.start(self._write(), name="write")
 
     async def finish(self) -> Tables:

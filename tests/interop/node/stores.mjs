@@ -174,7 +174,7 @@ export class Stores {
         const content = canonical(store.getContent());
         const shown = content.length > 600 ? `${content.slice(0, 600)}... (${content.length})` : content;
         const hashes = store.getMergeableContentHashes();
-        return `\n  ${name}: hashes ${hashes}, ${shown}, errors ${errors}, closes ${JSON.stringify(link?.closes)}`;
+        return `\n  ${name}: hashes ${hashes}, ${shown}, errors ${errors}, closes ${JSON.stringify(link?.closes)}, opened ${link?.opened}`;
       })
       .join('');
   }
