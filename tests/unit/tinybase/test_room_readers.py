@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from app.cluster.namespaces import make_mount
-from app.sdk import ClientRole, Connection, Request
+from app.sdk import ClientRole, Connection, ObjectFault, Request
 from app.sdk.json import dump_json
 from app.testing.harness import ObjectHarness
 from app.tinybase import corrections
@@ -231,6 +231,39 @@ async def test_ids_without_end_are_not_kept_for_a_reader() -> None:
         bad.tell(CONTENT_DIFF, values({"v" * 1_025: [1, hlc(1)]}))
         await harness.settle()
         assert bad.socket.closed == corrections.TOO_MUCH
+
+
+async def test_more_than_may_wait_for_its_correction_sends_the_client_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(corrections, "WAITING_PLACES", 2)
+    async with ObjectHarness(mounted(Library)) as harness:
+        writer = await Peer.join(harness)
+        writer.tell(CONTENT_DIFF, values({each: [0, hlc(1)] for each in "abc"}))
+        good, bad = await reader(harness), await reader(harness)
+        good.tell(CONTENT_DIFF, values({each: [1, hlc(2)] for each in "ab"}))
+        now = await milliseconds(harness)
+        bad.tell(CONTENT_DIFF, values({each: [1, hlc(now + 1)] for each in "abc"}))
+        await harness.settle()
+        assert good.socket.closed is None
+        assert bad.socket.closed == corrections.TOO_MUCH
+
+
+async def test_what_waited_for_its_correction_when_the_instance_failed_is_found_again() -> None:
+    async with ObjectHarness(mounted(Library)) as harness:
+        writer = await ThinkingPeer.join(harness)
+        writer.change(values({"v": [0, hlc(1)], "w": [0, hlc(1)]}))
+        reads = await thinking_reader(harness)
+        await settled(harness, writer, reads)
+        now = await milliseconds(harness)
+        reads.change(values({"v": ["bad", hlc(now + 1)]}))
+        reads.change(values({"w": ["bad", hlc(now + 1)]}))  # waits behind the other
+        await harness.settle()
+        with pytest.raises(ObjectFault):
+            await edit(harness, lambda room: room.no_such_thing)
+        await settled(harness, writer, reads, seconds=10)
+        assert get_values(reads.replica) == {"v": 0, "w": 0}
+        await assert_equal(harness, writer, reads)
 
 
 async def test_a_reader_whose_clock_is_ahead_is_corrected_at_once_and_the_room_in_time() -> None:
