@@ -125,7 +125,12 @@ async def test_objects_over_http_need_one_too(guarded: RunningService) -> None:
 
 async def test_the_end_of_a_token_closes_its_live_sockets(guarded: RunningService) -> None:
     lasting = await WireSocket.open(guarded.port, f"/objects/roles/b?token={token()}")
-    short = await WireSocket.open(guarded.port, f"/objects/roles/b?token={token(seconds=5)}")
+    for seconds in (2, 4, 8):  # a busy machine may be late for the shorter ones
+        short = await WireSocket.open(
+            guarded.port, f"/objects/roles/b?token={token(seconds=seconds)}"
+        )
+        if short.status == 101:
+            break
     for wire in (lasting, short):
         assert await wire.read_message() == "alice read read"
     assert await short.closed() == (4401, "credential_expired")
@@ -153,3 +158,26 @@ async def test_no_token_stands_in_the_log(
     for one in [*shown, over]:
         assert one not in written
         assert one.rpartition(".")[2] not in written
+
+
+async def test_each_channel_is_judged_by_its_own_room(guarded: RunningService) -> None:
+    hello = 'S\n["h",-1,[0,1]]'
+    wire = await WireSocket.open(guarded.port, f"/docs?token={token()}", protocols=["tinybase"])
+    assert wire.status == 101
+    allowed, forbidden = 'S\n["s",-1,[1,"a"]]', 'S\n["t",-1,[1,"b/c"]]'
+    await wire.say(hello, allowed)
+    assert await wire.read_message() == hello
+    assert await wire.read_message() == allowed
+    await wire.say(forbidden)
+    assert await wire.closed() == (4403, "room_forbidden")
+
+
+@pytest.mark.parametrize(
+    "target", ["/docs/a", "/objects/roles/a", "/admin/v1/me", "/admin/", "/metrics", "/livez"]
+)
+async def test_a_name_that_was_rebound_reaches_no_surface(
+    guarded: RunningService, target: str
+) -> None:
+    headers = [("Authorization", f"Bearer {token()}"), ("Origin", "http://evil.example")]
+    request = request_text("GET", target, host="evil.example", headers=headers)
+    assert (await exchange(guarded.port, request)).status == 421
