@@ -138,7 +138,7 @@ async def test_the_end_of_a_token_closes_its_live_sockets(guarded: RunningServic
         assert await wire.read_message() == "alice read read"
     assert await short.closed() == (4401, "credential_expired")
     await lasting.say("all still here")
-    assert await lasting.read_message() == "still here"
+    assert await lasting.read_message() == "all still here"
 
 
 async def test_no_token_stands_in_the_log(
