@@ -84,6 +84,10 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "socket_engine",
         "socket_deflate",
         "name_bytes",
+        "address_connects_per_second",
+        "subject_connects_per_second",
+        "client_rooms_per_second",
+        "namespace_rooms_per_second",
     ),
     "Durability": (
         "relaxed_loss_ms",

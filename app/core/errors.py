@@ -35,6 +35,7 @@ away under the call).
     │   ├── QueuedTooLong            an event waited too long for its turn
     │   ├── TooManyRequests          too many requests came in ten seconds
     │   ├── QuotaExceeded            the object has cost more than it may
+    │   ├── RateLimited              a client asks too often
     │   ├── TooManyStreams           too many exports and imports are under way
     │   ├── UnitTooLarge             an event wrote more than it may
     │   └── TooManyWrites            too much waits to be committed
@@ -89,6 +90,7 @@ from .overload_errors import (
     QueueFull,
     QueueTooLarge,
     QuotaExceeded,
+    RateLimited,
     SectionTimedOut,
     TooManyRequests,
     TooManyStreams,
@@ -140,6 +142,7 @@ __all__ = [
     "QueueTooLarge",
     "QueuedTooLong",
     "QuotaExceeded",
+    "RateLimited",
     "RoomForbidden",
     "SectionTimedOut",
     "StartupError",

@@ -66,6 +66,21 @@ class QuotaExceeded(Overloaded):
         return error
 
 
+class RateLimited(Overloaded):
+    """The client asks too often."""
+
+    code = "rate_limited"
+    default_remedy = "Wait as long as Retry-After says, or raise the named limit."
+    retry_after_seconds = 1
+
+    @classmethod
+    def until(cls, limit: str, *, seconds: int) -> "RateLimited":
+        """It may ask again in so many seconds."""
+        error = cls(f"{limit} is reached; try again in {seconds} seconds")
+        error.retry_after_seconds = seconds
+        return error
+
+
 class TooManyStreams(Overloaded):
     """Too many exports and imports are under way at this worker."""
 

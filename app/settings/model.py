@@ -28,6 +28,7 @@ from pydantic_settings import (
 from ..core.errors import ConfigurationInvalid
 from ..core.limits import CALL_BYTES, MOST_GRACE_SECONDS, NAME_BYTES
 from .access import AccessSettings, RoomAccess
+from .limits import LimitSettings
 from .mounts import (
     EVERYTHING_IS_TINYBASE,
     NamespaceSpec,
@@ -101,7 +102,7 @@ Namespaces = Annotated[tuple[NamespaceSpec, ...], NoDecode, BeforeValidator(pars
 Routes = Annotated[tuple[RouteSpec, ...], NoDecode, BeforeValidator(parse_routes)]
 
 
-class Settings(UsageSettings, AccessSettings):
+class Settings(LimitSettings, UsageSettings, AccessSettings):
     """Everything an operator may decide, checked and frozen.
 
     Made by `load_settings`, which tells what is wrong in one line. Values given to the

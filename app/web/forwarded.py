@@ -44,7 +44,7 @@ class TrustedProxies:
             return peer
         client = peer
         for word in reversed(forwarded.split(",")):
-            if not self._has(client):
+            if not self.has(client):
                 return client
             address = _address_in(word.strip())
             if address is None:
@@ -62,7 +62,8 @@ class TrustedProxies:
         client = self.client_of(peer, ",".join(told))
         return {**scope, "client": (client, port if client == peer else 0)}
 
-    def _has(self, address: str) -> bool:
+    def has(self, address: str) -> bool:
+        """Whether an address is one of theirs."""
         try:
             found = ip_address(address)
         except ValueError:

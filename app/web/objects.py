@@ -21,6 +21,7 @@ from .access import AccessPolicy
 from .addresses import check_name, object_address, raw_path_of
 from .bodies import RequestBody
 from .credentials import entering
+from .limits import ClientLimits
 from .problems import problem, problem_of
 from .requests import request_of
 from .streaming import StreamedAnswer
@@ -38,6 +39,7 @@ class ObjectEndpoint:
         body_bytes: The largest body that is read whole.
         streamed_body_bytes: The largest body that an object reads as a stream.
         name_bytes: The longest name of an object.
+        limits: How often a client may come.
         counters: Told of requests that are refused.
     """
 
@@ -50,6 +52,7 @@ class ObjectEndpoint:
         body_bytes: int,
         streamed_body_bytes: int,
         name_bytes: int,
+        limits: ClientLimits,
         counters: Counting = count_nothing,
     ) -> None:
         self._counters = counters
@@ -59,6 +62,7 @@ class ObjectEndpoint:
         self._body_bytes = body_bytes
         self._streamed_body_bytes = streamed_body_bytes
         self._name_bytes = name_bytes
+        self._limits = limits
 
     async def handle(self, http: HttpRequest) -> HttpResponse:
         """Answer one request."""
@@ -80,6 +84,8 @@ class ObjectEndpoint:
         name = check_name(address.name, limit_bytes=self._name_bytes)
         request = await self._admitted(address.namespace, name, request)
         object_id = self._locator.ids.from_name(address.namespace, name)
+        if not self._locator.at_hand(object_id):
+            self._limits.wake(request, request.grant.subject, address.namespace)
         mount = self._locator.namespaces.mount(address.namespace)
         streams: bool = mount.cls.streams_requests
         body = RequestBody(

@@ -26,6 +26,7 @@ from ..core.errors import (
     ObjectUnknown,
     Overloaded,
     QuotaExceeded,
+    RateLimited,
     RoomForbidden,
     StateroomError,
     TooManyRequests,
@@ -50,6 +51,7 @@ _STATUS: list[tuple[type[StateroomError], int]] = [
     (BodyBroken, 400),
     (TooManyRequests, 429),
     (QuotaExceeded, 429),
+    (RateLimited, 429),
     (Overloaded, 503),
 ]
 _TELLS_ITS_DETAIL = (IdInvalid, Overloaded, Unsupported)
@@ -118,7 +120,7 @@ def problem_of(error: StateroomError) -> Response:
 def _headers(status: int, error: StateroomError) -> dict[str, str] | None:
     if isinstance(error, BodyTooSlow):  # the rest of it may still come
         return {"connection": "close"}
-    if isinstance(error, QuotaExceeded):
+    if isinstance(error, QuotaExceeded | RateLimited):
         return {"retry-after": str(error.retry_after_seconds)}
     if status == _UNAUTHORIZED:
         return {"www-authenticate": "Bearer"}

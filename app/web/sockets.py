@@ -32,6 +32,7 @@ from .channels import ChannelSocket
 from .credentials import entering, without_tokens
 from .forwarded import HEADER, TRUST_NOBODY, TrustedProxies
 from .held import HeldTransport
+from .limits import ClientLimits
 from .problems import problem, problem_of
 
 _COMEBACKS = 64
@@ -71,6 +72,7 @@ class SocketGateway:
         name_bytes: The longest name that a socket is opened by.
         close_for: The close code and reason for an error after the handshake.
         patience_seconds: How long a channel whose object went away is brought back.
+        limits: How often a client may come.
         clock: For multiplexers.
         tasks: Owner of joins.
         counters: Told how handshakes end.
@@ -86,6 +88,7 @@ class SocketGateway:
         name_bytes: int,
         close_for: Callable[[Exception], tuple[int, str]],
         patience_seconds: float,
+        limits: ClientLimits,
         clock: Clock,
         tasks: TaskOwner,
         trusted: TrustedProxies = TRUST_NOBODY,
@@ -100,6 +103,7 @@ class SocketGateway:
         self._name_bytes = name_bytes
         self._close_for = close_for
         self._patience = patience_seconds
+        self._limits = limits
         self._turns = asyncio.Semaphore(_COMEBACKS)
         self._multiplexed_sockets: WeakSet[ChannelSocket] = WeakSet()
         self._clock = clock
@@ -118,6 +122,8 @@ class SocketGateway:
     def _decide(
         self, handshake: Handshake, offer: OfferedSocket
     ) -> Coroutine[Any, Any, None] | None:
+        if not offer.admitted:
+            self._limits.connect(self._client_of(handshake))
         found = self._judge(handshake, admitted=offer.admitted)
         if isinstance(found, Response):
             self._counters("handshakes", "refused")
@@ -156,6 +162,8 @@ class SocketGateway:
         Raises:
             RoomForbidden: The grant does not open the room.
         """
+        if not offer.admitted:
+            self._limits.identify(grant.subject)
         makers = self._locator.namespaces.mount(found.namespace).cls.multiplexers
         if found.protocol is not None and found.protocol in makers:
             named = found._replace(request=replace(found.request, grant=grant))
@@ -167,6 +175,8 @@ class SocketGateway:
         if self._locator.at_hand(object_id):
             self._join_at_hand(found, offer, object_id)
             return None
+        if not offer.admitted:
+            self._limits.wake(request, grant.subject, found.namespace)
         return self._join(found, offer, object_id)
 
     async def leave(self) -> None:
@@ -214,9 +224,12 @@ class SocketGateway:
             path=path,
             query=handshake.query,
             headers=handshake.headers,
-            client=self._trusted.client_of(handshake.client, handshake.headers.get(HEADER)),
+            client=self._client_of(handshake),
             subprotocols=handshake.subprotocols,
         )
+
+    def _client_of(self, handshake: Handshake) -> str:
+        return self._trusted.client_of(handshake.client, handshake.headers.get(HEADER))
 
     def _refused(self, handshake: Handshake) -> Response | None:
         headers, query = handshake.headers, handshake.query
@@ -304,6 +317,7 @@ class SocketGateway:
             namespace_of=self._routes.namespace_of if target.routed else lambda _: target.namespace,
             refuse=self._close_for,
             turns=self._turns,
+            limits=self._limits,
             patience_seconds=self._patience,
         )
         sink = ChannelSocket(
@@ -329,6 +343,7 @@ class _ObjectsBelow:
         namespace_of: Callable[[str], str | None],
         refuse: Callable[[Exception], tuple[int, str]],
         turns: asyncio.Semaphore,
+        limits: ClientLimits,
         patience_seconds: float,
     ) -> None:
         self._base = base
@@ -336,6 +351,7 @@ class _ObjectsBelow:
         self._locator = locator
         self._namespace_of = namespace_of
         self._connection_id = _new_id()
+        self._limits = limits
         self.refuse = refuse
         self.turns = turns
         self.patience_seconds = patience_seconds
@@ -349,6 +365,8 @@ class _ObjectsBelow:
         object_id = self._locator.ids.from_name(found, path)
         request = entering(self._request, self._request.grant, found, path)
         request = replace(request, resumed=True) if resumed else request
+        if not resumed and not self._locator.at_hand(object_id):
+            self._limits.wake(request, self._request.grant.subject, found)
         return await self._locator.connect(object_id, request, transport, self._connection_id)
 
     def resumes(self, suffix: str) -> bool:

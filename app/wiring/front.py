@@ -11,6 +11,7 @@ from ..web.access import AccessPolicy
 from ..web.application import build_application
 from ..web.forwarded import TrustedProxies
 from ..web.health import HealthEndpoints
+from ..web.limits import ClientLimits, ClientRates
 from ..web.objects import ObjectEndpoint
 from ..web.socket_endpoint import SocketEndpoint
 from ..web.sockets import SocketGateway
@@ -39,6 +40,7 @@ def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> 
     settings, counters = parts.settings, parts.others.metrics.tally
     access = _judging(parts, access)
     trusted = TrustedProxies.of(settings.trusted_proxies)
+    limits = _limits(parts, trusted)
     gatekeeper = gatekeeper_of(parts)
     gateway = SocketGateway(
         locator=parts.locator,
@@ -48,6 +50,7 @@ def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> 
         name_bytes=settings.name_bytes,
         close_for=close_for,
         patience_seconds=settings.lease_seconds + _COMEBACK_SECONDS,
+        limits=limits,
         clock=parts.clock,
         tasks=parts.tasks,
         trusted=trusted,
@@ -58,7 +61,7 @@ def front_of(parts: AdminParts, *, routes: RouteTable, access: AccessPolicy) -> 
     parts.others.metrics.count_sockets("asgi", lambda: sockets.open_sockets)
     asgi = build_application(
         sockets=sockets,
-        objects=_objects(parts, access),
+        objects=_objects(parts, access, limits),
         health=HealthEndpoints(
             parts.membership, parts.mover, parts.registry.watchdog, _ping(parts)
         ),
@@ -86,7 +89,18 @@ def _judging(parts: AdminParts, access: AccessPolicy) -> AccessPolicy:
     return replace(access, judge=judge)
 
 
-def _objects(parts: AdminParts, access: AccessPolicy) -> ObjectEndpoint:
+def _limits(parts: AdminParts, trusted: TrustedProxies) -> ClientLimits:
+    settings = parts.settings
+    rates = ClientRates(
+        address_connects_per_second=settings.address_connects_per_second,
+        subject_connects_per_second=settings.subject_connects_per_second,
+        client_rooms_per_second=settings.client_rooms_per_second,
+        namespace_rooms_per_second=settings.namespace_rooms_per_second,
+    )
+    return ClientLimits(rates, clock=parts.clock, trusted=trusted)
+
+
+def _objects(parts: AdminParts, access: AccessPolicy, limits: ClientLimits) -> ObjectEndpoint:
     settings = parts.settings
     return ObjectEndpoint(
         parts.locator,
@@ -95,6 +109,7 @@ def _objects(parts: AdminParts, access: AccessPolicy) -> ObjectEndpoint:
         body_bytes=settings.max_frame_bytes,
         streamed_body_bytes=settings.max_streamed_body_bytes,
         name_bytes=settings.name_bytes,
+        limits=limits,
         counters=parts.others.metrics.tally,
     )
 

@@ -20,6 +20,7 @@ from app.testing.memory import MemoryWorkerLeases, MemoryWorkerList
 from app.web.access import AccessPolicy
 from app.web.application import build_application
 from app.web.health import HealthEndpoints
+from app.web.limits import ClientLimits, ClientRates
 from app.web.objects import ObjectEndpoint
 from app.web.socket_endpoint import SocketEndpoint
 from app.web.sockets import SocketGateway
@@ -50,6 +51,7 @@ async def front_of(harness: ObjectHarness) -> AsyncIterator[httpx.AsyncClient]:
         clock=clock,
     )
     tasks = TaskOwner("front")
+    limits = ClientLimits(ClientRates(), clock=clock)
     gateway = SocketGateway(
         locator=locator,
         routes=RouteTable([]),
@@ -58,6 +60,7 @@ async def front_of(harness: ObjectHarness) -> AsyncIterator[httpx.AsyncClient]:
         name_bytes=settings.name_bytes,
         close_for=close_for,
         patience_seconds=1.0,
+        limits=limits,
         clock=clock,
         tasks=tasks,
     )
@@ -74,6 +77,7 @@ async def front_of(harness: ObjectHarness) -> AsyncIterator[httpx.AsyncClient]:
             body_bytes=1 << 20,
             streamed_body_bytes=1 << 20,
             name_bytes=settings.name_bytes,
+            limits=limits,
         ),
         health=HealthEndpoints(harness.membership, mover, registry.watchdog, ping),
         access=access,
