@@ -123,7 +123,7 @@ class SocketGateway:
         self, handshake: Handshake, offer: OfferedSocket
     ) -> Coroutine[Any, Any, None] | None:
         if not offer.admitted:
-            self._limits.connect(self._client_of(handshake))
+            self._limits.connect(_client_of(handshake, self._trusted))
         found = self._judge(handshake, admitted=offer.admitted)
         if isinstance(found, Response):
             self._counters("handshakes", "refused")
@@ -224,12 +224,9 @@ class SocketGateway:
             path=path,
             query=handshake.query,
             headers=handshake.headers,
-            client=self._client_of(handshake),
+            client=_client_of(handshake, self._trusted),
             subprotocols=handshake.subprotocols,
         )
-
-    def _client_of(self, handshake: Handshake) -> str:
-        return self._trusted.client_of(handshake.client, handshake.headers.get(HEADER))
 
     def _refused(self, handshake: Handshake) -> Response | None:
         headers, query = handshake.headers, handshake.query
@@ -376,6 +373,10 @@ class _ObjectsBelow:
 
     def _path(self, suffix: str) -> str:
         return f"{self._base}/{suffix}" if self._base else suffix
+
+
+def _client_of(handshake: Handshake, trusted: TrustedProxies) -> str:
+    return trusted.client_of(handshake.client, handshake.headers.get(HEADER))
 
 
 def _chosen(offered: tuple[str, ...]) -> str | None:
