@@ -3,6 +3,7 @@
 The server is told that this machine is a proxy, so each test has a client's address of its own.
 """
 
+import zlib
 from itertools import count
 from typing import Any
 
@@ -11,6 +12,7 @@ import websockets
 
 from .conftest import StartService
 from .running_service import RunningService, ServerKind
+from .wire_socket import exchange, request_text, upgrade_request
 
 RATE = 1
 MOST_TRIES = 200
@@ -94,3 +96,27 @@ async def test_made_up_room_names_are_refused_and_rooms_that_are_there_are_not(
         async with connect(only_rooms, f"{name}-other", "203.0.113.4") as other:
             await other.send("hello")
             assert await other.recv()
+
+
+@pytest.mark.parametrize(
+    ("target", "statuses"),
+    [
+        ("/objects/speaker/../../admin/v1/objects", (101, 404)),
+        ("/objects/speaker%2f..%2f..%2fadmin", (404, 404)),
+        ("/..%2fadmin/v1/objects", (101, 426)),
+        ("/objects/nowhere/x%0d%0aset-cookie:%20a=b", (404, 404)),
+        ("/objects/speaker/%00", (400, 400)),
+        ("/objects/speaker/%ff", (400, 400)),
+        ("/objects/speaker/" + 2_000 * "x", (400, 400)),
+        ("/objects/speaker/" + 8_192 * "x", (414, 400)),
+    ],
+)
+async def test_tricks_with_paths_lead_nowhere(
+    guarded: RunningService, target: str, statuses: tuple[int, int]
+) -> None:
+    client = [("x-forwarded-for", f"198.51.100.{zlib.crc32(target.encode()) % 250}")]
+    as_socket = await exchange(guarded.port, upgrade_request(target, headers=client))
+    as_request = await exchange(guarded.port, request_text("GET", target, headers=client))
+    assert (as_socket.status, as_request.status) == statuses
+    for answer in (as_socket, as_request):
+        assert "set-cookie" not in answer.headers
