@@ -61,6 +61,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "drain_rooms_per_second",
     ),
     "History": ("history_seconds", "history_bytes"),
+    "Traces": ("traces_exporter",),
     "What objects cost": (
         "usage_seconds",
         "usage_days",

@@ -16,7 +16,7 @@ from ..core.sockets import SocketTransport
 from ..core.tasks import TaskOwner
 from ..sdk.messages import Request
 from .link_answers import Answer
-from .link_ends import RemoteSink, RemoteTransport
+from .link_ends import RemoteSink, RemoteTransport, with_trace
 from .link_errors import NotBegun, error_meta, failure_meta
 from .link_exchanges import RemoteExchange, ServedExchange
 from .link_frames import FrameKind
@@ -283,7 +283,7 @@ class Link(asyncio.Protocol):
         if self._protocol.queued_bytes > _BEHIND_BYTES:
             raise Overloaded("the link to the worker that holds the object is behind")
         stream = self._new_stream()
-        self.tell(FrameKind.CALL, stream, meta, body)
+        self.tell(FrameKind.CALL, stream, with_trace(meta), body)
         return stream
 
     def _new_stream(self) -> int:

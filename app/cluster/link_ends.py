@@ -12,13 +12,17 @@ from typing import Any, Protocol
 from ..core.errors import CallRefused
 from ..core.frames import OutgoingMessage
 from ..core.sockets import SocketSink, SocketTransport
+from ..core.tracing import enclosed, traceparent
 from .link_frames import FrameKind
 from .link_protocol import WINDOW_BYTES
 
 _GOING_AWAY = (1012, "link_broken")
 _TOO_LARGE = (1009, "message_too_large")
+_TRACE_CHARACTERS = 100
 _RETURN_SECONDS = 0.02
 _LONGEST_RETURN_SECONDS = 0.64
+TRACE = "trace"
+"""In what describes a message or a call: the span that encloses it, as a traceparent."""
 CLOSE_DEADLINE_SECONDS = 5.0
 """How long a close may wait behind what a slow client has not taken."""
 
@@ -64,6 +68,8 @@ class RemoteSink:
 
     def receive(self, message: str | bytes) -> None:
         """See `SocketSink.receive`."""
+        if (parent := traceparent.get()) is not None:
+            self._link.tell(FrameKind.BODY_END, self._stream, {TRACE: parent})
         if isinstance(message, str):
             body = message.encode("utf-8", "surrogatepass")
             self._link.tell(FrameKind.TEXT, self._stream, body=body)
@@ -135,6 +141,7 @@ class RemoteTransport:
         self._over = False
         self._early: tuple[int, str, bool] | None = None
         self._sink: SocketSink | None = None
+        self._trace: str | None = None
 
     def attach(self, sink: SocketSink) -> None:
         """The room has taken the socket in: let the edge go on."""
@@ -198,11 +205,21 @@ class RemoteTransport:
             return
         if self._sink is not None:
             text = body.decode("utf-8", "surrogatepass") if kind is FrameKind.TEXT else None
-            self._sink.receive(body if text is None else text)
+            message = body if text is None else text
+            if self._trace is None:
+                self._sink.receive(message)
+            else:
+                with enclosed(self._trace):
+                    self._sink.receive(message)
+                self._trace = None
         if self._reading:
             self._link.returned(self._stream, len(body))
         else:
             self._unreturned += len(body)
+
+    def described(self, meta: Mapping[str, Any]) -> None:
+        """The edge says something about the message that follows."""
+        self._trace = trace_of(meta)
 
     def ended(self, code: int, reason: str, *, clean: bool) -> None:
         """The client, or the link to it, is gone."""
@@ -213,3 +230,15 @@ class RemoteTransport:
             self._early = (code, reason, clean)
         else:
             self._sink.ended(code, reason, clean=clean)
+
+
+def trace_of(meta: Mapping[str, Any]) -> str | None:
+    """The span that encloses what is described."""
+    trace = meta.get(TRACE)
+    return trace if isinstance(trace, str) and len(trace) <= _TRACE_CHARACTERS else None
+
+
+def with_trace(meta: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What describes a call, with the span that encloses it if there is one."""
+    parent = traceparent.get()
+    return meta if parent is None else {**meta, TRACE: parent}

@@ -38,7 +38,9 @@ class FrameKind(IntEnum):
     ANSWER = 21  # owner -> caller
     FAIL = 22  # owner -> caller
     HEAD = 23  # owner -> caller: the answer begins, its body follows in pieces (BINARY)
-    BODY_END = 24  # caller -> owner: that was the last piece of the request's body, or why not
+    # caller -> owner: that was the last piece of the request's body, or why not. On the stream of
+    # a socket, edge -> owner: about the message that follows; older workers take no notice.
+    BODY_END = 24
 
 
 class Frame(NamedTuple):

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from ..core.frames import OutgoingMessage
 from ..core.sockets import LINK_GONE
+from ..core.tracing import enclosed
 from .link_answers import PendingAnswers
-from .link_ends import RemoteSink, RemoteTransport
+from .link_ends import RemoteSink, RemoteTransport, trace_of
 from .link_errors import error_from, failure_from
 from .link_frames import FrameKind
 from .link_protocol import Spread, Taken, Told
@@ -79,11 +80,15 @@ class LinkStreams:
         elif kind is FrameKind.OPEN:
             self._host.opened(stream, meta)
         elif kind is FrameKind.CALL:
-            self._host.called(stream, meta, body)
+            with enclosed(trace_of(meta)):
+                self._host.called(stream, meta, body)
         elif kind is FrameKind.END:
             self._ended(stream, meta, body)
         elif (exchange := self.exchanges.get(stream)) is not None:
             exchange.told(kind, meta, body)
+        elif kind is FrameKind.BODY_END:
+            if (transport := self.owned.get(stream)) is not None:
+                transport.described(meta)
         elif kind is FrameKind.ACCEPT or kind is FrameKind.ANSWER:
             self.answers.answered(stream, meta, body)
         elif kind is FrameKind.FAIL:

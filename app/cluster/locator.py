@@ -10,6 +10,7 @@ from ..core.errors import LinkBroken, RoomAborted, WorkerLeaving
 from ..core.handoff import GivableSocket, HandoffAnswer, SocketGiver
 from ..core.ids import ObjectId, ObjectIds
 from ..core.sockets import SocketSink, SocketTransport
+from ..core.tracing import Tracer
 from ..core.values import LiveWorker
 from ..sdk.messages import Request, Response
 from .finder import OwnerFinder
@@ -19,6 +20,7 @@ from .namespaces import Namespaces
 from .questions import Outcome, ask_here, once_begun
 from .registry import RoomRegistry
 from .remote_requests import request_meta, response_from
+from .traced_sink import TracedSink
 
 _ANSWER_SECONDS = 300.0
 """The backstop: the owner sees to it that no event takes longer than it may."""
@@ -36,6 +38,8 @@ class Locator:
         self._registry = registry
         self._finder = finder
         self._giver: SocketGiver | None = None
+        self.tracer: Tracer | None = None
+        """Records what is passed on to other workers, if anybody does."""
 
     def give_by(self, giver: SocketGiver | None) -> None:
         """Hand sockets to other workers of this machine so; without, links serve them."""
@@ -132,7 +136,8 @@ class Locator:
 
         async def there(link: Link) -> SocketSink:
             meta = object_meta(object_id) | request_meta(request)
-            return await link.open(meta | {"connection": connection_id}, transport)
+            sink = await link.open(meta | {"connection": connection_id}, transport)
+            return sink if self.tracer is None else TracedSink(sink, self.tracer, object_id)
 
         return await self._finder.reach(object_id, here, there)
 

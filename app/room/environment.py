@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.clock import Clock, DatabaseClock
 from ..core.history import ObjectHistory
@@ -13,6 +13,9 @@ from ..core.workshop import Workshop
 from .exchange import CallExchange
 from .ledger import UsageLedger
 from .limits import RoomLimits
+
+if TYPE_CHECKING:
+    from .traced import RoomTracing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,7 @@ class RoomEnvironment:
             committed, so that it need not be looked for then.
         exchange: Where calls of other objects go.
         ledger: What the objects cost.
+        tracing: Records spans, if anybody does.
     """
 
     store: ObjectStore
@@ -41,6 +45,7 @@ class RoomEnvironment:
     alarm_set: Callable[[int], None] = lambda _due_ms: None
     exchange: CallExchange = field(default_factory=CallExchange)
     ledger: UsageLedger = field(default_factory=UsageLedger)
+    tracing: "RoomTracing | None" = None
 
     def for_class(self, author_class: type[Any]) -> "RoomEnvironment":
         """The same for the rooms of one class, with the bounds that the class sets itself."""

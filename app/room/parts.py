@@ -27,6 +27,7 @@ from .mailbox import Mailbox
 from .meter import Meter
 from .outputs import Output
 from .residence import Residence
+from .traced import traced
 from .unit import RunningUnit
 
 
@@ -101,8 +102,8 @@ def make_parts(
     gate = InputGate()
     events = _events_of(mount, mailbox, environment, gate, meter)
     deliver, abort = host.deliver, host.abort  # bound once for all who keep them
-    submit = Admission(events, environment.clock, limits, host.admit, rate, meter).submit
     lane = _lane_of(mount, environment, claim, meter, deliver=deliver, abort=abort)
+    submit = _admission_of(host, environment, events, rate, lane)
     unit = RunningUnit(lane, events=events, alive=host.alive)
     asking, beside = Asking(unit, submit), Beside(gate, unit.end_step, events.step_failed)
     calls = RoomCalls(environment, claim.object_id, unit, events, asking, beside)
@@ -138,6 +139,22 @@ def make_parts(
     )
 
 
+def _admission_of(
+    host: PartsHost,
+    environment: RoomEnvironment,
+    events: EventLoop | InterleavingLoop,
+    rate: RequestRate | None,
+    lane: CommitLane,
+) -> Callable[..., None]:
+    """What queues an event; where spans are recorded, with spans."""
+    admission = Admission(
+        events, environment.clock, environment.limits, host.admit, rate, lane.meter
+    )
+    if environment.tracing is None:
+        return admission.submit
+    return traced(admission.submit, environment.tracing, lane.claim.object_id, lane.buffer)
+
+
 def _lane_of(
     mount: Mount,
     environment: RoomEnvironment,
@@ -149,7 +166,7 @@ def _lane_of(
 ) -> CommitLane:
     return CommitLane(
         claim=claim,
-        committer=environment.committer,
+        committer=environment.tracing or environment.committer,
         durability=mount.durability,
         limits=environment.limits,
         clock=environment.clock,

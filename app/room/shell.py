@@ -95,7 +95,8 @@ class Shell(PartsHost):
         self._lease = environment.lease
         self._limits = limits
         self._traits = ClassTraits.of(mount.cls)
-        self._plain_message = self._traits.plain_message
+        # Where spans are recorded every event goes the long way.
+        self._plain_message = self._traits.plain_message and environment.tracing is None
         most = limits.requests_per_10_seconds
         self._rate = None if most is None else RequestRate(most)
         self._slept: Slept | None = None

@@ -38,6 +38,7 @@ from .mounts import (
     split_words,
 )
 from .sources import DATABASE_URL_VARIABLES, PREFIX, SecretFiles
+from .tracing import TracingSettings
 from .usage import UsageSettings
 from .words import networks, plain_segments
 
@@ -102,7 +103,7 @@ Namespaces = Annotated[tuple[NamespaceSpec, ...], NoDecode, BeforeValidator(pars
 Routes = Annotated[tuple[RouteSpec, ...], NoDecode, BeforeValidator(parse_routes)]
 
 
-class Settings(LimitSettings, UsageSettings, AccessSettings):
+class Settings(LimitSettings, UsageSettings, AccessSettings, TracingSettings):
     """Everything an operator may decide, checked and frozen.
 
     Made by `load_settings`, which tells what is wrong in one line. Values given to the

@@ -17,6 +17,7 @@ from ..core.errors import ConfigurationInvalid
 PREFIX = "STATEROOM_"
 SECRETS_DIR = "STATEROOM_SECRETS_DIR"
 DATABASE_URL_VARIABLES = ("STATEROOM_DATABASE_URL", "DATABASE_URL")
+TRACES_EXPORTER_VARIABLES = ("OTEL_TRACES_EXPORTER",)
 SECRET_FIELDS = ("database_url", "room_token", "jwt_secret", "admin_token", "metrics_token")
 
 environ = os.environ  # noqa: TID251 - the home of the environment
@@ -26,6 +27,8 @@ def variables_of(field_name: str) -> tuple[str, ...]:
     """Return the environment variables of a setting, the first one being its name."""
     if field_name == "database_url":
         return DATABASE_URL_VARIABLES
+    if field_name == "traces_exporter":
+        return TRACES_EXPORTER_VARIABLES
     return (PREFIX + field_name.upper(),)
 
 

@@ -6,7 +6,7 @@ was started is stopped in reverse.
 
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
@@ -35,6 +35,7 @@ from ..core.ids import WorkerId
 from ..core.ports import LeaseCheck
 from ..core.tasks import TaskOwner
 from ..room.environment import RoomEnvironment
+from ..room.traced import RoomTracing
 from ..settings import Settings
 from ..store.alarms import PostgresAlarmQueue
 from ..store.commit_meter import CommitMeter
@@ -54,6 +55,10 @@ from .link_address import link_address, unreachable
 from .metrics import WorkerMetrics
 from .neighbours import Neighbours
 from .node import Node, WorkerPlace, target_of
+from .tracing import traced, tracer_of
+
+if TYPE_CHECKING:
+    from ..telemetry.tracer import OpenTelemetryTracer
 
 _log = structlog.get_logger("stateroom.service")
 
@@ -98,6 +103,7 @@ class Service:
         self._registry: RoomRegistry | None = None
         self._alarms: AlarmScheduler | None = None
         self._finder: OwnerFinder
+        self._tracer: OpenTelemetryTracer | None = None
         self._others: Neighbours
         self.locator: Locator | None = None
         self.mover: Mover | None = None
@@ -119,9 +125,7 @@ class Service:
         """
         settings = self._settings
         place = self._place or await self._be_the_only_one()
-        lock = WorkerLock(settings.data_dir, place.slot)
-        lock.take()
-        self._stack.callback(lock.release)
+        _stand_at(settings, place, self._stack)
         database = await Database.open(
             target_of(settings, place.url),
             connections=settings.database_connections,
@@ -129,6 +133,7 @@ class Service:
         )
         self._stack.push_async_callback(database.close)
         database_clock = DatabaseClock(self._clock)
+        self._tracer = tracer_of(settings, place, self._stack)
         history = history_of(settings, self._mounts)
         committer = CommitterOfThisLife(_committer_maker(database, history, self._metrics.commits))
         links, address = await self._listen(database, place)
@@ -156,7 +161,7 @@ class Service:
         end = keep_house(self._tasks, database, settings, others, history, part=place.slot)
         self._stack.push_async_callback(end)
         front = self._front(database, membership, database_clock)
-        self.asgi, self.gate = front.asgi, front.gateway
+        self.asgi, self.gate = traced(front.asgi, self._tracer), front.gateway
 
     @property
     def outside(self) -> OutsideStubs:
@@ -252,7 +257,8 @@ class Service:
                 tasks=self._tasks,
                 limits=limits_of(settings),
                 counters=self._metrics.tally,
-                alarm_set=self._alarm_set,
+                alarm_set=lambda due_ms: self._alarms.expect(due_ms) if self._alarms else None,
+                tracing=None if self._tracer is None else RoomTracing(self._tracer, committer),
             ),
             membership=membership,
             evict_seconds=settings.evict_seconds,
@@ -273,6 +279,7 @@ class Service:
             metrics=self._metrics,
         )
         self._finder, self.locator = others.finder, others.locator
+        others.locator.tracer = self._tracer
         self.mover, self.stubs, self.steering = others.mover, others.stubs, others.steering
         self._stack.push_async_callback(others.close)
         return others
@@ -316,13 +323,15 @@ class Service:
         self._stack.push_async_callback(front.gateway.leave)
         return front
 
-    def _alarm_set(self, attempt_ms: int) -> None:
-        if self._alarms is not None:
-            self._alarms.expect(attempt_ms)
-
     def _lost(self, error: StateroomError) -> None:
         if self._registry is not None:
             self._registry.abort_all(error)
+
+
+def _stand_at(settings: Settings, place: WorkerPlace, stack: AsyncExitStack) -> None:
+    lock = WorkerLock(settings.data_dir, place.slot)
+    lock.take()
+    stack.callback(lock.release)
 
 
 def _nobody() -> WorkerId:

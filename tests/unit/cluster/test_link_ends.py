@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from app.cluster.link_ends import RemoteSink
+from app.cluster.link_ends import TRACE, RemoteSink, RemoteTransport
 from app.cluster.link_frames import FrameKind
 from app.cluster.link_protocol import WINDOW_BYTES
 from app.core.frames import OutgoingMessage
+from app.core.tracing import enclosed, traceparent
 from app.testing.sockets import MemorySocket
 
 
@@ -90,3 +91,39 @@ def test_a_broken_link_lets_the_client_go() -> None:
     assert socket.let_go_by_object
     sink.ended(1012, "", clean=True)
     assert link.told == []
+
+
+class Hearing:
+    """A sink that hears in which span it is spoken to."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str | bytes, str | None]] = []
+
+    def receive(self, message: str | bytes) -> None:
+        self.heard.append((message, traceparent.get()))
+
+    def ended(self, code: int, reason: str, *, clean: bool) -> None:
+        raise AssertionError((code, reason, clean))
+
+
+def test_a_message_inside_a_span_is_announced_with_it_and_others_are_not() -> None:
+    link = Ledger()
+    sink = RemoteSink(link, 1, MemorySocket())
+    sink.receive("plain")
+    with enclosed("the span"):
+        sink.receive(b"inside")
+    kinds = [FrameKind.TEXT, FrameKind.BODY_END, FrameKind.BINARY]
+    assert [kind for kind, _ in link.told] == kinds
+    assert link.told[1][1] == {TRACE: "the span"}
+
+
+def test_what_was_announced_encloses_the_next_message_alone() -> None:
+    hearing = Hearing()
+    transport = RemoteTransport(Ledger(), 1)
+    transport.attach(hearing)
+    transport.described({TRACE: "the span"})
+    for text in (b"one", b"two"):
+        transport.told(FrameKind.TEXT, {}, text)
+    transport.described({TRACE: "x" * 1_000})
+    transport.told(FrameKind.TEXT, {}, b"three")
+    assert hearing.heard == [("one", "the span"), ("two", None), ("three", None)]
