@@ -7,6 +7,7 @@ state it shows is stored.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import structlog
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 
@@ -23,10 +24,14 @@ from .bodies import RequestBody
 from .credentials import entering
 from .limits import ClientLimits
 from .problems import problem, problem_of
+from .request_ids import REQUEST_ID, request_id_of
 from .requests import request_of
 from .streaming import StreamedAnswer
 
 RECEIPT_HEADER = "stateroom-receipt"
+
+_LONGEST_PATH = 256
+_log = structlog.get_logger("stateroom.requests")
 
 
 class ObjectEndpoint:
@@ -66,17 +71,27 @@ class ObjectEndpoint:
 
     async def handle(self, http: HttpRequest) -> HttpResponse:
         """Answer one request."""
+        request_id = request_id_of(http.headers)
         try:
-            return await self._handle(http)
+            answer = await self._handle(http, request_id)
         except StateroomError as error:
             self._counters("rejects", error.code)
-            return problem_of(error)
+            answer = problem_of(error)
+            _log.info(
+                "request_failed",
+                request=request_id,
+                path=http.url.path[:_LONGEST_PATH],
+                code=error.code,
+            )
+        answer.headers.setdefault(REQUEST_ID, request_id)
+        return answer
 
-    async def _handle(self, http: HttpRequest) -> HttpResponse:
+    async def _handle(self, http: HttpRequest, request_id: str) -> HttpResponse:
         address = object_address(raw_path_of(http.scope.get("raw_path") or http.url.path.encode()))
         if address is None or address.namespace not in self._locator.namespaces:
             return problem(status=404, code="not_found", title="There is nothing at this address")
         request = request_of(http, address.rest)
+        request = replace(request, headers={**request.headers, REQUEST_ID: request_id})
         refusal = self._access.refuse_request(request.headers)
         refusal = refusal or self._access.refuse_room(request.headers, request.query)
         if refusal is not None:

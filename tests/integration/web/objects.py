@@ -19,6 +19,8 @@ class Counter(DurableObject):
         if request.path == "/raise":
             self.ctx.storage.put("count", -1)
             raise RuntimeError("a secret that is for the log only")
+        if request.path == "/id":
+            return Response(body=request.headers["x-request-id"])
         if request.path == "/cookies":
             return Response(cookies=["a=1; Path=/; HttpOnly", "b=2, 3"])
         if request.path == "/empty":

@@ -1,8 +1,10 @@
 """Objects over HTTP: `on_request`, receipts, bounds and faults."""
 
 import asyncio
+import re
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.core.codec import parse_json
 
@@ -60,6 +62,41 @@ async def test_an_empty_answer_stays_empty(port: int, name: str) -> None:
 async def test_names_are_decoded(port: int, name: str) -> None:
     answer = await ask(port, f"/objects/counter/{name}%2F%C3%A9%0A")
     assert parse_json(answer.body)["name"] == f"{name}/é\n"
+
+
+async def test_a_request_has_one_id_for_its_object_its_client_and_the_log(
+    port: int, name: str
+) -> None:
+    target = f"/objects/counter/{name}/id"
+    told = request_text("GET", target, headers=[("X-Request-Id", "checkout-7.a_B")])
+    answer = await exchange(port, told)
+    assert answer.body == b"checkout-7.a_B"
+    assert answer.headers["x-request-id"] == "checkout-7.a_B"
+    made = await ask(port, target)
+    assert re.fullmatch(r"[0-9a-f]{32}", made.body.decode())
+    assert made.headers["x-request-id"] == made.body.decode()
+
+
+@pytest.mark.parametrize("told", ["x" * 65, "a b", "é", 'a";b', ""])
+async def test_an_id_that_is_not_short_and_plain_is_replaced(
+    port: int, name: str, told: str
+) -> None:
+    target = f"/objects/counter/{name}/id"
+    answer = await exchange(port, request_text("GET", target, headers=[("X-Request-Id", told)]))
+    assert re.fullmatch(rb"[0-9a-f]{32}", answer.body)
+
+
+async def test_a_request_that_fails_is_logged_under_the_id_that_its_client_has(
+    port: int, name: str
+) -> None:
+    target = f"/objects/counter/{name}/raise?token=not-for-the-log"
+    with capture_logs() as lines:
+        answer = await ask(port, target)
+    assert answer.status == 500
+    (line,) = [line for line in lines if line.get("request") == answer.headers["x-request-id"]]
+    assert (line["event"], line["code"]) == ("request_failed", "object_fault")
+    assert name in line["path"]
+    assert "not-for-the-log" not in str(lines)
 
 
 async def test_repeated_headers_are_joined(port: int, name: str) -> None:
