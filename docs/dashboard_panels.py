@@ -125,6 +125,11 @@ ROWS: Final[dict[str, Sequence[Panel]]] = {
         )),
         Panel("Aborts by cause", "ops", (rate("room_aborts", "code"),)),
         Panel("Refused, by code", "ops", (rate("rejects", "code"),)),
+        Panel("Changes of TinyBase clients that were refused", "ops", (
+            rate("changes_refused", word="refused"), rate("changes_amended", word="amended"),
+            rate("changes_corrected", word="corrected"),
+            rate("clients_sent_away", word="clients sent away"),
+        )),
         Panel("Faults in objects' code", "ops", (rate("object_faults", "worker"),)),
         Panel("Stalled, stuck, congested", "short", (
             now("stalled_rooms", word="stalled"), now("stuck_rooms", word="stuck"),

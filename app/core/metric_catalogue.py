@@ -141,6 +141,16 @@ _DATABASE: Final = (
     _counter("history_pruned_rows", "Rows of history that this worker removed."),
 )  # fmt: skip
 
+_TINYBASE: Final = (
+    _counter("changes_refused", "Cells and values that TinyBase clients proposed and that rules or "
+             "roles did not let in."),
+    _counter("changes_amended", "Those in whose place another value was taken."),
+    _counter("changes_corrected", "Places that were written again, so that clients give up what "
+             "was refused."),
+    _counter("clients_sent_away", "TinyBase clients that were closed because of too many refused "
+             "changes."),
+)  # fmt: skip
+
 _PROCESS: Final = (
     _histogram("event_loop_lag_seconds", "How much later than it should the event loop came to "
                "a timer, four times a second.", _FAST, unit="seconds"),
@@ -163,6 +173,7 @@ def _all() -> Iterable[Metric]:
         "Sockets": _SOCKETS,
         "Alarms": _ALARMS,
         "Database": _DATABASE,
+        "TinyBase": _TINYBASE,
         "Process": _PROCESS,
     }
     for group, metrics in groups.items():

@@ -1,5 +1,6 @@
 """How much the TinyBase rooms of this process have refused: integers for whoever counts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -18,6 +19,13 @@ class Tally:
     amended: int = 0
     corrected: int = 0
     sent_away: int = 0
+
+    def counts(self) -> Iterable[tuple[str, int]]:
+        """What is told in metrics: the name of each, and how many."""
+        yield "changes_refused", self.refused
+        yield "changes_amended", self.amended
+        yield "changes_corrected", self.corrected
+        yield "clients_sent_away", self.sent_away
 
 
 TALLY = Tally()

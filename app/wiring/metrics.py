@@ -21,6 +21,7 @@ from ..settings import Settings
 from ..store.commit_meter import CommitMeter
 from ..store.database import Database
 from ..store.workers import PostgresWorkerList
+from ..tinybase.tally import TALLY
 from .process import ProcessReadings
 
 _PING_SECONDS: Final = 1.0
@@ -121,6 +122,8 @@ class WorkerMetrics:
             yield Reading("sockets", (engine,), count())
         if self._settings.database_url is None:
             yield Reading("embedded_postgres", (), 1)
+        for name, total in TALLY.counts():
+            yield Reading(name, (), total)
 
     async def _ping(self, database: Database) -> Sequence[Reading]:
         began = self._clock.monotonic()
