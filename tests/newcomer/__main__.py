@@ -105,8 +105,7 @@ def visit(folder: Path, tell: Tell) -> None:
         if (said := _page(folder, LOOK)) not in {"100", str(CLICKS)}:
             raise RuntimeError(f"after steering a page shows {said!r}")
     finally:
-        server.kill()
-        server.wait()
+        debian.end(server)
 
 
 def _until_ready(server: subprocess.Popen[bytes], log: Path, clock: SystemClock) -> None:

@@ -7,7 +7,9 @@ network is the machine's.
 
 import os
 import shutil
+import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -72,8 +74,21 @@ class Debian:
         subprocess.run(["chown", "-R", f"{_USER_ID}:{_USER_ID}", clone], check=True)
 
     def start(self, command: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        """Begin a command in the clone; killing what is returned ends all that it has started."""
-        return subprocess.Popen(self._entered(command), stdout=log, stderr=log)
+        """Begin a command in the clone, until `end`."""
+        return subprocess.Popen(
+            self._entered(command), stdout=log, stderr=log, start_new_session=True
+        )
+
+    @staticmethod
+    def end(process: subprocess.Popen[bytes]) -> None:
+        """End all that a command has started.
+
+        The first process of its namespace is killed by its group: that it should end with `unshare`
+        is forgotten by the kernel when it becomes another user.
+        """
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def run(self, command: str) -> str:
         """Run a command in the clone and return what it prints. Raises RuntimeError."""
@@ -89,5 +104,5 @@ class Debian:
         return done.stdout
 
     def _entered(self, command: str) -> list[str]:
-        namespaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+        namespaces = ["unshare", "--mount", "--pid", "--fork"]
         return [*namespaces, "sh", "-ec", _ENTER, "sh", str(self._root), CLONE, command]
